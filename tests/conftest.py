@@ -1,0 +1,5 @@
+"""Fixtures every test may ask for; each module of tests/support brings its own."""
+
+pytest_plugins = [
+    "tests.support.redis",
+]
