@@ -1,0 +1,1 @@
+"""The test harness itself, on signals made up for the purpose."""
