@@ -1,5 +1,6 @@
 """Fixtures every test may ask for; each module of tests/support brings its own."""
 
 pytest_plugins = [
+    "tests.support.databases",
     "tests.support.redis",
 ]

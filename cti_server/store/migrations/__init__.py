@@ -1,0 +1,1 @@
+"""Alembic's scripts; `cti_server.store.schema` runs them."""

@@ -1,0 +1,14 @@
+"""Alembic's entry: runs the scripts on the connection that `cti_server.store.schema` hands over."""
+
+from alembic import context
+
+from cti_server.store.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    transactional_ddl=True,
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()
