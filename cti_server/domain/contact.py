@@ -1,0 +1,206 @@
+"""The contact: a customer's matter, its legs, its states and their transition table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from cti_server.domain.errors import IllegalTransition
+
+
+class ContactState(StrEnum):
+    """States as they stand in PROTOCOL."""
+
+    IVR = "ivr"
+    QUEUED = "queued"
+    OFFERED = "offered"
+    ACTIVE = "active"
+    HELD = "held"
+    CONSULTING = "consulting"
+    CONFERENCE = "conference"
+    WRAP_UP = "wrap_up"
+    ENDED = "ended"
+
+
+class ContactEvent(StrEnum):
+    """What moves a contact from state to state."""
+
+    QUEUE = "queue"
+    OFFER = "offer"
+    WITHDRAW = "withdraw"
+    CONNECT = "connect"
+    HOLD = "hold"
+    RETRIEVE = "retrieve"
+    RETURN_TO_QUEUE = "return_to_queue"
+    FINISH = "finish"
+    """The conversation is over, after-call work begins."""
+    END = "end"
+
+
+class LegRole(StrEnum):
+    """What a party is in the contact."""
+
+    CUSTOMER = "customer"
+    AGENT = "agent"
+    CONSULTED = "consulted"
+    SUPERVISOR = "supervisor"
+
+
+class LegState(StrEnum):
+    """Where a party's channel is."""
+
+    IVR = "ivr"
+    WAITING = "waiting"
+    RINGING = "ringing"
+    UP = "up"
+    """Answered, in its own place, not yet talking."""
+    TALKING = "talking"
+    HELD = "held"
+    GONE = "gone"
+
+
+class RecordingState(StrEnum):
+    """Of the contact's recording."""
+
+    OFF = "off"
+    STARTING = "starting"
+    RECORDING = "recording"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+
+
+class OperationKind(StrEnum):
+    """Commands whose outcome only the PBX can tell."""
+
+    ACCEPT = "accept"
+    HOLD = "hold"
+    RETRIEVE = "retrieve"
+    HANG_UP = "hang_up"
+
+
+C, V = ContactState, ContactEvent
+_TALK = (C.ACTIVE, C.HELD)
+LIVE = (C.IVR, C.QUEUED, C.OFFERED, C.ACTIVE, C.HELD, C.CONSULTING, C.CONFERENCE)
+"""States in which the customer is still there."""
+
+TRANSITIONS: dict[tuple[ContactState, ContactEvent], ContactState] = {
+    (C.IVR, V.QUEUE): C.QUEUED,
+    (C.QUEUED, V.OFFER): C.OFFERED,
+    (C.OFFERED, V.WITHDRAW): C.QUEUED,
+    (C.OFFERED, V.CONNECT): C.ACTIVE,
+    # Connected without the server (fallback queue), found by resync.
+    (C.IVR, V.CONNECT): C.ACTIVE,
+    (C.QUEUED, V.CONNECT): C.ACTIVE,
+    (C.ACTIVE, V.HOLD): C.HELD,
+    (C.HELD, V.RETRIEVE): C.ACTIVE,
+    **{(talk, V.RETURN_TO_QUEUE): C.QUEUED for talk in _TALK},
+    **{(talk, V.FINISH): C.WRAP_UP for talk in _TALK},
+    **{(live, V.END): C.ENDED for live in (*LIVE, C.WRAP_UP)},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Who calls, as far as it is known. `number` is personal data: masked in every view, never logged."""
+
+    number: str = ""
+    name: str = ""
+    tier: str = ""
+    elder: bool = False
+
+
+@dataclass(slots=True)
+class Leg:
+    """One party's channel in the contact. `channel` is the channel's Uniqueid."""
+
+    leg_id: str
+    role: LegRole
+    party: str
+    """Agent id for an agent's leg; empty for the customer's (its number is in `Customer`)."""
+    channel: str
+    state: LegState
+    bridge: str = ""
+    muted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A command under way on the contact; answered when the PBX shows its outcome."""
+
+    kind: OperationKind
+    request_id: str
+    agent_id: str
+
+
+@dataclass(slots=True)
+class Contact:
+    """A voice contact. `contact_id` is the Uniqueid of the customer's channel; times are epoch seconds."""
+
+    contact_id: str
+    node: str
+    service_number: str
+    group_id: str
+    customer: Customer
+    arrived_at: float
+    state: ContactState = ContactState.IVR
+    medium: str = "voice"
+    direction: str = "inbound"
+    language: str = ""
+    priority: int = 0
+    ivr_path: list[str] = field(default_factory=list)
+    data: dict[str, Any] = field(default_factory=dict)
+    legs: dict[str, Leg] = field(default_factory=dict)
+    agent_id: str | None = None
+    """Whom it is offered to, or who has it, or who had it last."""
+    recording: RecordingState = RecordingState.OFF
+    operation: Operation | None = None
+    held_at_phone: bool = False
+    queued_at: float | None = None
+    offered_at: float | None = None
+    connected_at: float | None = None
+    ended_at: float | None = None
+    end_reason: str = ""
+    disposition: str = ""
+    summary: str = ""
+    recovered: bool = False
+    version: int = 0
+    """Grows by one with each change written to the interaction log."""
+
+    def apply(self, event: ContactEvent) -> None:
+        """Move by the table. Raises IllegalTransition and changes nothing when it has no such row."""
+        new = TRANSITIONS.get((self.state, event))
+        if new is None:
+            raise IllegalTransition(f"contact {self.contact_id}: {event} in state {self.state}")
+        self.state = new
+
+    @property
+    def live(self) -> bool:
+        """Whether the customer is still there."""
+        return self.state in LIVE
+
+    @property
+    def customer_leg(self) -> Leg:
+        """The customer's leg; a contact always has one."""
+        return next(leg for leg in self.legs.values() if leg.role is LegRole.CUSTOMER)
+
+    @property
+    def agent_leg(self) -> Leg | None:
+        """The leg of the agent who has the contact or is rung for it."""
+        for leg in self.legs.values():
+            if leg.role is LegRole.AGENT and leg.state is not LegState.GONE:
+                return leg
+        return None
+
+    def leg_by_channel(self, channel: str) -> Leg | None:
+        """The leg on that channel, unless it is gone."""
+        for leg in self.legs.values():
+            if leg.channel == channel and leg.state is not LegState.GONE:
+                return leg
+        return None
+
+    def add_leg(self, role: LegRole, party: str, channel: str, state: LegState) -> Leg:
+        """Join a party; leg ids count up within the contact."""
+        leg = Leg(f"leg-{len(self.legs) + 1}", role, party, channel, state)
+        self.legs[leg.leg_id] = leg
+        return leg

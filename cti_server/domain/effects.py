@@ -1,0 +1,99 @@
+"""What the world wants done outside. Adapters carry it out; a failure comes back as `EffectFailed`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cti_server.domain.agent import StationMode
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Base: something to be done at a PBX node. Channels are named by Uniqueid."""
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class RingStation(Effect):
+    """Call a station's phone with a channel id of ours; it answers into its own waiting place."""
+
+    channel: str
+    address: str
+    mode: StationMode
+    timeout: float
+    """Seconds to ring."""
+    contact_id: str = ""
+    display_number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerPhone(Effect):
+    """Ask a ringing phone to answer (SIP NOTIFY `Event: talk`); phones that cannot go on ringing."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connect(Effect):
+    """Bring customer and agent together."""
+
+    channel: str
+    """The customer's."""
+    agent_channel: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldCustomer(Effect):
+    """Take both apart: the customer to music, the station to its own place."""
+
+    channel: str
+    agent_channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnToQueue(Effect):
+    """Send the customer to the waiting place (again)."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class HangUpChannel(Effect):
+    """End a channel normally (Q.850 cause 16)."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartRecording(Effect):
+    """Record the customer's channel from now to its end, both directions."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddFallbackMember(Effect):
+    """Let the station ring in the PBX's own fallback queues while no server lives."""
+
+    channel: str
+    """The station's address; named so that failures are reported alike."""
+    mode: StationMode
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveFallbackMember(Effect):
+    """Undo AddFallbackMember."""
+
+    channel: str
+    mode: StationMode
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Resync(Effect):
+    """State and PBX may differ: take a snapshot of the node."""
+
+    channel: str = ""

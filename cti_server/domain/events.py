@@ -1,0 +1,65 @@
+"""What the world tells: notifications to agents and answers to commands (PROTOCOL)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from cti_server.domain.effects import Effect
+from cti_server.domain.records import Record
+
+
+class Event(StrEnum):
+    """Names of notifications, as on the wire."""
+
+    AGENT_SIGNED_IN = "agent.signed_in"
+    AGENT_STATE_CHANGED = "agent.state_changed"
+    AGENT_SIGNED_OUT = "agent.signed_out"
+    STATION_CHANGED = "station.changed"
+    CONTACT_QUEUED = "contact.queued"
+    CONTACT_OFFERED = "contact.offered"
+    CONTACT_OFFER_WITHDRAWN = "contact.offer_withdrawn"
+    CONTACT_CONNECTED = "contact.connected"
+    CONTACT_HELD = "contact.held"
+    CONTACT_RETRIEVED = "contact.retrieved"
+    CONTACT_LEG_JOINED = "contact.leg_joined"
+    CONTACT_LEG_LEFT = "contact.leg_left"
+    CONTACT_DATA_CHANGED = "contact.data_changed"
+    CONTACT_ENDED = "contact.ended"
+    CONTACT_WRAPPED_UP = "contact.wrapped_up"
+    RECORDING_STARTED = "recording.started"
+    RECORDING_STOPPED = "recording.stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One event for one agent; `seq` has no gaps per agent within the epoch. `params` is the wire form."""
+
+    agent_id: str
+    seq: int
+    event: Event
+    params: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to a command: a result, or the code of a refusal."""
+
+    agent_id: str
+    request_id: str
+    result: dict[str, Any] | None = None
+    error_code: str | None = None
+    error_message: str = ""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """All that follows from one signal, in order."""
+
+    notifications: list[Notification] = field(default_factory=list)
+    replies: list[Reply] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    anomalies: list[str] = field(default_factory=list)
+    """Facts that contradict our state; counted and logged, and answered by a Resync effect."""

@@ -1,0 +1,1 @@
+"""What each signal does to the world, one file per matter."""

@@ -1,0 +1,245 @@
+"""The conversation and its end: hold, retrieve, hang up, attached data, after-call work (A3, A6)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cti_server.domain import errors
+from cti_server.domain.agent import Agent, AgentEvent, AgentState, AskedState
+from cti_server.domain.contact import (
+    Contact,
+    ContactEvent,
+    ContactState,
+    LegState,
+    OperationKind,
+    RecordingState,
+)
+from cti_server.domain.effects import Connect, HangUpChannel, HoldCustomer, Resync, ReturnToQueue
+from cti_server.domain.events import Event
+from cti_server.domain.rules import offers, seats
+from cti_server.domain.rules.offers import begin, finish_operation, own_contact, require
+from cti_server.domain.signals import HangUp, Hold, Retrieve, SetData, WrapUp
+from cti_server.domain.step import Step
+from cti_server.domain.views import agent_view, contact_view
+
+TALK_STATES = (ContactState.ACTIVE, ContactState.HELD)
+NORMAL_CLEARING = 16
+"""Q.850 cause of a party that hung up on purpose."""
+
+
+def hold(step: Step, command: Hold) -> None:
+    """Customer to music, station to its place; answered when the customer is there."""
+    contact, _ = own_contact(step, command)
+    require(contact, "contact.hold", ContactState.ACTIVE)
+    leg = contact.agent_leg
+    if leg is None:
+        raise errors.ActionNotAllowed("the conversation is ending")
+    begin(step, contact, OperationKind.HOLD, command)
+    step.do(HoldCustomer(contact.node, contact.contact_id, leg.channel))
+
+
+def retrieve(step: Step, command: Retrieve) -> None:
+    """Bring them together again; answered when they are."""
+    contact, agent = own_contact(step, command)
+    require(contact, "contact.retrieve", ContactState.HELD)
+    if contact.held_at_phone:
+        raise errors.HeldAtPhone("the phone holds the call; retrieve it there")
+    leg = contact.agent_leg
+    if leg is None:
+        raise errors.ActionNotAllowed("the conversation is ending")
+    begin(step, contact, OperationKind.RETRIEVE, command)
+    step.do(Connect(contact.node, contact.contact_id, leg.channel, agent.station or ""))
+
+
+def hang_up(step: Step, command: HangUp) -> None:
+    """End the conversation; answered when the customer's channel is gone."""
+    contact, _ = own_contact(step, command)
+    require(contact, "contact.hang_up", *TALK_STATES)
+    if contact.operation and contact.operation.kind is not OperationKind.HANG_UP:
+        # Hanging up overtakes what is under way: nobody waits for a hold to end a call.
+        offers.refuse_operation(step, contact, errors.ContactEnded)
+    begin(step, contact, OperationKind.HANG_UP, command)
+    contact.end_reason = "agent_hung_up"
+    step.do(HangUpChannel(contact.node, contact.contact_id))
+
+
+def set_data(step: Step, command: SetData) -> dict[str, Any]:
+    """Merge attached data; null removes a key."""
+    contact, agent = own_contact(step, command)
+    if contact.state not in (*TALK_STATES, ContactState.WRAP_UP):
+        raise errors.ActionNotAllowed(f"contact.set_data is not allowed while the contact is {contact.state}")
+    merged = {**contact.data, **command.data}
+    contact.data = {key: value for key, value in merged.items() if value is not None}
+    step.tell_contact(contact, Event.CONTACT_DATA_CHANGED)
+    return {"contact": contact_view(contact, agent)}
+
+
+def wrap_up(step: Step, command: WrapUp) -> dict[str, Any]:
+    """Register the outcome and end after-call work."""
+    contact, agent = own_contact(step, command)
+    require(contact, "contact.wrap_up", ContactState.WRAP_UP)
+    contact.disposition, contact.summary = command.disposition, command.summary
+    asked = AskedState(AgentState(command.next_state)) if command.next_state else None
+    _close(step, contact, agent, asked)
+    return {"contact": contact_view(contact, agent), "agent": agent_view(step.state, agent)}
+
+
+def wrap_up_over(step: Step, contact_id: str) -> None:
+    """After-call work ran out of time: the contact is closed without a disposition."""
+    contact = step.state.contacts.get(contact_id)
+    if contact and contact.state is ContactState.WRAP_UP:
+        _close(step, contact, step.state.agents[contact.agent_id or ""], None)
+
+
+def _close(step: Step, contact: Contact, agent: Agent, asked: AskedState | None) -> None:
+    contact.apply(ContactEvent.END)
+    step.clear_timer(f"wrap_up:{contact.contact_id}")
+    agent.contact_ids.remove(contact.contact_id)
+    step.tell_contact(contact, Event.CONTACT_WRAPPED_UP)
+    del step.state.contacts[contact.contact_id]
+    seats.become_free(step, agent, asked)
+
+
+# --- what the PBX shows ------------------------------------------------------------------------------
+
+
+def customer_on_hold(step: Step, contact: Contact) -> None:
+    """The customer hears music in the holding place."""
+    if contact.state is not ContactState.ACTIVE:
+        return
+    contact.apply(ContactEvent.HOLD)
+    contact.customer_leg.state = LegState.HELD
+    if contact.agent_leg:
+        contact.agent_leg.state = LegState.UP
+    finish_operation(step, contact, OperationKind.HOLD)
+    step.tell_contact(contact, Event.CONTACT_HELD)
+
+
+def together(step: Step, contact: Contact) -> None:
+    """Customer and agent share a bridge."""
+    step.clear_timer(f"apart:{contact.contact_id}")
+    if contact.state is ContactState.HELD and not contact.held_at_phone:
+        contact.apply(ContactEvent.RETRIEVE)
+        offers.talking(contact)
+        finish_operation(step, contact, OperationKind.RETRIEVE)
+        step.tell_contact(contact, Event.CONTACT_RETRIEVED)
+    elif contact.state not in (*TALK_STATES, ContactState.WRAP_UP, ContactState.ENDED):
+        offers.connected(step, contact)
+
+
+def phone_held(step: Step, contact: Contact) -> None:
+    """The agent's phone holds by itself: the same state as a hold from the seat (A3)."""
+    if contact.state is ContactState.ACTIVE and contact.operation is None:
+        contact.held_at_phone = True
+        contact.apply(ContactEvent.HOLD)
+        contact.customer_leg.state = LegState.HELD
+        step.tell_contact(contact, Event.CONTACT_HELD)
+
+
+def phone_retrieved(step: Step, contact: Contact) -> None:
+    """The agent's phone took the call back."""
+    if contact.held_at_phone:
+        contact.held_at_phone = False
+        contact.apply(ContactEvent.RETRIEVE)
+        offers.talking(contact)
+        step.tell_contact(contact, Event.CONTACT_RETRIEVED)
+
+
+def customer_gone(step: Step, contact: Contact, reason: str = "customer_hung_up") -> None:
+    """The customer's channel ended: after-call work if there was a conversation, else the end."""
+    contact.ended_at = step.at
+    contact.end_reason = contact.end_reason or reason
+    contact.customer_leg.state = LegState.GONE
+    step.state.channels.pop(contact.contact_id, None)
+    step.clear_timer(f"apart:{contact.contact_id}")
+    if contact.recording in (RecordingState.RECORDING, RecordingState.STARTING, RecordingState.PAUSED):
+        contact.recording = RecordingState.STOPPED
+    if contact.state in TALK_STATES:
+        _begin_wrap_up(step, contact)
+    else:
+        _abandoned(step, contact)
+
+
+def _begin_wrap_up(step: Step, contact: Contact) -> None:
+    agent = step.state.agents[contact.agent_id or ""]
+    contact.apply(ContactEvent.FINISH)
+    contact.held_at_phone = False
+    offers.drop_agent_leg(step, contact)
+    finish_operation(step, contact, OperationKind.HANG_UP)
+    agent.apply(AgentEvent.FINISH_TALK, step.at)
+    step.set_timer(f"wrap_up:{contact.contact_id}", step.state.groups[contact.group_id].wrap_up_time)
+    step.tell_contact(contact, Event.CONTACT_ENDED)
+    step.tell_agent(agent, Event.AGENT_STATE_CHANGED)
+
+
+def _abandoned(step: Step, contact: Contact) -> None:
+    contact.end_reason = "abandoned"
+    offered = contact.state is ContactState.OFFERED
+    agent = None
+    if offered:
+        agent = offers.end_offer(step, contact)
+        offers.refuse_operation(step, contact, errors.ContactEnded)
+        step.tell_contact(contact, Event.CONTACT_OFFER_WITHDRAWN)
+    step.dequeue(contact)
+    contact.apply(ContactEvent.END)
+    step.tell_contact(contact, Event.CONTACT_ENDED)
+    del step.state.contacts[contact.contact_id]
+    if agent:
+        offers.free_agent(step, agent, None)
+
+
+def agent_leg_gone(step: Step, contact: Contact, cause: int) -> None:
+    """The agent's phone left. On purpose: the conversation is over. Otherwise the customer keeps its turn."""
+    leg = contact.agent_leg
+    if leg is None:
+        return
+    if contact.state is ContactState.OFFERED:
+        offers.withdraw(step, contact, AskedState(AgentState.NOT_READY, "station_no_answer"))
+        return
+    if contact.state not in TALK_STATES:
+        return
+    leg.state, leg.bridge = LegState.GONE, ""
+    step.state.channels.pop(leg.channel, None)
+    if contact.state is ContactState.ACTIVE and cause == NORMAL_CLEARING:
+        contact.end_reason = "agent_hung_up"
+        step.do(HangUpChannel(contact.node, contact.contact_id))
+        step.set_timer(f"apart:{contact.contact_id}", offers.OPERATION_TIME)
+        step.tell_contact(contact, Event.CONTACT_LEG_LEFT)
+    elif not contact.end_reason:
+        return_to_queue(step, contact)
+
+
+def return_to_queue(step: Step, contact: Contact) -> None:
+    """The customer lost its agent through no wish of either: first in the queue again."""
+    agent = step.state.agents[contact.agent_id or ""]
+    offers.refuse_operation(step, contact, errors.StationNoAnswer)
+    contact.held_at_phone = False
+    contact.apply(ContactEvent.RETURN_TO_QUEUE)
+    contact.customer_leg.state = LegState.WAITING
+    contact.priority += 1
+    agent.contact_ids.remove(contact.contact_id)
+    step.tell_contact(contact, Event.CONTACT_LEG_LEFT)
+    contact.agent_id = None
+    step.enqueue(contact)
+    step.tell_contact(contact, Event.CONTACT_QUEUED)
+    step.do(ReturnToQueue(contact.node, contact.contact_id))
+    step.move_agent(agent, AgentEvent.GO_NOT_READY, "station_lost")
+
+
+def apart(step: Step, contact_id: str) -> None:
+    """They left their bridge and nothing explained it in time: look at the PBX."""
+    contact = step.state.contacts.get(contact_id)
+    if contact and contact.live:
+        step.anomaly("apart")
+        step.do(Resync(contact.node))
+
+
+def operation_timed_out(step: Step, contact_id: str) -> None:
+    """The PBX did not show the outcome: say so, then look at the PBX; never do it again."""
+    contact = step.state.contacts.get(contact_id)
+    if contact is None:
+        return
+    offers.refuse_operation(step, contact, errors.OutcomeUnknown)
+    if contact.state is ContactState.OFFERED:
+        step.set_timer(f"offer:{contact.contact_id}", offers.OPERATION_TIME)
+    step.do(Resync(contact.node))

@@ -1,0 +1,242 @@
+"""From arrival to conversation: queue, offer, accept, reject, no answer, connected (REQUIREMENTS B1, A3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cti_server.domain import errors
+from cti_server.domain.agent import Agent, AgentEvent, AgentState, AskedState, StationMode
+from cti_server.domain.contact import (
+    Contact,
+    ContactEvent,
+    ContactState,
+    LegRole,
+    LegState,
+    Operation,
+    OperationKind,
+    RecordingState,
+)
+from cti_server.domain.effects import AnswerPhone, Connect, HangUpChannel, StartRecording
+from cti_server.domain.events import Event
+from cti_server.domain.rules import seats
+from cti_server.domain.signals import Accept, ContactCommand, Reject
+from cti_server.domain.step import Step
+from cti_server.domain.views import contact_view
+
+OPERATION_TIME = 5.0
+"""Seconds the PBX has to show the outcome of a command."""
+
+
+def queue(step: Step, contact: Contact) -> None:
+    """The customer reached the waiting place for the first time."""
+    contact.apply(ContactEvent.QUEUE)
+    contact.queued_at = step.at
+    contact.customer_leg.state = LegState.WAITING
+    step.enqueue(contact)
+    step.tell_contact(contact, Event.CONTACT_QUEUED)
+
+
+def offer(step: Step, contact: Contact, agent: Agent) -> None:
+    """Reserve the agent and show it the contact; on demand its phone begins to ring."""
+    station = step.state.stations[agent.station or ""]
+    group = step.state.groups[contact.group_id]
+    step.dequeue(contact)
+    contact.apply(ContactEvent.OFFER)
+    contact.agent_id, contact.offered_at = agent.agent_id, step.at
+    agent.contact_ids.append(contact.contact_id)
+    agent.apply(AgentEvent.RESERVE, step.at)
+    channel = station.channel or ""
+    if agent.station_mode is StationMode.ON_DEMAND:
+        channel = seats.ring_station(step, station, agent, group.ring_timeout, contact.contact_id)
+    contact.add_leg(LegRole.AGENT, agent.agent_id, channel, LegState.RINGING)
+    step.state.channels[channel] = contact.contact_id
+    step.set_timer(f"offer:{contact.contact_id}", group.ring_timeout)
+    step.tell_agent(agent, Event.AGENT_STATE_CHANGED)
+    step.tell_contact(contact, Event.CONTACT_OFFERED)
+
+
+def own_contact(step: Step, command: ContactCommand) -> tuple[Contact, Agent]:
+    """The contact and its agent. Raises NotSignedIn, UnknownContact, NotYourContact."""
+    agent = seats.signed_in_agent(step, command.agent_id)
+    contact = step.state.contacts.get(command.contact_id)
+    if contact is None:
+        raise errors.UnknownContact(f"no contact {command.contact_id[:80]} is live")
+    if contact.agent_id != agent.agent_id:
+        raise errors.NotYourContact(f"contact {contact.contact_id} is not yours")
+    return contact, agent
+
+
+def require(contact: Contact, method: str, *states: ContactState) -> None:
+    """Raises ActionNotAllowed when the contact is in another state."""
+    if contact.state not in states:
+        raise errors.ActionNotAllowed(f"{method} is not allowed while the contact is {contact.state}")
+
+
+def require_node(step: Step, contact: Contact) -> None:
+    """Raises PbxUnavailable when the contact's PBX node is out of reach, before anything is done."""
+    node = step.state.nodes.get(contact.node)
+    if node is None or not node.up:
+        raise errors.PbxUnavailable(f"PBX node {contact.node} is out of reach; the call itself goes on")
+
+
+def begin(step: Step, contact: Contact, kind: OperationKind, command: ContactCommand) -> None:
+    """Note the operation; its outcome must show within OPERATION_TIME. Raises OperationPending."""
+    if contact.operation:
+        raise errors.OperationPending(f"{contact.operation.kind} is under way")
+    require_node(step, contact)
+    contact.operation = Operation(kind, command.request_id, command.agent_id)
+    step.set_timer(f"operation:{contact.contact_id}", OPERATION_TIME)
+
+
+def finish_operation(step: Step, contact: Contact, *kinds: OperationKind) -> None:
+    """The outcome showed: answer a pending command of one of these kinds; refuse any other as overtaken."""
+    operation = contact.operation
+    if operation is None:
+        return
+    contact.operation = None
+    step.clear_timer(f"operation:{contact.contact_id}")
+    if operation.kind in kinds:
+        step.request_id = operation.request_id
+        agent = step.state.agents[operation.agent_id]
+        step.reply(operation, {"contact": contact_view(contact, agent)})
+    else:
+        step.refuse(operation.agent_id, operation.request_id, errors.ContactEnded)
+
+
+def refuse_operation(step: Step, contact: Contact, refusal: type[errors.Refusal]) -> None:
+    """The command under way was not done."""
+    if contact.operation:
+        operation, contact.operation = contact.operation, None
+        step.clear_timer(f"operation:{contact.contact_id}")
+        step.refuse(operation.agent_id, operation.request_id, refusal)
+
+
+def accept(step: Step, command: Accept) -> dict[str, Any] | None:
+    """Take the offered contact. Persistent: connect now; on demand: ask the phone to answer."""
+    contact, agent = own_contact(step, command)
+    require(contact, "contact.accept", ContactState.OFFERED)
+    leg = contact.agent_leg
+    if leg is None:
+        raise errors.ActionNotAllowed("the offer has just ended")
+    begin(step, contact, OperationKind.ACCEPT, command)
+    if agent.station_mode is StationMode.PERSISTENT:
+        step.clear_timer(f"offer:{contact.contact_id}")
+        _connect(step, contact)
+    elif leg.state is LegState.RINGING:
+        # The phone decides; the offer's own timer bounds the wait.
+        step.clear_timer(f"operation:{contact.contact_id}")
+        step.do(AnswerPhone(contact.node, leg.channel))
+    return None
+
+
+def _connect(step: Step, contact: Contact) -> None:
+    leg = contact.agent_leg
+    if leg:
+        agent = step.state.agents[leg.party]
+        step.do(Connect(contact.node, contact.contact_id, leg.channel, agent.station or ""))
+
+
+def phone_answered(step: Step, contact: Contact) -> None:
+    """The on-demand phone was picked up: connect."""
+    leg = contact.agent_leg
+    if leg and contact.state is ContactState.OFFERED and leg.state is LegState.RINGING:
+        leg.state = LegState.UP
+        step.clear_timer(f"offer:{contact.contact_id}")
+        step.set_timer(f"operation:{contact.contact_id}", OPERATION_TIME)
+        _connect(step, contact)
+
+
+def reject(step: Step, command: Reject) -> dict[str, Any]:
+    """Send the contact back; the agent becomes not ready, or it would be offered the same one again."""
+    contact, agent = own_contact(step, command)
+    require(contact, "contact.reject", ContactState.OFFERED)
+    if contact.operation:
+        raise errors.OperationPending("the contact is being accepted")
+    withdraw(step, contact, AskedState(AgentState.NOT_READY, "rejected"))
+    return {"contact": contact_view(contact, agent)}
+
+
+def no_answer(step: Step, contact_id: str) -> None:
+    """The offer's ring time ran out: next agent; this one becomes not ready (REQUIREMENTS A2)."""
+    contact = step.state.contacts.get(contact_id)
+    if contact and contact.state is ContactState.OFFERED:
+        withdraw(step, contact, AskedState(AgentState.NOT_READY, "no_answer"))
+
+
+def withdraw(step: Step, contact: Contact, next_state: AskedState | None) -> None:
+    """Take the offer back: the contact keeps its place in the queue. None leaves the agent ready."""
+    agent = end_offer(step, contact)
+    refuse_operation(step, contact, errors.StationNoAnswer)
+    contact.customer_leg.state = LegState.WAITING
+    step.enqueue(contact)
+    step.tell_contact(contact, Event.CONTACT_OFFER_WITHDRAWN)
+    contact.agent_id = None
+    free_agent(step, agent, next_state)
+
+
+def end_offer(step: Step, contact: Contact) -> Agent:
+    """Common end of an offer that did not connect; the phone stops ringing."""
+    agent = step.state.agents[contact.agent_id or ""]
+    contact.apply(ContactEvent.WITHDRAW)
+    step.clear_timer(f"offer:{contact.contact_id}")
+    step.clear_timer(f"operation:{contact.contact_id}")
+    drop_agent_leg(step, contact)
+    agent.contact_ids.remove(contact.contact_id)
+    return agent
+
+
+def free_agent(step: Step, agent: Agent, next_state: AskedState | None) -> None:
+    """After an offer that did not connect: the pending state wins, then `next_state`, else ready."""
+    asked = agent.pending or next_state
+    if asked is None or asked.state is AgentState.READY:
+        agent.pending = None
+        agent.apply(AgentEvent.RELEASE, step.at)
+        station = step.state.stations.get(agent.station or "")
+        if not (station and seats.station_usable(agent, station)):
+            agent.apply(AgentEvent.GO_NOT_READY, step.at, "station_lost")
+        step.tell_agent(agent, Event.AGENT_STATE_CHANGED)
+        return
+    agent.apply(AgentEvent.RELEASE, step.at)
+    seats.become_free(step, agent, asked)
+
+
+def drop_agent_leg(step: Step, contact: Contact) -> None:
+    """The agent's leg is over. Its channel ends too, unless it is the nailed-up one."""
+    leg = contact.agent_leg
+    if leg is None:
+        return
+    leg.state, leg.bridge = LegState.GONE, ""
+    step.state.channels.pop(leg.channel, None)
+    agent = step.state.agents[leg.party]
+    station = step.state.stations.get(agent.station or "")
+    nailed_up = agent.station_mode is StationMode.PERSISTENT and station and station.channel == leg.channel
+    if nailed_up:
+        return
+    if station and station.channel == leg.channel:
+        station.release_channel()
+    if step.state.station_channels.pop(leg.channel, None) or leg.channel:
+        step.do(HangUpChannel(contact.node, leg.channel))
+
+
+def connected(step: Step, contact: Contact) -> None:
+    """Customer and agent are in one bridge for the first time."""
+    agent = step.state.agents[contact.agent_id or ""]
+    contact.apply(ContactEvent.CONNECT)
+    contact.connected_at = contact.connected_at or step.at
+    step.clear_timer(f"offer:{contact.contact_id}")
+    talking(contact)
+    agent.apply(AgentEvent.TALK, step.at)
+    if contact.recording is RecordingState.OFF:
+        contact.recording = RecordingState.STARTING
+        step.do(StartRecording(contact.node, contact.contact_id))
+    finish_operation(step, contact, OperationKind.ACCEPT)
+    step.clear_timer(f"operation:{contact.contact_id}")
+    step.tell_agent(agent, Event.AGENT_STATE_CHANGED)
+    step.tell_contact(contact, Event.CONTACT_CONNECTED)
+
+
+def talking(contact: Contact) -> None:
+    """Both legs talk."""
+    contact.customer_leg.state = LegState.TALKING
+    if contact.agent_leg:
+        contact.agent_leg.state = LegState.TALKING

@@ -1,0 +1,265 @@
+"""Facts of the PBX: which contact or station a channel belongs to, and what its movement means."""
+
+from __future__ import annotations
+
+from cti_server.domain import errors
+from cti_server.domain.agent import Agent
+from cti_server.domain.contact import Contact, ContactState, Customer, LegRole, LegState, RecordingState
+from cti_server.domain.effects import HangUpChannel, Resync, ReturnToQueue
+from cti_server.domain.events import Event
+from cti_server.domain.rules import conversation, offers, seats
+from cti_server.domain.signals import (
+    ChannelEnteredBridge,
+    ChannelGone,
+    ChannelLeftBridge,
+    ContactArrived,
+    ContactRecovered,
+    CustomerPlaced,
+    EffectFailed,
+    NodeDown,
+    NodeUp,
+    PhoneHeld,
+    PhoneRetrieved,
+    RecordingChanged,
+    StationChanged,
+    StationPlaced,
+)
+from cti_server.domain.state import Node
+from cti_server.domain.station import Station
+from cti_server.domain.step import Step
+
+APART_TIME = 1.0
+"""Seconds two legs may be out of their bridge with nothing to explain it."""
+SWITCHES_CALL = ("Connect", "HoldCustomer", "HangUpChannel", "AnswerPhone", "RingStation")
+
+
+def node_up(step: Step, fact: NodeUp) -> None:
+    """The node is in reach."""
+    step.state.nodes.setdefault(fact.node, Node(fact.node)).up = True
+
+
+def node_down(step: Step, fact: NodeDown) -> None:
+    """The node is out of reach; its calls are taken to go on until a snapshot says otherwise."""
+    step.state.nodes.setdefault(fact.node, Node(fact.node)).up = False
+
+
+# --- customers -----------------------------------------------------------------------------------------
+
+
+def contact_arrived(step: Step, fact: ContactArrived) -> None:
+    """A call asked for its way: the contact begins."""
+    if fact.channel in step.state.contacts:
+        return
+    group_id = step.state.service_numbers.get(fact.service_number) or fact.group_id
+    if group_id not in step.state.groups:
+        group_id = next(iter(step.state.groups), "")
+    if not group_id:
+        step.anomaly("no_group")
+        return
+    customer = Customer(number=fact.customer_number, name=fact.customer_name)
+    contact = Contact(
+        fact.channel, fact.node, fact.service_number, group_id, customer, step.at, language=fact.language
+    )
+    contact.ivr_path.append(fact.service_number)
+    contact.add_leg(LegRole.CUSTOMER, "", fact.channel, LegState.IVR)
+    step.state.contacts[contact.contact_id] = contact
+    step.state.channels[fact.channel] = contact.contact_id
+    step.note_contact(contact, "contact.arrived")
+
+
+def customer_placed(step: Step, fact: CustomerPlaced) -> None:
+    """A customer's channel reached a waiting place."""
+    if fact.channel not in step.state.contacts:
+        arrived = ContactArrived(
+            fact.at,
+            fact.node,
+            fact.channel,
+            fact.service_number,
+            fact.customer_number,
+            group_id=fact.group_id,
+            language=fact.language,
+        )
+        contact_arrived(step, arrived)
+    contact = step.state.contacts.get(fact.channel)
+    if contact is None:
+        return
+    contact.customer_leg.bridge = ""
+    if fact.place == "hold":
+        conversation.customer_on_hold(step, contact)
+        return
+    if contact.state is ContactState.IVR:
+        offers.queue(step, contact)
+    if fact.place == "unserved" and contact.state in (ContactState.QUEUED, ContactState.OFFERED):
+        # The dialplan gave us up (a hiccup, a refused AGI), and here we are: take the caller back.
+        step.note_contact(contact, "contact.unserved")
+        step.do(ReturnToQueue(fact.node, fact.channel))
+
+
+def recording_changed(step: Step, fact: RecordingChanged) -> None:
+    """MixMonitor began or ended."""
+    contact = step.state.contacts.get(fact.channel)
+    if contact is None:
+        return
+    if fact.recording and contact.recording in (RecordingState.OFF, RecordingState.STARTING):
+        contact.recording = RecordingState.RECORDING
+        step.tell_contact(contact, Event.RECORDING_STARTED)
+    elif not fact.recording and contact.recording is not RecordingState.STOPPED:
+        contact.recording = RecordingState.STOPPED
+        step.tell_contact(contact, Event.RECORDING_STOPPED)
+
+
+def contact_recovered(step: Step, fact: ContactRecovered) -> None:
+    """A call that came and went unseen: only the log needs it (no agent's view ever held it)."""
+    if fact.channel in step.state.contacts:
+        return
+    group_id = fact.group_id or step.state.service_numbers.get(fact.service_number, "")
+    contact = Contact(
+        fact.channel,
+        fact.node,
+        fact.service_number,
+        group_id,
+        Customer(number=fact.customer_number),
+        fact.arrived_at,
+        state=ContactState.ENDED,
+        agent_id=fact.agent_id,
+        connected_at=fact.connected_at,
+        ended_at=fact.ended_at,
+        end_reason="recovered" if fact.connected_at else "abandoned",
+        recovered=True,
+    )
+    step.note_contact(contact, "contact.recovered")
+
+
+# --- channels -------------------------------------------------------------------------------------------
+
+
+def _contact_on(step: Step, channel: str) -> Contact | None:
+    return step.state.contacts.get(step.state.channels.get(channel, ""))
+
+
+def _station_on(step: Step, channel: str) -> tuple[Station, Agent] | None:
+    station = step.state.stations.get(step.state.station_channels.get(channel, ""))
+    agent = step.state.agents.get(station.agent_id or "") if station else None
+    return (station, agent) if station and agent else None
+
+
+def station_placed(step: Step, fact: StationPlaced) -> None:
+    """A station's channel idles: its phone answered, or a conversation on it ended."""
+    found = _station_on(step, fact.channel)
+    if found is None:
+        if fact.channel not in step.state.channels:
+            # Nobody's any more (answered just after it was given up): do not leave a phone hanging.
+            step.do(HangUpChannel(fact.node, fact.channel))
+        return
+    station, agent = found
+    station.answered = True
+    contact = _contact_on(step, fact.channel)
+    if contact:
+        leg = contact.leg_by_channel(fact.channel)
+        if leg:
+            leg.bridge = ""
+        offers.phone_answered(step, contact)
+    seats.station_answered(step, agent)
+
+
+def entered_bridge(step: Step, fact: ChannelEnteredBridge) -> None:
+    """A leg is in a bridge; together with its counterpart it is a conversation."""
+    contact = _contact_on(step, fact.channel)
+    leg = contact.leg_by_channel(fact.channel) if contact else None
+    if contact is None or leg is None:
+        return
+    leg.bridge = fact.bridge
+    agent_leg = contact.agent_leg
+    if agent_leg and agent_leg.bridge and agent_leg.bridge == contact.customer_leg.bridge:
+        conversation.together(step, contact)
+
+
+def left_bridge(step: Step, fact: ChannelLeftBridge) -> None:
+    """A leg left its bridge: explained by a command, a hold or a hang-up soon, or looked into."""
+    contact = _contact_on(step, fact.channel)
+    leg = contact.leg_by_channel(fact.channel) if contact else None
+    if contact is None or leg is None or leg.bridge != fact.bridge:
+        return
+    leg.bridge = ""
+    if contact.state is ContactState.ACTIVE and contact.operation is None:
+        step.set_timer(f"apart:{contact.contact_id}", APART_TIME)
+
+
+def channel_gone(step: Step, fact: ChannelGone) -> None:
+    """A channel ended: the customer's, or one to a station."""
+    contact = _contact_on(step, fact.channel)
+    if contact and fact.channel == contact.contact_id:
+        conversation.customer_gone(step, contact)
+        return
+    found = _station_on(step, fact.channel)
+    step.state.station_channels.pop(fact.channel, None)
+    if found:
+        found[0].release_channel()
+    if contact:
+        conversation.agent_leg_gone(step, contact, fact.cause)
+    if found:
+        _station_channel_lost(step, *found)
+
+
+def _station_channel_lost(step: Step, station: Station, agent: Agent) -> None:
+    if agent.station_wait:
+        seats.give_up_station(step, agent, errors.StationNoAnswer)
+        return
+    seats_persistent = agent.signed_in and agent.station == station.address
+    if seats_persistent and agent.station_mode == "persistent":
+        seats.station_lost(step, agent, "station_lost")
+        step.tell_agent(agent, Event.STATION_CHANGED)
+
+
+def phone_held(step: Step, fact: PhoneHeld) -> None:
+    """Hold from a phone: the agent's holds the contact; the customer's own is its own affair."""
+    contact = _contact_on(step, fact.channel)
+    if contact and fact.channel != contact.contact_id:
+        conversation.phone_held(step, contact)
+
+
+def phone_retrieved(step: Step, fact: PhoneRetrieved) -> None:
+    """Unhold from a phone."""
+    contact = _contact_on(step, fact.channel)
+    if contact and fact.channel != contact.contact_id:
+        conversation.phone_retrieved(step, contact)
+
+
+def station_changed(step: Step, fact: StationChanged) -> None:
+    """A phone registered or vanished. A call on it goes on until its channel ends."""
+    station = step.state.stations.get(fact.address)
+    if station is None or (station.registered, station.node) == (fact.registered, fact.node):
+        return
+    if not fact.registered and station.node != fact.node:
+        return
+    station.registered = fact.registered
+    if fact.registered:
+        station.node = fact.node
+    agent = step.state.agents.get(station.agent_id or "")
+    if agent is None or not agent.signed_in:
+        return
+    if not fact.registered and not station.channel:
+        seats.station_lost(step, agent, "station_unregistered")
+    step.tell_agent(agent, Event.STATION_CHANGED)
+
+
+# --- effects that failed ------------------------------------------------------------------------------
+
+
+def effect_failed(step: Step, fact: EffectFailed) -> None:
+    """The PBX did not do it: answer the command that wanted it; the state follows by resync."""
+    refusal = errors.refusals().get(fact.code, errors.PbxRefused)
+    found = _station_on(step, fact.channel)
+    if fact.effect == "RingStation" and found:
+        channel_gone(step, ChannelGone(fact.at, fact.node, fact.channel, cause=0))
+        return
+    contact = _contact_on(step, fact.channel)
+    if contact is None or fact.effect not in SWITCHES_CALL:
+        return
+    if fact.effect == "AnswerPhone":
+        return  # the phone goes on ringing and may be picked up by hand
+    offers.refuse_operation(step, contact, refusal)
+    if contact.state is ContactState.OFFERED and fact.effect == "Connect":
+        offers.withdraw(step, contact, None)
+    if fact.code != errors.PbxUnavailable.code:
+        step.do(Resync(fact.node))

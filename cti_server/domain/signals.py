@@ -1,0 +1,326 @@
+"""Everything that can happen to the centre. A signal is written to the journal, then applied to the world.
+
+Each carries its time (`at`, epoch seconds, UTC) and all ids it needs: applying it twice to equal worlds
+gives equal results.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+# --- the centre itself ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Base of all signals."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class EpochBegan(Signal):
+    """A new history: sequence numbers start again, clients get a snapshot instead of missed events."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeaderStarted(Signal):
+    """A server took the lease; nobody's socket is attached to it yet."""
+
+    term: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgentProfile:
+    """An agent as the directory has it."""
+
+    agent_id: str
+    name: str
+    roles: tuple[str, ...]
+    groups: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupProfile:
+    """A group (and its queue) as the directory has it; times in seconds."""
+
+    group_id: str
+    name_zh: str
+    name_en: str
+    ring_timeout: float = 20.0
+    wrap_up_time: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryLoaded(Signal):
+    """The directory of the database, whole. What has gone is dropped when nobody uses it."""
+
+    agents: tuple[AgentProfile, ...]
+    groups: tuple[GroupProfile, ...]
+    service_numbers: dict[str, str]
+    """Service number to group id."""
+    stations: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired(Signal):
+    """A timer of `World.timers` came due."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentConnected(Signal):
+    """An agent program attached to the socket."""
+
+    agent_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentDisconnected(Signal):
+    """The agent's last socket closed."""
+
+    agent_id: str
+
+
+# --- commands of agents --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Command(Signal):
+    """A request of an agent program. `request_id` is the client's, unique per agent for 24 h."""
+
+    request_id: str
+    agent_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn(Command):
+    """`agent.sign_in`."""
+
+    station: str
+    station_mode: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignOut(Command):
+    """`agent.sign_out`."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetState(Command):
+    """`agent.set_state`."""
+
+    state: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ContactCommand(Command):
+    """Base of commands on one contact."""
+
+    contact_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accept(ContactCommand):
+    """`contact.accept`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reject(ContactCommand):
+    """`contact.reject`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold(ContactCommand):
+    """`contact.hold`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieve(ContactCommand):
+    """`contact.retrieve`."""
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp(ContactCommand):
+    """`contact.hang_up`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetData(ContactCommand):
+    """`contact.set_data`: merged into the attached data; a null value removes its key."""
+
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WrapUp(ContactCommand):
+    """`contact.wrap_up`."""
+
+    disposition: str = ""
+    summary: str = ""
+    next_state: str = ""
+
+
+# --- facts from the PBX --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PbxFact(Signal):
+    """Base of what a PBX node tells. Channels are named by Uniqueid."""
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeUp(PbxFact):
+    """The AMI connection stands and a snapshot follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeDown(PbxFact):
+    """The AMI connection is lost; calls there may well go on."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ContactArrived(PbxFact):
+    """A customer's call asked where to go (FastAGI)."""
+
+    channel: str
+    service_number: str
+    customer_number: str
+    customer_name: str = ""
+    group_id: str = ""
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerPlaced(PbxFact):
+    """A customer's channel reached a waiting place of the dialplan: `wait`, `hold` or `unserved`.
+
+    Carries all that is needed to take up a contact nobody told us of (AGI refused, server was away).
+    """
+
+    channel: str
+    place: str
+    service_number: str = ""
+    group_id: str = ""
+    customer_number: str = ""
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StationPlaced(PbxFact):
+    """A station's channel idles in its place: answered just now, or back from a conversation."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelEnteredBridge(PbxFact):
+    """BridgeEnter."""
+
+    channel: str
+    bridge: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelLeftBridge(PbxFact):
+    """BridgeLeave."""
+
+    channel: str
+    bridge: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelGone(PbxFact):
+    """Hangup; `cause` is the Q.850 cause code."""
+
+    channel: str
+    cause: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneHeld(PbxFact):
+    """The phone put its call on hold by itself (re-INVITE)."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneRetrieved(PbxFact):
+    """The phone took its call back by itself."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class StationChanged(PbxFact):
+    """A station's registration came or went."""
+
+    address: str
+    registered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingChanged(PbxFact):
+    """MixMonitor began or ended on the customer's channel."""
+
+    channel: str
+    recording: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EffectFailed(PbxFact):
+    """An effect was not carried out. `code`: `pbx_refused`, `pbx_unavailable` or `outcome_unknown`."""
+
+    effect: str
+    """Class name of the effect."""
+    channel: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelFact:
+    """One channel of a snapshot. `variables` are our own `CTI_*` ones."""
+
+    channel: str
+    context: str
+    bridge: str
+    up: bool
+    peer_station: str = ""
+    """Address of the station this channel leads to, empty for a customer's."""
+    caller_number: str = ""
+    language: str = ""
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSnapshot(PbxFact):
+    """All channels and registrations of a node at one moment, after the AMI connection came (back)."""
+
+    channels: tuple[ChannelFact, ...]
+    registered: tuple[str, ...]
+    """Addresses of registered stations."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRecovered(PbxFact):
+    """A call that began and ended while no server looked, found in the PBX's own log (CEL)."""
+
+    channel: str
+    service_number: str
+    group_id: str
+    customer_number: str
+    arrived_at: float
+    ended_at: float
+    connected_at: float | None = None
+    agent_id: str | None = None

@@ -1,0 +1,40 @@
+"""The world's whole state: plain data, so that a snapshot of it is all a successor needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cti_server.domain.agent import Agent
+from cti_server.domain.contact import Contact
+from cti_server.domain.queue import Group
+from cti_server.domain.station import Station
+
+
+@dataclass(slots=True)
+class Node:
+    """A PBX node as far as the world cares."""
+
+    name: str
+    up: bool = False
+
+
+@dataclass(slots=True)
+class WorldState:
+    """Everything live. `signals` counts applied signals and, with the epoch, names records and channels."""
+
+    epoch: int = 0
+    term: int = 0
+    signals: int = 0
+    counter: int = 0
+    agents: dict[str, Agent] = field(default_factory=dict)
+    stations: dict[str, Station] = field(default_factory=dict)
+    groups: dict[str, Group] = field(default_factory=dict)
+    service_numbers: dict[str, str] = field(default_factory=dict)
+    contacts: dict[str, Contact] = field(default_factory=dict)
+    nodes: dict[str, Node] = field(default_factory=dict)
+    timers: dict[str, float] = field(default_factory=dict)
+    """Timer key to the epoch second it is due. The engine fires them as `TimerFired`."""
+    channels: dict[str, str] = field(default_factory=dict)
+    """Uniqueid of each channel of a live contact to the contact's id."""
+    station_channels: dict[str, str] = field(default_factory=dict)
+    """Uniqueid of each channel to a station to the station's address."""

@@ -1,0 +1,154 @@
+"""One application of one signal: the state it works on and the outcome it gathers."""
+
+from __future__ import annotations
+
+from bisect import insort
+from dataclasses import dataclass, field
+from typing import Any
+
+from cti_server.domain.agent import Agent, AgentEvent
+from cti_server.domain.contact import Contact, Operation
+from cti_server.domain.effects import Effect
+from cti_server.domain.errors import Refusal
+from cti_server.domain.events import Event, Notification, Outcome, Reply
+from cti_server.domain.records import Record, RecordKind
+from cti_server.domain.state import WorldState
+from cti_server.domain.views import agent_view, contact_view, timestamp
+
+
+@dataclass(slots=True)
+class Step:
+    """Handlers read and change `state` through it, and say through it what follows."""
+
+    state: WorldState
+    at: float
+    outcome: Outcome = field(default_factory=Outcome)
+    request_id: str = ""
+    """Of the command that caused what is being told now, if one did."""
+
+    # --- what follows -----------------------------------------------------------------------------
+
+    def do(self, effect: Effect) -> None:
+        """Ask for an effect."""
+        self.outcome.effects.append(effect)
+
+    def reply(self, operation: Operation, result: dict[str, Any]) -> None:
+        """Answer a command that waited for the PBX."""
+        self.outcome.replies.append(Reply(operation.agent_id, operation.request_id, result=result))
+
+    def refuse(self, agent_id: str, request_id: str, refusal: type[Refusal], message: str = "") -> None:
+        """Answer a command that waited for the PBX: it was not done."""
+        text = message or (refusal.__doc__ or "").splitlines()[0]
+        self.outcome.replies.append(Reply(agent_id, request_id, error_code=refusal.code, error_message=text))
+
+    def anomaly(self, what: str) -> None:
+        """Note a fact that contradicts the state (ids only, no personal data)."""
+        self.outcome.anomalies.append(what)
+
+    # --- telling ----------------------------------------------------------------------------------
+
+    def _notify(self, agent: Agent, event: Event, body: dict[str, Any]) -> None:
+        agent.seq += 1
+        params: dict[str, Any] = {"epoch": self.state.epoch, "seq": agent.seq, "ts": timestamp(self.at)}
+        if self.request_id:
+            params["request_id"] = self.request_id
+        params.update(body)
+        self.outcome.notifications.append(Notification(agent.agent_id, agent.seq, event, params))
+
+    def tell_agent(self, agent: Agent, event: Event) -> None:
+        """Notify the agent of itself and keep it in the agent's history."""
+        self._notify(agent, event, {"agent": agent_view(self.state, agent)})
+        data = {
+            "agent_id": agent.agent_id,
+            "kind": event.value,
+            "state": agent.state.value,
+            "reason": agent.reason,
+            "data": {"station": agent.station, "mode": agent.station_mode},
+        }
+        self._record("agent_event", data)
+
+    def tell_contact(self, contact: Contact, event: Event) -> None:
+        """Notify the contact's agent, and keep it in the contact's story."""
+        agent = self.state.agents.get(contact.agent_id) if contact.agent_id else None
+        if agent:
+            self._notify(agent, event, {"contact": contact_view(contact, agent)})
+        self.note_contact(contact, event.value)
+
+    def note_contact(self, contact: Contact, kind: str, data: dict[str, Any] | None = None) -> None:
+        """Keep an entry of the contact's story, and the contact's row as it stands now."""
+        contact.version += 1
+        entry = {
+            "contact_id": contact.contact_id,
+            "kind": kind,
+            "agent_id": contact.agent_id,
+            "leg_id": None,
+            "data": {"state": contact.state.value, **(data or {})},
+        }
+        self._record("contact_event", entry)
+        self._record("contact", contact_row(contact))
+
+    def _record(self, kind: RecordKind, data: dict[str, Any]) -> None:
+        record_id = f"{self.state.epoch}.{self.state.signals}.{len(self.outcome.records)}"
+        self.outcome.records.append(Record(record_id, kind, self.at, data))
+
+    # --- state shared by several rules ------------------------------------------------------------
+
+    def move_agent(self, agent: Agent, event: AgentEvent, reason: str = "") -> None:
+        """Change the agent's work state and tell."""
+        agent.apply(event, self.at, reason)
+        self.tell_agent(agent, Event.AGENT_STATE_CHANGED)
+
+    def set_timer(self, key: str, delay: float) -> None:
+        """(Re)start a timer, `delay` seconds from now."""
+        self.state.timers[key] = self.at + delay
+
+    def clear_timer(self, key: str) -> None:
+        """Stop a timer if it runs."""
+        self.state.timers.pop(key, None)
+
+    def new_channel(self, address: str) -> str:
+        """A channel id of ours, never used before: the epoch, the leadership term and a counter."""
+        state = self.state
+        state.counter += 1
+        return f"station-{address}-{state.epoch}-{state.term}-{state.counter}"
+
+    def enqueue(self, contact: Contact) -> None:
+        """Put the contact into its group's queue: by priority, then by time in the queue."""
+        group = self.state.groups[contact.group_id]
+        insort(group.waiting, contact.contact_id, key=self._queue_order)
+
+    def _queue_order(self, contact_id: str) -> tuple[int, float, str]:
+        contact = self.state.contacts[contact_id]
+        return (-contact.priority, contact.queued_at or 0.0, contact_id)
+
+    def dequeue(self, contact: Contact) -> None:
+        """Take the contact out of its queue, if it is in it."""
+        group = self.state.groups.get(contact.group_id)
+        if group and contact.contact_id in group.waiting:
+            group.waiting.remove(contact.contact_id)
+
+
+def contact_row(contact: Contact) -> dict[str, Any]:
+    """The contact as a row of the interaction log; the only place where the number is kept in clear."""
+    return {
+        "contact_id": contact.contact_id,
+        "medium": contact.medium,
+        "direction": contact.direction,
+        "state": contact.state.value,
+        "service_number": contact.service_number,
+        "customer_number": contact.customer.number,
+        "group_id": contact.group_id,
+        "agent_id": contact.agent_id,
+        "arrived_at": contact.arrived_at,
+        "queued_at": contact.queued_at,
+        "offered_at": contact.offered_at,
+        "connected_at": contact.connected_at,
+        "ended_at": contact.ended_at,
+        "end_reason": contact.end_reason,
+        "disposition": contact.disposition,
+        "summary": contact.summary,
+        "data": dict(contact.data),
+        "recovered": contact.recovered,
+        "node": contact.node,
+        "version": contact.version,
+    }

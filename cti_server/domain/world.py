@@ -1,0 +1,123 @@
+"""The aggregate: one signal in, its outcome out. Pure: the same signals give the same world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from cti_server.domain import routing
+from cti_server.domain import signals as s
+from cti_server.domain.effects import Resync
+from cti_server.domain.errors import IllegalTransition, Refusal
+from cti_server.domain.events import Outcome, Reply
+from cti_server.domain.rules import conversation, directory, offers, pbx, resync, seats
+from cti_server.domain.state import WorldState
+from cti_server.domain.step import Step
+
+FACTS: dict[type[s.Signal], Callable[[Step, Any], None]] = {
+    s.EpochBegan: directory.epoch_began,
+    s.LeaderStarted: directory.leader_started,
+    s.DirectoryLoaded: directory.directory_loaded,
+    s.AgentConnected: directory.agent_connected,
+    s.AgentDisconnected: directory.agent_disconnected,
+    s.NodeUp: pbx.node_up,
+    s.NodeDown: pbx.node_down,
+    s.NodeSnapshot: resync.node_snapshot,
+    s.ContactArrived: pbx.contact_arrived,
+    s.ContactRecovered: pbx.contact_recovered,
+    s.CustomerPlaced: pbx.customer_placed,
+    s.StationPlaced: pbx.station_placed,
+    s.StationChanged: pbx.station_changed,
+    s.ChannelEnteredBridge: pbx.entered_bridge,
+    s.ChannelLeftBridge: pbx.left_bridge,
+    s.ChannelGone: pbx.channel_gone,
+    s.PhoneHeld: pbx.phone_held,
+    s.PhoneRetrieved: pbx.phone_retrieved,
+    s.RecordingChanged: pbx.recording_changed,
+    s.EffectFailed: pbx.effect_failed,
+}
+
+COMMANDS: dict[type[s.Command], Callable[[Step, Any], dict[str, Any] | None]] = {
+    s.SignIn: seats.sign_in,
+    s.SignOut: seats.sign_out,
+    s.SetState: seats.set_state,
+    s.Accept: offers.accept,
+    s.Reject: offers.reject,
+    s.Hold: conversation.hold,
+    s.Retrieve: conversation.retrieve,
+    s.HangUp: conversation.hang_up,
+    s.SetData: conversation.set_data,
+    s.WrapUp: conversation.wrap_up,
+}
+"""Each returns the result, or None when the PBX must show the outcome first; raises Refusal."""
+
+TIMERS: dict[str, Callable[[Step, str], None]] = {
+    "offer": offers.no_answer,
+    "operation": conversation.operation_timed_out,
+    "apart": conversation.apart,
+    "wrap_up": conversation.wrap_up_over,
+    "station": seats.station_timed_out,
+    "disconnected": directory.grace_over,
+}
+"""By the part of the timer's key before the colon; called with the part after it."""
+
+
+class World:
+    """The live centre. `apply` is the only way to change it."""
+
+    def __init__(self, state: WorldState | None = None) -> None:
+        self.state = state or WorldState()
+
+    def apply(self, signal: s.Signal) -> Outcome:
+        """Apply one signal. What the outside says never raises: refusals and contradictions are outcomes."""
+        self.state.signals += 1
+        step = Step(self.state, signal.at)
+        if isinstance(signal, s.Command):
+            self._command(step, signal)
+        elif isinstance(signal, s.TimerFired):
+            self._timer(step, signal)
+        else:
+            self._fact(step, signal)
+        step.request_id = ""
+        for contact, agent in routing.matches(self.state):
+            offers.offer(step, contact, agent)
+        return step.outcome
+
+    def _command(self, step: Step, command: s.Command) -> None:
+        step.request_id = command.request_id
+        try:
+            result = COMMANDS[type(command)](step, command)
+        except Refusal as refusal:
+            message = str(refusal) or type(refusal).__doc__ or ""
+            reply = Reply(
+                command.agent_id, command.request_id, error_code=refusal.code, error_message=message
+            )
+            step.outcome.replies.append(reply)
+            return
+        if result is not None:
+            step.outcome.replies.append(Reply(command.agent_id, command.request_id, result=result))
+
+    def _timer(self, step: Step, signal: s.TimerFired) -> None:
+        due = self.state.timers.get(signal.key)
+        if due is None or due > signal.at:
+            return
+        del self.state.timers[signal.key]
+        kind, _, key = signal.key.partition(":")
+        TIMERS[kind](step, key)
+
+    def _fact(self, step: Step, signal: s.Signal) -> None:
+        try:
+            FACTS[type(signal)](step, signal)
+        except IllegalTransition as contradiction:
+            step.anomaly(str(contradiction))
+            if isinstance(signal, s.PbxFact) and not isinstance(signal, s.NodeSnapshot):
+                step.do(Resync(signal.node))
+
+    def due_timers(self, now: float) -> list[str]:
+        """Keys of timers due at `now`, oldest first."""
+        due = [(at, key) for key, at in self.state.timers.items() if at <= now]
+        return [key for _, key in sorted(due)]
+
+    def next_timer(self) -> float | None:
+        """When the next timer is due, in epoch seconds."""
+        return min(self.state.timers.values(), default=None)
