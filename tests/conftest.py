@@ -2,5 +2,6 @@
 
 pytest_plugins = [
     "tests.support.databases",
+    "tests.support.pbx",
     "tests.support.redis",
 ]

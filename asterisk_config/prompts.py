@@ -1,0 +1,73 @@
+"""What a node says, in each language, and how the sound files are made with espeak-ng."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from asterisk_config.errors import PromptError
+
+PROMPTS: dict[str, dict[str, str]] = {
+    "welcome": {
+        "zh": "您好，欢迎致电远程银行。",
+        "en": "Welcome to remote banking.",
+    },
+    "please_wait": {
+        "zh": "座席正忙，请您稍候，我们会尽快为您服务。",
+        "en": "All our agents are busy. Please hold the line, we will be with you soon.",
+    },
+    "sorry_technical": {
+        "zh": "系统正在恢复，正在为您转接人工座席，请稍候。",
+        "en": "Our system is recovering. We are connecting you to an agent, please hold the line.",
+    },
+    "goodbye": {
+        "zh": "感谢您的来电，再见。",
+        "en": "Thank you for calling. Goodbye.",
+    },
+    "number_not_in_service": {
+        "zh": "您拨打的号码不存在，请核对后再拨。",
+        "en": "The number you have dialled is not in service. Please check it and dial again.",
+    },
+    "station_connected": {
+        "zh": "话机已连接。",
+        "en": "Your station is connected.",
+    },
+}
+"""Prompt name → language → text. A file ``<language>/<name>.wav`` of the bank's own stands in for any of them."""
+
+VOICES = {"zh": "cmn", "en": "en-gb"}
+_WORDS_PER_MINUTE = "170"
+
+
+def make_prompts(folder: Path, done: Callable[[int, int], None] = lambda _made, _all: None) -> None:
+    """Speak every prompt into ``folder/<language>/<name>.wav``: 8 kHz, mono, 16 bit, the rate of the trunk.
+
+    ``done`` is told how many of how many are made.
+
+    Raises:
+        PromptError: espeak-ng or sox failed.
+    """
+    jobs = [(language, name, text) for name, texts in PROMPTS.items() for language, text in texts.items()]
+    for count, (language, name, text) in enumerate(jobs, start=1):
+        target = folder / language / f"{name}.wav"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _speak(text, VOICES[language], target)
+        done(count, len(jobs))
+
+
+def _speak(text: str, voice: str, target: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="cti-prompt-") as scratch:
+        spoken = Path(scratch) / "spoken.wav"
+        _run(["espeak-ng", "-v", voice, "-s", _WORDS_PER_MINUTE, "-w", str(spoken), "--stdin"], text)
+        _run(["sox", "-G", str(spoken), "-r", "8000", "-c", "1", "-b", "16", str(target)])
+
+
+def _run(command: list[str], text: str = "") -> None:
+    try:
+        subprocess.run(command, input=text, capture_output=True, check=True, text=True, timeout=60)
+    except FileNotFoundError:
+        raise PromptError(f"{command[0]} is not installed", f"apt-get install {command[0]}") from None
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        raise PromptError(f"{command[0]} failed: {error.stderr or error}") from None
