@@ -1,6 +1,7 @@
 """Waiting until somebody hears something: the same questions to a SIP phone, a browser, a file that grows."""
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from pathlib import Path
@@ -131,6 +132,8 @@ class _Tail:
             if self._layout is None:
                 return
             start = self._layout.data_start
+            if self._place > os.fstat(file.fileno()).st_size:
+                self._place = 0  # the phone began the file anew: two calls within one second
             self._place = max(self._place - (self._place - start) % self._layout.frame, start)
             file.seek(self._place)
             samples = self._layout.decoded(file.read())
