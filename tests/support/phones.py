@@ -76,6 +76,7 @@ class BaresipPhone:
         self._open = AsyncExitStack()
         self._folder = Path()
         self._keeper: asyncio.Task[None] | None = None
+        self._has_account = False
 
     @classmethod
     def customer(cls, number: str, node_sip: str, tone_hz: int = CUSTOMER_TONE) -> Self:
@@ -142,8 +143,10 @@ class BaresipPhone:
         await self.registered(deadline)
 
     async def unregister(self) -> None:
-        """Say goodbye to the node: it forgets where the phone is."""
-        await self._control.command("uadel", f"sip:{self.user}@{self.node_sip}")
+        """Say goodbye to the node, which forgets where the phone is; calls that are up end."""
+        if self._has_account:
+            self._has_account = False
+            await self._control.command("uadel", f"sip:{self.user}@{self.node_sip}")
 
     async def kill(self) -> None:
         """Vanish as a phone without power does: no BYE, no un-register."""
@@ -224,6 +227,7 @@ class BaresipPhone:
         }
         parameters = "".join(f";{name}={value}" for name, value in options.items())
         await self._control.command("uanew", f"<sip:{self.user}@{self.node_sip};transport=udp>{parameters}")
+        self._has_account = True
 
     async def _start(self) -> None:
         for _ in range(_STARTS):
