@@ -14,7 +14,7 @@ Listener = Callable[[Notification], None]
 """Called in order, from the event loop, for each notification to the agent; must not block or raise."""
 
 
-class CommandRefused(CtiError):
+class CommandRefused(CtiError):  # noqa: N818  # likewise
     """The command was not done; `code` is the refusal's (`cti_server.domain.errors`)."""
 
     def __init__(self, code: str, message: str, *, retryable: bool) -> None:

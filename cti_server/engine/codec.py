@@ -1,0 +1,69 @@
+"""Signals and the world's state as JSON, for the journal and its snapshots."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from cti_server.domain import signals
+from cti_server.domain.events import Reply
+from cti_server.domain.state import WorldState
+from cti_server.errors import CtiError
+
+_TYPES: dict[str, type[signals.Signal]] = {
+    name: cls
+    for name, cls in vars(signals).items()
+    if isinstance(cls, type) and issubclass(cls, signals.Signal)
+}
+
+
+class JournalCorrupt(CtiError):  # noqa: N818  # says what is, like its siblings in cti_server.errors
+    """A journal entry or snapshot cannot be read: written by another version, or damaged."""
+
+    code = "journal_corrupt"
+
+
+def encode_batch(batch: list[signals.Signal]) -> bytes:
+    """A JSON array of `[type, fields]` pairs."""
+    return msgspec.json.encode([[type(signal).__name__, signal] for signal in batch])
+
+
+def decode_batch(data: bytes) -> list[signals.Signal]:
+    """The inverse of `encode_batch`. Raises JournalCorrupt."""
+    try:
+        pairs: list[tuple[str, dict[str, Any]]] = msgspec.json.decode(data)
+        return [msgspec.convert(fields, _TYPES[name]) for name, fields in pairs]
+    except (msgspec.MsgspecError, KeyError, ValueError, TypeError) as error:
+        raise JournalCorrupt(f"a journal entry cannot be read: {type(error).__name__}") from error
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """The world as it was right after the journal entry at `position`; `at` in epoch seconds."""
+
+    position: str
+    at: float
+    state: WorldState
+
+
+def encode_snapshot(snapshot: Snapshot) -> bytes:
+    """JSON."""
+    return msgspec.json.encode(snapshot)
+
+
+def decode_snapshot(data: bytes) -> Snapshot:
+    """The inverse of `encode_snapshot`. Raises JournalCorrupt."""
+    try:
+        return msgspec.json.decode(data, type=Snapshot)
+    except msgspec.MsgspecError as error:
+        raise JournalCorrupt(f"a snapshot cannot be read: {error}") from error
+
+
+def encode_reply(reply: Reply) -> bytes:
+    """JSON, for the answer kept for a repeated command."""
+    return msgspec.json.encode(reply)
+
+
+def decode_reply(data: bytes) -> Reply:
+    """The inverse of `encode_reply`."""
+    return msgspec.json.decode(data, type=Reply)

@@ -1,0 +1,192 @@
+"""The journal in Redis: a stream of signal batches, snapshots, answers to commands, and the leader's lease.
+
+Every write names the writer's term and is refused when another server has taken the lease since, so a
+leader that was frozen cannot write after its successor (fencing). Keys: `cti:{SITE}:…`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from cti_server.domain.events import Reply
+from cti_server.domain.signals import Signal
+from cti_server.engine import codec
+from cti_server.engine.port import JournalUnavailable, NotLeader
+
+REPLY_TTL = 86_400
+"""Seconds a command's answer is kept for repeats (PROTOCOL: 24 h)."""
+SNAPSHOTS_KEPT = 6
+PAGE = 500
+"""Entries read at once when following."""
+
+_ACQUIRE = """
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+local term = redis.call('INCR', KEYS[2])
+redis.call('SET', KEYS[1], term, 'PX', ARGV[1])
+return term
+"""
+_RENEW = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+"""
+_RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+_APPEND = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return redis.error_reply('NOTLEADER') end
+for i = 4, #ARGV, 2 do redis.call('SET', ARGV[i], ARGV[i + 1], 'EX', ARGV[3]) end
+if ARGV[2] == '' then return '' end
+return redis.call('XADD', KEYS[2], '*', 'b', ARGV[2])
+"""
+_SNAPSHOT = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return redis.error_reply('NOTLEADER') end
+redis.call('LPUSH', KEYS[2], ARGV[2])
+redis.call('LTRIM', KEYS[2], 0, ARGV[3] - 1)
+if ARGV[4] ~= '' then redis.call('XTRIM', KEYS[3], 'MINID', ARGV[4]) end
+return 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A batch of signals at its position (Redis stream id)."""
+
+    position: str
+    signals: list[Signal]
+
+
+class Journal:
+    """One site's journal. Raises JournalUnavailable when Redis is out of reach, NotLeader when fenced off."""
+
+    def __init__(self, redis: Redis, site: str) -> None:
+        self._redis = redis
+        prefix = f"cti:{{{site}}}:"
+        self._lease, self._term = prefix + "lease", prefix + "term"
+        self._stream, self._snapshots = prefix + "journal", prefix + "snapshots"
+        self._reply_prefix, self._server = prefix + "reply:", prefix + "redis-run"
+        self._acquire_script = redis.register_script(_ACQUIRE)
+        self._renew_script = redis.register_script(_RENEW)
+        self._release_script = redis.register_script(_RELEASE)
+        self._append_script = redis.register_script(_APPEND)
+        self._snapshot_script = redis.register_script(_SNAPSHOT)
+
+    # --- lease --------------------------------------------------------------------------------------
+
+    async def acquire(self, ttl_ms: int) -> int:
+        """Take the free lease; returns the new term, or 0 when another server holds it."""
+        with _faults():
+            return int(await self._acquire_script(keys=[self._lease, self._term], args=[ttl_ms]))
+
+    async def renew(self, term: int, ttl_ms: int) -> bool:
+        """Prolong our lease; False when it is no longer ours."""
+        with _faults():
+            return bool(await self._renew_script(keys=[self._lease], args=[term, ttl_ms]))
+
+    async def release(self, term: int) -> None:
+        """Give our lease back."""
+        with _faults():
+            await self._release_script(keys=[self._lease], args=[term])
+
+    # --- signals ------------------------------------------------------------------------------------
+
+    async def append(self, term: int, batch: Sequence[Signal], replies: Sequence[Reply] = ()) -> str:
+        """Write a batch (may be empty) and the answers of earlier ones; returns the batch's position."""
+        data = codec.encode_batch(list(batch)) if batch else b""
+        args: list[str | int | bytes] = [term, data, REPLY_TTL]
+        for reply in replies:
+            args += [self._reply_key(reply.agent_id, reply.request_id), codec.encode_reply(reply)]
+        with _faults():
+            position = await self._append_script(keys=[self._lease, self._stream], args=args)
+        return _text(position)
+
+    async def entries(self, after: str, until: str = "+") -> AsyncIterator[Entry]:
+        """Batches after a position, oldest first."""
+        while True:
+            with _faults():
+                page: Any = await self._redis.xrange(self._stream, f"({after}", until, count=PAGE)
+            for position, fields in page:
+                after = _text(position)
+                yield Entry(after, codec.decode_batch(fields[b"b"]))
+            if len(page) < PAGE:
+                return
+
+    async def holds(self, position: str) -> bool:
+        """Whether the stream still has the entry at this position."""
+        with _faults():
+            return bool(await self._redis.xrange(self._stream, position, position, count=1))
+
+    # --- snapshots ----------------------------------------------------------------------------------
+
+    async def save_snapshot(
+        self, term: int, snapshot: codec.Snapshot, before: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Keep a snapshot, taken now; entries that no kept snapshot needs are trimmed.
+
+        `before` is awaited between taking and keeping it: what the entries produced must be safe elsewhere
+        before a recovery may skip them.
+        """
+        data = codec.encode_snapshot(snapshot)
+        await before()
+        with _faults():
+            oldest: Any = await self._redis.lindex(self._snapshots, SNAPSHOTS_KEPT - 2)
+            trim = codec.decode_snapshot(oldest).position if oldest else ""
+            await self._snapshot_script(
+                keys=[self._lease, self._snapshots, self._stream],
+                args=[term, data, SNAPSHOTS_KEPT, trim],
+            )
+
+    async def load_snapshot(self, window: float) -> codec.Snapshot | None:
+        """The newest snapshot that is at least `window` seconds older than the newest one, or the oldest.
+
+        Replaying from there brings back the notifications of that window, which resuming clients need.
+        """
+        with _faults():
+            kept: Any = await self._redis.lrange(self._snapshots, 0, -1)
+        snapshots = [codec.decode_snapshot(data) for data in kept]
+        if not snapshots:
+            return None
+        old_enough = (s for s in snapshots if s.at <= snapshots[0].at - window)
+        return next(old_enough, snapshots[-1])
+
+    # --- answers ------------------------------------------------------------------------------------
+
+    async def stored_reply(self, agent_id: str, request_id: str) -> Reply | None:
+        """The answer given to this request within the last 24 h."""
+        with _faults():
+            data: Any = await self._redis.get(self._reply_key(agent_id, request_id))
+        return codec.decode_reply(data) if data else None
+
+    def _reply_key(self, agent_id: str, request_id: str) -> str:
+        return f"{self._reply_prefix}{agent_id}:{request_id}"
+
+    # --- the Redis behind it ------------------------------------------------------------------------
+
+    async def same_server(self) -> bool:
+        """Whether this is the very Redis process the last leader wrote to; remembers the present one.
+
+        Another process (restart, failover) may have lost the last moments: histories must not be mixed.
+        """
+        with _faults():
+            info = await self._redis.info("server")
+            known: Any = await self._redis.getset(self._server, info["run_id"])
+        return bool(known) and _text(known) == info["run_id"]
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+class _faults:  # noqa: N801  # used as a statement: `with _faults():`
+    """Translate redis-py's errors into ours."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ResponseError) and "NOTLEADER" in str(error):
+            raise NotLeader("another server has taken the lease") from error
+        if isinstance(error, (RedisError, OSError)):
+            raise JournalUnavailable(f"Redis: {type(error).__name__}") from error

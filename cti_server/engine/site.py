@@ -1,0 +1,377 @@
+"""The site: leads or waits to lead; the one loop through which every signal goes.
+
+journal first, then the world, then out: notifications, answers, effects, records (persist, then publish).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import structlog
+
+from cti_server.domain import errors as domain_errors
+from cti_server.domain import signals as s
+from cti_server.domain.effects import Effect
+from cti_server.domain.events import Outcome, Reply
+from cti_server.domain.records import Record
+from cti_server.domain.views import agent_view, own_contacts
+from cti_server.domain.world import World
+from cti_server.engine import recovery
+from cti_server.engine.codec import Snapshot
+from cti_server.engine.journal import Journal
+from cti_server.engine.lease import Lease
+from cti_server.engine.mailboxes import Mailboxes
+from cti_server.engine.port import (
+    CommandRefused,
+    Dependency,
+    Health,
+    Joined,
+    JournalUnavailable,
+    Listener,
+    NotLeader,
+    Overloaded,
+    Resume,
+)
+
+log = structlog.get_logger(__name__)
+
+INBOX_SIZE = 20_000
+BATCH_SIZE = 200
+COMMAND_DEADLINE = 60.0
+SNAPSHOT_EVERY = 15.0
+REPLIES_KEPT = 10_000
+"""Answers kept in memory; older ones are asked of the journal."""
+
+RequestKey = tuple[str, str]
+
+
+class Outside(Protocol):
+    """What the site drives; given by the composition root."""
+
+    def lead(self, term: int) -> None:
+        """We lead from now on: connect to the PBX nodes, beat."""
+
+    def follow(self) -> None:
+        """We do not lead any more: command nothing."""
+
+    def perform(self, effects: Sequence[Effect]) -> None:
+        """Carry out effects, in order per node; failures come back by `Site.post`."""
+
+    def keep(self, records: Sequence[Record]) -> None:
+        """Hand records over to the outbox."""
+
+    async def kept(self) -> None:
+        """Return when everything handed to `keep` is on disk."""
+
+    def dependencies(self) -> tuple[Dependency, ...]:
+        """Health of what the outside depends on."""
+
+    def figures(self) -> Mapping[str, float]:
+        """Gauges of the outside."""
+
+
+@dataclass(slots=True)
+class Counters:
+    """What the loop counted since the start."""
+
+    signals: int = 0
+    batches: int = 0
+    anomalies: int = 0
+    dropped: int = 0
+    journal_seconds: float = 0.0
+
+
+class Site:
+    """Implements `port.Centre`. One per server process."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        outside: Outside,
+        load_directory: Callable[[], Awaitable[s.DirectoryLoaded | None]],
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.world = World()
+        self.lease = Lease(journal)
+        self.counters = Counters()
+        self._journal, self._outside, self._load_directory = journal, outside, load_directory
+        self._clock = clock
+        self._mailboxes = Mailboxes()
+        self._inbox: asyncio.Queue[s.Signal] = asyncio.Queue(INBOX_SIZE)
+        self._waiting: dict[RequestKey, asyncio.Future[Reply]] = {}
+        self._answered: OrderedDict[RequestKey, Reply] = OrderedDict()
+        self._unsaved_replies: list[Reply] = []
+        self._position = "0"
+        self._leading = False
+        self._last_at = 0.0
+
+    # --- leading --------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Wait for the lease, lead while it lasts, begin again; for ever (until cancelled)."""
+        try:
+            while True:
+                term = await self.lease.acquire()
+                log.info("leader.elected", term=term)
+                try:
+                    await self._lead(term)
+                except* (NotLeader, JournalUnavailable) as lost:
+                    log.warning("leader.lost", term=term, causes=[str(e) for e in lost.exceptions])
+                finally:
+                    self._step_down()
+        finally:
+            await self.lease.release()
+
+    async def _lead(self, term: int) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_lease())
+            await self._recover(term)
+            tasks.create_task(self._apply_forever(term))
+            tasks.create_task(self._snapshot_forever(term))
+            self._leading = True
+            self._outside.lead(term)
+            directory = await self._load_directory()
+            if directory:
+                self.post(directory)
+
+    async def _keep_lease(self) -> None:
+        await self.lease.keep()
+        raise NotLeader("the lease was lost")
+
+    def _step_down(self) -> None:
+        self._leading = False
+        self.lease.drop()
+        self._outside.follow()
+        while not self._inbox.empty():
+            self._inbox.get_nowait()
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(
+                    JournalUnavailable("this server stopped leading; repeat with the same id")
+                )
+                future.exception()  # nobody may be waiting for it any more
+        self._waiting.clear()
+
+    async def _recover(self, term: int) -> None:
+        began = time.monotonic()
+        recovered = await recovery.recover(self._journal, self.world, self._position, self._replayed)
+        self.world, self._position = recovered.world, recovered.position
+        if recovered.new_history:
+            self._mailboxes.forget()
+        self._waiting.update({key: _future() for key in recovery.unanswered(self.world.state)})
+        first: list[s.Signal] = [s.LeaderStarted(0.0, term)]
+        if recovered.new_history:
+            first.insert(0, s.EpochBegan(0.0, max(int(self._clock()), self.world.state.epoch + 1)))
+        first += [s.AgentConnected(0.0, agent_id) for agent_id in self._mailboxes.attached()]
+        await self._apply(term, first)
+        if recovered.new_history:
+            await self._save_snapshot(term)
+        log.info(
+            "world.recovered",
+            term=term,
+            epoch=self.world.state.epoch,
+            contacts=len(self.world.state.contacts),
+            replayed=recovered.replayed,
+            seconds=round(time.monotonic() - began, 3),
+        )
+
+    def _replayed(self, outcome: Outcome) -> None:
+        """A signal of the journal was applied again: its news and records, but not its effects."""
+        for notification in outcome.notifications:
+            self._mailboxes.deliver(notification)
+        for reply in outcome.replies:
+            self._remember(reply)
+        self._outside.keep(outcome.records)
+
+    # --- the loop -------------------------------------------------------------------------------------
+
+    def post(self, signal: s.Signal) -> None:
+        """Hand in a fact. Raises Overloaded (inbox full: the caller resyncs) or NotLeader."""
+        if not self._leading:
+            raise NotLeader("this server does not lead")
+        try:
+            self._inbox.put_nowait(signal)
+        except asyncio.QueueFull:
+            self.counters.dropped += 1
+            raise Overloaded("the inbox is full") from None
+
+    async def _apply_forever(self, term: int) -> None:
+        while True:
+            batch = await self._next_batch()
+            if batch or self._unsaved_replies:
+                await self._apply(term, batch)
+
+    async def _next_batch(self) -> list[s.Signal]:
+        """What is waiting, at least one unless a timer comes due or answers want saving."""
+        now = self._clock()
+        next_timer = self.world.next_timer()
+        patience = 1.0 if next_timer is None else min(max(next_timer - now, 0.0), 1.0)
+        if self._unsaved_replies:
+            patience = min(patience, 0.05)
+        batch: list[s.Signal] = []
+        if self._inbox.empty() and patience > 0:
+            try:
+                async with asyncio.timeout(patience):
+                    batch.append(await self._inbox.get())
+            except TimeoutError:
+                pass
+        while len(batch) < BATCH_SIZE and not self._inbox.empty():
+            batch.append(self._inbox.get_nowait())
+        batch += [s.TimerFired(0.0, key) for key in self.world.due_timers(self._clock())]
+        return batch
+
+    async def _apply(self, term: int, batch: list[s.Signal]) -> None:
+        """Journal, then apply, then publish."""
+        at = self._last_at = max(self._clock(), self._last_at)
+        stamped = [replace(signal, at=at) for signal in batch]
+        replies, self._unsaved_replies = self._unsaved_replies, []
+        began = time.perf_counter()
+        position = await self._journal.append(term, stamped, replies)
+        self.counters.journal_seconds += time.perf_counter() - began
+        self.counters.batches += 1
+        self.lease.check()
+        for signal in stamped:
+            self._publish(self.world.apply(signal))
+            self.counters.signals += 1
+        self._position = position or self._position
+
+    def _publish(self, outcome: Outcome) -> None:
+        for what in outcome.anomalies:
+            self.counters.anomalies += 1
+            log.warning("world.anomaly", what=what)
+        for notification in outcome.notifications:
+            self._mailboxes.deliver(notification)
+        for reply in outcome.replies:
+            self._remember(reply)
+            self._unsaved_replies.append(reply)
+            future = self._waiting.pop((reply.agent_id, reply.request_id), None)
+            if future and not future.done():
+                future.set_result(reply)
+        if outcome.effects:
+            self._outside.perform(outcome.effects)
+        if outcome.records:
+            self._outside.keep(outcome.records)
+
+    def _remember(self, reply: Reply) -> None:
+        self._answered[(reply.agent_id, reply.request_id)] = reply
+        while len(self._answered) > REPLIES_KEPT:
+            self._answered.popitem(last=False)
+
+    async def _snapshot_forever(self, term: int) -> None:
+        saved = ""
+        while True:
+            await asyncio.sleep(SNAPSHOT_EVERY)
+            if self._position != saved:
+                await self._save_snapshot(term)
+                saved = self._position
+
+    async def _save_snapshot(self, term: int) -> None:
+        # Encoded before anything is awaited: state and position belong together.
+        snapshot = Snapshot(self._position, self._clock(), self.world.state)
+        await self._journal.save_snapshot(term, snapshot, before=self._outside.kept)
+
+    # --- port.Centre ----------------------------------------------------------------------------------
+
+    async def execute(self, command: s.Command) -> dict[str, Any]:
+        """See `port.Centre.execute`."""
+        key = (command.agent_id, command.request_id)
+        reply = self._answered.get(key)
+        if reply is None and key not in self._waiting:
+            self.lease.check()
+            stored = await self._journal.stored_reply(*key)
+            reply = self._answered.get(key) or stored  # it may have been answered meanwhile
+        if reply is None:
+            reply = await self._submit(key, command)
+        return _result(reply)
+
+    async def _submit(self, key: RequestKey, command: s.Command) -> Reply:
+        future = self._waiting.get(key)
+        if future is None:
+            self.post(command)
+            future = self._waiting[key] = _future()
+        try:
+            async with asyncio.timeout(COMMAND_DEADLINE):
+                return await asyncio.shield(future)
+        except TimeoutError:
+            unknown = domain_errors.OutcomeUnknown
+            raise CommandRefused(unknown.code, "no outcome showed in time", retryable=False) from None
+
+    async def join(self, agent_id: str, listener: Listener, resume: Resume | None) -> Joined:
+        """See `port.Centre.join`."""
+        state = self.world.state
+        agent = state.agents.get(agent_id)
+        if not self._leading:
+            raise NotLeader("this server does not lead (yet)")
+        if agent is None:
+            raise CommandRefused(domain_errors.UnknownAgent.code, "not in the directory", retryable=False)
+        missed = None
+        if resume and resume.epoch == state.epoch:
+            missed = self._mailboxes.since(agent_id, resume.seq, agent.seq)
+        joined = Joined(
+            epoch=state.epoch,
+            seq=agent.seq,
+            resumed=missed is not None,
+            agent=agent_view(state, agent),
+            contacts=own_contacts(state, agent),
+            missed=missed or (),
+        )
+        if self._mailboxes.attach(agent_id, listener):
+            self.post(s.AgentConnected(0.0, agent_id))
+        return joined
+
+    async def leave(self, agent_id: str, listener: Listener) -> None:
+        """See `port.Centre.leave`."""
+        if self._mailboxes.detach(agent_id, listener) and self._leading:
+            try:
+                self.post(s.AgentDisconnected(0.0, agent_id))
+            except (NotLeader, Overloaded):
+                log.warning("agent.disconnect_unnoted", agent_id=agent_id)
+
+    def sequence(self, agent_id: str) -> tuple[int, int]:
+        """See `port.Centre.sequence`."""
+        agent = self.world.state.agents.get(agent_id)
+        return self.world.state.epoch, agent.seq if agent else 0
+
+    def roles(self, agent_id: str) -> tuple[str, ...]:
+        """See `port.Centre.roles`."""
+        agent = self.world.state.agents.get(agent_id)
+        return agent.roles if agent else ()
+
+    def health(self) -> Health:
+        """See `port.Centre.health`."""
+        leading = Dependency("leader", self._leading and self.lease.held, f"term {self.lease.term}")
+        dependencies = (leading, *self._outside.dependencies())
+        return Health(dependencies, frozenset({"leader", "pbx"}))
+
+    def figures(self) -> Mapping[str, float]:
+        """See `port.Centre.figures`."""
+        state, counters = self.world.state, self.counters
+        figures: dict[str, float] = {
+            "leader": float(self._leading),
+            "signals_total": counters.signals,
+            "journal_batches_total": counters.batches,
+            "journal_seconds_total": counters.journal_seconds,
+            "anomalies_total": counters.anomalies,
+            "signals_dropped_total": counters.dropped,
+            "inbox": self._inbox.qsize(),
+            "contacts": len(state.contacts),
+            "agents_signed_in": sum(agent.signed_in for agent in state.agents.values()),
+        }
+        return {**figures, **self._outside.figures()}
+
+
+def _future() -> asyncio.Future[Reply]:
+    return asyncio.get_running_loop().create_future()
+
+
+def _result(reply: Reply) -> dict[str, Any]:
+    if reply.error_code is None:
+        return reply.result or {}
+    refusal = domain_errors.refusals().get(reply.error_code)
+    raise CommandRefused(reply.error_code, reply.error_message, retryable=bool(refusal and refusal.retryable))
