@@ -64,7 +64,6 @@ class RecordingState(StrEnum):
     """Of the contact's recording."""
 
     OFF = "off"
-    STARTING = "starting"
     RECORDING = "recording"
     PAUSED = "paused"
     STOPPED = "stopped"

@@ -36,7 +36,7 @@ class AnswerPhone(Effect):
 
 @dataclass(frozen=True, slots=True)
 class Connect(Effect):
-    """Bring customer and agent together."""
+    """Bring customer and agent together, and record from the first time on to the customer's end."""
 
     channel: str
     """The customer's."""
@@ -62,13 +62,6 @@ class ReturnToQueue(Effect):
 @dataclass(frozen=True, slots=True)
 class HangUpChannel(Effect):
     """End a channel normally (Q.850 cause 16)."""
-
-    channel: str
-
-
-@dataclass(frozen=True, slots=True)
-class StartRecording(Effect):
-    """Record the customer's channel from now to its end, both directions."""
 
     channel: str
 

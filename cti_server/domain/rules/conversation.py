@@ -152,7 +152,7 @@ def customer_gone(step: Step, contact: Contact, reason: str = "customer_hung_up"
     contact.customer_leg.state = LegState.GONE
     step.state.channels.pop(contact.contact_id, None)
     step.clear_timer(f"apart:{contact.contact_id}")
-    if contact.recording in (RecordingState.RECORDING, RecordingState.STARTING, RecordingState.PAUSED):
+    if contact.recording in (RecordingState.RECORDING, RecordingState.PAUSED):
         contact.recording = RecordingState.STOPPED
     if contact.state in TALK_STATES:
         _begin_wrap_up(step, contact)

@@ -14,9 +14,8 @@ from cti_server.domain.contact import (
     LegState,
     Operation,
     OperationKind,
-    RecordingState,
 )
-from cti_server.domain.effects import AnswerPhone, Connect, HangUpChannel, StartRecording
+from cti_server.domain.effects import AnswerPhone, Connect, HangUpChannel
 from cti_server.domain.events import Event
 from cti_server.domain.rules import seats
 from cti_server.domain.signals import Accept, ContactCommand, Reject
@@ -226,9 +225,6 @@ def connected(step: Step, contact: Contact) -> None:
     step.clear_timer(f"offer:{contact.contact_id}")
     talking(contact)
     agent.apply(AgentEvent.TALK, step.at)
-    if contact.recording is RecordingState.OFF:
-        contact.recording = RecordingState.STARTING
-        step.do(StartRecording(contact.node, contact.contact_id))
     finish_operation(step, contact, OperationKind.ACCEPT)
     step.clear_timer(f"operation:{contact.contact_id}")
     step.tell_agent(agent, Event.AGENT_STATE_CHANGED)

@@ -100,7 +100,7 @@ def recording_changed(step: Step, fact: RecordingChanged) -> None:
     contact = step.state.contacts.get(fact.channel)
     if contact is None:
         return
-    if fact.recording and contact.recording in (RecordingState.OFF, RecordingState.STARTING):
+    if fact.recording and contact.recording is RecordingState.OFF:
         contact.recording = RecordingState.RECORDING
         step.tell_contact(contact, Event.RECORDING_STARTED)
     elif not fact.recording and contact.recording is not RecordingState.STOPPED:
