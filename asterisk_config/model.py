@@ -76,8 +76,9 @@ class NodeConfig:
     """Everything one node needs; two nodes differ in ``name`` and addresses only.
 
     ``name`` becomes Asterisk's systemname, so every Uniqueid begins with it. ``agi`` lists the CTI servers in
-    the order in which they are asked. ``trunk_match`` are the addresses or networks customers' INVITEs come from.
-    ``folder`` is the node's folder name, by default its name; runs side by side take different ones.
+    the order they are asked. ``trunk_match`` are the addresses or networks customers' INVITEs come from.
+    ``ami_permit`` are the networks the manager interface may be used from. ``folder`` is the node's folder
+    name, by default its name; runs side by side take different ones.
     ``music_dir`` and ``prompts_dir`` (``<language>/<name>.wav``) hold a bank's own files, copied at render.
     ``recording_dir`` must be reachable for Asterisk; by default it is inside the node's folder.
 
@@ -96,6 +97,7 @@ class NodeConfig:
     groups: tuple[str, ...]
     rtp_ports: tuple[int, int] = (10000, 20000)
     trunk_match: tuple[str, ...] = ("127.0.0.1",)
+    ami_permit: tuple[str, ...] = ("127.0.0.0/8",)
     folder: str = ""
     music_dir: Path | None = None
     prompts_dir: Path | None = None
@@ -124,7 +126,7 @@ class NodeConfig:
         try:
             for endpoint in endpoints:
                 ipaddress.IPv4Address(endpoint.host)
-            for network in self.trunk_match:
+            for network in self.trunk_match + self.ami_permit:
                 ipaddress.ip_network(network)
         except ValueError as error:
             raise ConfigError(f"node {self.name}: {error}", "give IPv4 addresses, not names") from None

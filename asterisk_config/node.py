@@ -76,6 +76,7 @@ def render(config: NodeConfig, installation: Installation) -> RenderedNode:
     if len(installation.path_inside(node.home / "run/asterisk.ctl").encode()) > _SOCKET_PATH_LIMIT:
         raise ConfigError(f"the path of {node.home} is too long", "choose a folder with a shorter path")
     _ = node.recording_dir_inside
+    shutil.rmtree(node.home / "etc", ignore_errors=True)  # a file of an older release may be in it
     for subfolder in _SUBFOLDERS:
         (node.home / subfolder).mkdir(parents=True, exist_ok=True)
     _write_configuration(node)
@@ -92,6 +93,7 @@ def _write_configuration(node: RenderedNode) -> None:
         "t": node.config.timings,
         "home": node.installation.path_inside(node.home),
         "module_dir": node.installation.module_dir,
+        "recordings": node.recording_dir_inside,
         "music": _music_inside(node),
         "modules": surface.MODULES,
         "ami_events": surface.AMI_EVENTS,
@@ -164,7 +166,7 @@ def _source_of(module: str) -> Path:
 
 
 def _hand_over(node: RenderedNode) -> None:
-    """Secrets are readable for nobody else; the node's own account may write everything but its configuration."""
+    """Secrets are readable for nobody else; the node may write everything but its configuration."""
     account = node.installation.account()
     if account is None:
         node.home.chmod(0o700)

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import uuid
 from collections.abc import Awaitable, Callable
 
 from asterisk_config.errors import NodeNotReadyError, NodeStartError
@@ -20,8 +19,8 @@ _AMI_GREETING = b"Asterisk Call Manager"
 class NodeProcess:
     """One node, from start to stop. Not to be used again after ``stop``.
 
-    The kernel kills Asterisk when the process that called ``start`` dies, however it dies. The CTI server must
-    therefore not be the one who calls it: its death may not take the calls along.
+    The kernel kills Asterisk when the process that called ``start`` dies, however it dies. So the CTI
+    server must not be the one who calls it: its death may not take the calls along.
     """
 
     def __init__(self, node: RenderedNode) -> None:
@@ -77,7 +76,7 @@ class NodeProcess:
             ) from None
 
     async def stop(self, patience: float = 5.0) -> None:
-        """End Asterisk in order, by force after ``patience`` seconds; nothing of its process group remains."""
+        """End Asterisk in order, by force after ``patience`` seconds; nothing of its group remains."""
         process = self._process
         if process is None:
             return

@@ -35,7 +35,7 @@ PROMPTS: dict[str, dict[str, str]] = {
         "en": "Your station is connected.",
     },
 }
-"""Prompt name → language → text. A file ``<language>/<name>.wav`` of the bank's own stands in for any of them."""
+"""Prompt name → language → text. A file ``<language>/<name>.wav`` of the bank's own replaces any of them."""
 
 VOICES = {"zh": "cmn", "en": "en-gb"}
 _WORDS_PER_MINUTE = "170"

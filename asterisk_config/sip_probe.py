@@ -21,7 +21,7 @@ class _Answer(asyncio.DatagramProtocol):
 
 
 async def answers_options(host: str, port: int, patience: float = 0.5) -> bool:
-    """Whether any SIP answer to one OPTIONS arrives within ``patience`` seconds; the status does not matter."""
+    """Whether any SIP answer to one OPTIONS, good or bad, arrives within ``patience`` seconds."""
     loop = asyncio.get_running_loop()
     transport, protocol = await loop.create_datagram_endpoint(_Answer, remote_addr=(host, port))
     try:

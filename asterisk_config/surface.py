@@ -1,4 +1,4 @@
-"""What a node offers: modules loaded, manager rights and events, CEL columns. Data only; nothing else is there."""
+"""What a node offers: modules loaded, manager rights and events, CEL columns. Nothing else is there."""
 
 MODULES = (
     # configuration, SIP
@@ -28,7 +28,6 @@ MODULES = (
     "res_pjsip_header_funcs",
     "res_pjsip_maintenance",
     "res_pjsip_pubsub",
-    "res_pjsip_notify",
     "res_pjsip_rfc3326",
     "chan_pjsip",
     "chan_bridge_media",
@@ -51,6 +50,7 @@ MODULES = (
     "app_chanspy",
     "app_confbridge",
     "app_dial",
+    "app_exec",
     "app_mixmonitor",
     "app_playback",
     "app_queue",
@@ -73,6 +73,7 @@ MODULES = (
     "cel_custom",
 )
 
+# Loaded modules ask for these; there is nothing to set in them.
 EMPTY_FILES = (
     "acl.conf",
     "ccss.conf",
@@ -85,13 +86,14 @@ EMPTY_FILES = (
     "enum.conf",
     "extconfig.conf",
     "features.conf",
-    "pjsip_notify.conf",
     "queuerules.conf",
     "sorcery.conf",
     "stasis.conf",
     "udptl.conf",
 )
 
+# What a CTI server may do. Not "system": it would allow running programs, which is also why the manager's own
+# MixMonitor (recordings are begun by the dialplan's cti-connect), PJSIPNotify and PJSIPShow… are not to be had.
 AMI_READ_CLASSES = ("system", "call", "reporting", "user", "agent")
 AMI_WRITE_CLASSES = ("call", "reporting", "originate", "agent")
 
@@ -121,8 +123,6 @@ AMI_EVENTS = (
     "BridgeListItem",
     "BridgeListComplete",
     "DeviceStateListComplete",
-    "ContactList",
-    "ContactListComplete",
     "QueueParams",
     "QueueMember",
     "QueueStatusComplete",
@@ -157,3 +157,6 @@ CEL_COLUMNS = (
     "peer",
     "eventextra",
 )
+"""``eventtime`` is seconds since the epoch with microseconds. ``eventextra`` is JSON or empty: ``bridge_id`` on
+BRIDGE_ENTER and BRIDGE_EXIT, ``hangupcause`` and ``hangupsource`` on HANGUP, ``extra`` on our own events
+CTI_ENTRY and CTI_UNSERVED, there ``<service number>:<group>``."""
