@@ -323,4 +323,5 @@ class ContactRecovered(PbxFact):
     arrived_at: float
     ended_at: float
     connected_at: float | None = None
-    agent_id: str | None = None
+    station: str = ""
+    """Address of the station that took it (fallback queue), if one did."""

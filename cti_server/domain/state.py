@@ -32,6 +32,8 @@ class WorldState:
     service_numbers: dict[str, str] = field(default_factory=dict)
     contacts: dict[str, Contact] = field(default_factory=dict)
     nodes: dict[str, Node] = field(default_factory=dict)
+    ended: dict[str, float] = field(default_factory=dict)
+    """Contacts that ended lately, with the time: the PBX's own log must not count them again."""
     timers: dict[str, float] = field(default_factory=dict)
     """Timer key to the epoch second it is due. The engine fires them as `TimerFired`."""
     channels: dict[str, str] = field(default_factory=dict)

@@ -15,6 +15,9 @@ from cti_server.domain.records import Record, RecordKind
 from cti_server.domain.state import WorldState
 from cti_server.domain.views import agent_view, contact_view, timestamp
 
+ENDED_KEPT = 900.0
+"""Seconds an ended contact's id is remembered."""
+
 
 @dataclass(slots=True)
 class Step:
@@ -105,6 +108,13 @@ class Step:
     def clear_timer(self, key: str) -> None:
         """Stop a timer if it runs."""
         self.state.timers.pop(key, None)
+
+    def remember_end(self, contact: Contact) -> None:
+        """The contact is over: drop it, but know for a while that it was."""
+        self.state.contacts.pop(contact.contact_id, None)
+        self.state.ended[contact.contact_id] = self.at
+        while self.state.ended and next(iter(self.state.ended.values())) < self.at - ENDED_KEPT:
+            del self.state.ended[next(iter(self.state.ended))]
 
     def new_channel(self, address: str) -> str:
         """A channel id of ours, never used before: the epoch, the leadership term and a counter."""

@@ -54,6 +54,7 @@ COMMANDS: dict[type[s.Command], Callable[[Step, Any], dict[str, Any] | None]] = 
 TIMERS: dict[str, Callable[[Step, str], None]] = {
     "offer": offers.no_answer,
     "operation": conversation.operation_timed_out,
+    "arrival": pbx.arrival_overdue,
     "apart": conversation.apart,
     "wrap_up": conversation.wrap_up_over,
     "station": seats.station_timed_out,

@@ -96,7 +96,7 @@ def _close(step: Step, contact: Contact, agent: Agent, asked: AskedState | None)
     step.clear_timer(f"wrap_up:{contact.contact_id}")
     agent.contact_ids.remove(contact.contact_id)
     step.tell_contact(contact, Event.CONTACT_WRAPPED_UP)
-    del step.state.contacts[contact.contact_id]
+    step.remember_end(contact)
     seats.become_free(step, agent, asked)
 
 
@@ -147,7 +147,7 @@ def phone_retrieved(step: Step, contact: Contact) -> None:
 
 def customer_gone(step: Step, contact: Contact, reason: str = "customer_hung_up") -> None:
     """The customer's channel ended: after-call work if there was a conversation, else the end."""
-    contact.ended_at = step.at
+    contact.ended_at = contact.ended_at or step.at
     contact.end_reason = contact.end_reason or reason
     contact.customer_leg.state = LegState.GONE
     step.state.channels.pop(contact.contact_id, None)
@@ -173,7 +173,8 @@ def _begin_wrap_up(step: Step, contact: Contact) -> None:
 
 
 def _abandoned(step: Step, contact: Contact) -> None:
-    contact.end_reason = "abandoned"
+    contact.end_reason = "answered_unserved" if contact.connected_at else "abandoned"
+    step.clear_timer(f"arrival:{contact.contact_id}")
     offered = contact.state is ContactState.OFFERED
     agent = None
     if offered:
@@ -183,7 +184,7 @@ def _abandoned(step: Step, contact: Contact) -> None:
     step.dequeue(contact)
     contact.apply(ContactEvent.END)
     step.tell_contact(contact, Event.CONTACT_ENDED)
-    del step.state.contacts[contact.contact_id]
+    step.remember_end(contact)
     if agent:
         offers.free_agent(step, agent, None)
 

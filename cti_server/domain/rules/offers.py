@@ -30,6 +30,7 @@ def queue(step: Step, contact: Contact) -> None:
     """The customer reached the waiting place for the first time."""
     contact.apply(ContactEvent.QUEUE)
     contact.queued_at = step.at
+    step.clear_timer(f"arrival:{contact.contact_id}")
     contact.customer_leg.state = LegState.WAITING
     step.enqueue(contact)
     step.tell_contact(contact, Event.CONTACT_QUEUED)

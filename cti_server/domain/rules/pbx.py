@@ -30,6 +30,8 @@ from cti_server.domain.step import Step
 
 APART_TIME = 1.0
 """Seconds two legs may be out of their bridge with nothing to explain it."""
+ARRIVAL_TIME = 120.0
+"""Seconds a call may take from its arrival to its waiting place."""
 SWITCHES_CALL = ("Connect", "HoldCustomer", "HangUpChannel", "AnswerPhone", "RingStation")
 
 
@@ -48,7 +50,7 @@ def node_down(step: Step, fact: NodeDown) -> None:
 
 def contact_arrived(step: Step, fact: ContactArrived) -> None:
     """A call asked for its way: the contact begins."""
-    if fact.channel in step.state.contacts:
+    if fact.channel in step.state.contacts or fact.channel in step.state.ended:
         return
     group_id = step.state.service_numbers.get(fact.service_number) or fact.group_id
     if group_id not in step.state.groups:
@@ -64,6 +66,7 @@ def contact_arrived(step: Step, fact: ContactArrived) -> None:
     contact.add_leg(LegRole.CUSTOMER, "", fact.channel, LegState.IVR)
     step.state.contacts[contact.contact_id] = contact
     step.state.channels[fact.channel] = contact.contact_id
+    step.set_timer(f"arrival:{contact.contact_id}", ARRIVAL_TIME)
     step.note_contact(contact, "contact.arrived")
 
 
@@ -109,8 +112,19 @@ def recording_changed(step: Step, fact: RecordingChanged) -> None:
 
 
 def contact_recovered(step: Step, fact: ContactRecovered) -> None:
-    """A call that came and went unseen: only the log needs it (no agent's view ever held it)."""
-    if fact.channel in step.state.contacts:
+    """A call that ended unseen, perhaps came unseen: what the PBX's own log tells of it."""
+    if fact.channel in step.state.ended:
+        return
+    station = step.state.stations.get(fact.station)
+    agent_id = (station.agent_id if station else None) or fact.station or None
+    contact = step.state.contacts.get(fact.channel)
+    if contact:
+        if contact.live:
+            # The snapshot that follows will miss its channel; the time and the agent are known from here.
+            contact.ended_at, contact.recovered = fact.ended_at, True
+            if contact.connected_at is None and fact.connected_at is not None:
+                contact.connected_at, contact.end_reason = fact.connected_at, "answered_unserved"
+                step.note_contact(contact, "contact.answered_unserved", {"agent_id": agent_id})
         return
     group_id = fact.group_id or step.state.service_numbers.get(fact.service_number, "")
     contact = Contact(
@@ -121,13 +135,22 @@ def contact_recovered(step: Step, fact: ContactRecovered) -> None:
         Customer(number=fact.customer_number),
         fact.arrived_at,
         state=ContactState.ENDED,
-        agent_id=fact.agent_id,
+        agent_id=agent_id,
         connected_at=fact.connected_at,
         ended_at=fact.ended_at,
-        end_reason="recovered" if fact.connected_at else "abandoned",
+        end_reason="answered_unserved" if fact.connected_at else "abandoned",
         recovered=True,
     )
     step.note_contact(contact, "contact.recovered")
+    step.remember_end(contact)
+
+
+def arrival_overdue(step: Step, contact_id: str) -> None:
+    """The call asked for its way and was seen nowhere since: look at the PBX."""
+    contact = step.state.contacts.get(contact_id)
+    if contact and contact.state is ContactState.IVR:
+        step.set_timer(f"arrival:{contact_id}", ARRIVAL_TIME)
+        step.do(Resync(contact.node))
 
 
 # --- channels -------------------------------------------------------------------------------------------

@@ -1,0 +1,80 @@
+"""Calls that nobody watched, read from Asterisk's channel event log (CEL, csv)."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from cti_server.domain.signals import ContactRecovered
+
+CelRow = dict[str, str]
+_STATION_CHANNEL = re.compile(r"PJSIP/([0-9]{2,8}(?:-browser)?)-[0-9a-f]{8}")
+TAIL_BYTES = 8 << 20
+"""How much of a long log is read: some 20,000 calls."""
+
+
+def read_rows(path: Path, columns: tuple[str, ...]) -> list[CelRow]:
+    """The log's tail, oldest first; empty when there is no log (yet)."""
+    if not path.exists():
+        return []
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(size - TAIL_BYTES, 0))
+        if size > TAIL_BYTES:
+            file.readline()
+        text = file.read().decode("utf-8", errors="replace")
+    return list(csv.DictReader(text.splitlines(), fieldnames=list(columns)))
+
+
+def ended_calls(node: str, rows: Sequence[CelRow], since: float) -> list[ContactRecovered]:
+    """Customers' calls that ended after `since` (epoch seconds), as the log tells them."""
+    channels: dict[str, list[CelRow]] = defaultdict(list)
+    answers: dict[str, tuple[str, float]] = {}
+    for row in rows:
+        channels[row["uniqueid"]].append(row)
+        station = _STATION_CHANNEL.fullmatch(row["channame"])
+        bridge = _bridge(row)
+        if station and bridge:
+            answers.setdefault(bridge, (station[1], float(row["eventtime"])))
+    calls = (_call(node, own, answers) for own in channels.values())
+    return [call for call in calls if call and call.ended_at >= since]
+
+
+def _call(node: str, rows: list[CelRow], answers: dict[str, tuple[str, float]]) -> ContactRecovered | None:
+    """One channel's story; None unless it is a customer's and complete."""
+    entry = next((row for row in rows if row["userdeftype"] == "CTI_ENTRY"), None)
+    end = next((row for row in rows if row["eventtype"] == "CHAN_END"), None)
+    if entry is None or end is None:
+        return None
+    number, _, group = str(_extra(entry).get("extra", "")).partition(":")
+    bridges = (_bridge(row) for row in rows)
+    answer = next((answers[bridge] for bridge in bridges if bridge in answers), None)
+    return ContactRecovered(
+        at=0.0,
+        node=node,
+        channel=entry["uniqueid"],
+        service_number=number,
+        group_id=group,
+        customer_number=entry["num"],
+        arrived_at=float(rows[0]["eventtime"]),
+        ended_at=float(end["eventtime"]),
+        connected_at=answer[1] if answer else None,
+        station=answer[0] if answer else "",
+    )
+
+
+def _bridge(row: CelRow) -> str:
+    """The bridge that the row's channel entered, empty for other rows."""
+    return str(_extra(row).get("bridge_id", "")) if row["eventtype"] == "BRIDGE_ENTER" else ""
+
+
+def _extra(row: CelRow) -> dict[str, object]:
+    try:
+        extra = json.loads(row["eventextra"] or "{}")
+    except ValueError:
+        return {}
+    return extra if isinstance(extra, dict) else {}

@@ -1,0 +1,138 @@
+"""AMI events and lists into facts of the domain. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from cti_server.asterisk.ami_codec import AmiMessage
+from cti_server.domain import signals as s
+
+WANTED = frozenset(
+    {
+        "FullyBooted",
+        "Shutdown",
+        "UserEvent",
+        "Hangup",
+        "BridgeEnter",
+        "BridgeLeave",
+        "OriginateResponse",
+        "DeviceStateChange",
+        "Hold",
+        "Unhold",
+        "MixMonitorStart",
+        "MixMonitorStop",
+        "Status",
+        "StatusComplete",
+        "DeviceStateListComplete",
+    }
+)
+"""Events the server asks for; everything else is skipped unparsed."""
+
+SNAPSHOT_VARIABLES = ("CTI_NUMBER", "CTI_GROUP", "CTI_STATION")
+_DOWN_STATES = frozenset({"UNAVAILABLE", "INVALID", "UNKNOWN"})
+_STATION_CHANNEL = re.compile(r"PJSIP/([0-9]{2,8}(?:-browser)?)-[0-9a-f]{8}")
+_STATION_DEVICE = re.compile(r"PJSIP/([0-9]{2,8}(?:-browser)?)")
+
+
+def facts(node: str, message: AmiMessage) -> list[s.PbxFact]:
+    """What an event says, none for what does not concern us. Time is set when the fact is journaled."""
+    handler = _HANDLERS.get(message.name)
+    return handler(node, message) if handler else []
+
+
+def _user_event(node: str, message: AmiMessage) -> list[s.PbxFact]:
+    if message.get("UserEvent") != "CTIPlace":
+        return []
+    channel, place = message["Uniqueid"], message.get("Place", "")
+    if place == "station":
+        return [s.StationPlaced(0.0, node, channel)]
+    if place == "unjoined":
+        return [s.EffectFailed(0.0, node, "Connect", channel, "pbx_refused")]
+    placed = s.CustomerPlaced(
+        0.0,
+        node,
+        channel,
+        place,
+        message.get("Number", ""),
+        message.get("Group", ""),
+        message.get("CallerIDNum", ""),
+        message.get("Language", ""),
+    )
+    return [placed]
+
+
+def _hangup(node: str, message: AmiMessage) -> list[s.PbxFact]:
+    cause = message.get("Cause", "0")
+    return [s.ChannelGone(0.0, node, message["Uniqueid"], int(cause) if cause.isdigit() else 0)]
+
+
+def _bridge_enter(node: str, message: AmiMessage) -> list[s.PbxFact]:
+    return [s.ChannelEnteredBridge(0.0, node, message["Uniqueid"], message["BridgeUniqueid"])]
+
+
+def _bridge_leave(node: str, message: AmiMessage) -> list[s.PbxFact]:
+    return [s.ChannelLeftBridge(0.0, node, message["Uniqueid"], message["BridgeUniqueid"])]
+
+
+def _hold(node: str, message: AmiMessage) -> list[s.PbxFact]:
+    return [s.PhoneHeld(0.0, node, message["Uniqueid"])]
+
+
+def _unhold(node: str, message: AmiMessage) -> list[s.PbxFact]:
+    return [s.PhoneRetrieved(0.0, node, message["Uniqueid"])]
+
+
+def _mix_monitor_start(node: str, message: AmiMessage) -> list[s.PbxFact]:
+    return [s.RecordingChanged(0.0, node, message["Uniqueid"], recording=True)]
+
+
+def _mix_monitor_stop(node: str, message: AmiMessage) -> list[s.PbxFact]:
+    return [s.RecordingChanged(0.0, node, message["Uniqueid"], recording=False)]
+
+
+def _device_state(node: str, message: AmiMessage) -> list[s.PbxFact]:
+    found = _STATION_DEVICE.fullmatch(message.get("Device", ""))
+    if not found:
+        return []
+    registered = message.get("State", "") not in _DOWN_STATES
+    return [s.StationChanged(0.0, node, found[1], registered)]
+
+
+_HANDLERS = {
+    "UserEvent": _user_event,
+    "Hangup": _hangup,
+    "BridgeEnter": _bridge_enter,
+    "BridgeLeave": _bridge_leave,
+    "Hold": _hold,
+    "Unhold": _unhold,
+    "MixMonitorStart": _mix_monitor_start,
+    "MixMonitorStop": _mix_monitor_stop,
+    "DeviceStateChange": _device_state,
+}
+
+
+def snapshot(node: str, status: Iterable[AmiMessage], devices: Iterable[AmiMessage]) -> s.NodeSnapshot:
+    """The answers to `Status` (with SNAPSHOT_VARIABLES) and `DeviceStateList` as one fact."""
+    registered = []
+    for message in devices:
+        found = _STATION_DEVICE.fullmatch(message.get("Device", ""))
+        if found and message.get("State", "") not in _DOWN_STATES:
+            registered.append(found[1])
+    channels = tuple(_channel(message) for message in status if message.get("Uniqueid"))
+    return s.NodeSnapshot(0.0, node, channels, tuple(registered))
+
+
+def _channel(message: AmiMessage) -> s.ChannelFact:
+    station = _STATION_CHANNEL.fullmatch(message.get("Channel", ""))
+    variables = message.variables()
+    return s.ChannelFact(
+        channel=message["Uniqueid"],
+        context=message.get("Context", ""),
+        bridge=message.get("BridgeID", ""),
+        up=message.get("ChannelStateDesc", "") == "Up",
+        peer_station=station[1] if station else "",
+        caller_number=message.get("CallerIDNum", ""),
+        language=message.get("Language", ""),
+        variables={name: variables[name] for name in SNAPSHOT_VARIABLES if variables.get(name)},
+    )
