@@ -1,0 +1,108 @@
+"""Events between the one reader and their handlers: in order, bounded, by name."""
+
+import asyncio
+import re
+import time
+from collections import deque
+from collections.abc import Callable
+from fnmatch import translate
+from typing import Final
+
+from cti_server.asterisk.ami_codec import AmiMessage
+
+Handler = Callable[[AmiMessage], None]
+
+_SLICE: Final = 0.005
+"""Seconds of dispatching before the reader gets its turn."""
+_MAX_NAMES: Final = 1024
+"""Event names remembered; Asterisk 22 has fewer than 300."""
+
+
+class EventQueue:
+    """Events between the one reader and the one dispatcher, in order and bounded.
+
+    Overflow policy: `put` says no and the connection is dropped. Losing single events in silence would leave
+    calls in a wrong state for good; a new connection begins with a resync.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._events: deque[AmiMessage] = deque()
+        self._filled = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def put(self, events: list[AmiMessage]) -> bool:
+        """Append all of them, or none and say false when there is no room."""
+        if len(self._events) + len(events) > self._limit:
+            return False
+        self._events.extend(events)
+        self._filled.set()
+        return True
+
+    def take(self) -> AmiMessage | None:
+        """The oldest event, or None when there is none now."""
+        if self._events:
+            return self._events.popleft()
+        self._filled.clear()
+        return None
+
+    async def filled(self) -> None:
+        """Wait until there is an event to take, or until `wake`."""
+        await self._filled.wait()
+
+    def wake(self) -> None:
+        """Let `filled` return although nothing came, since nothing will come any more."""
+        self._filled.set()
+
+
+async def pump(queue: EventQueue, handle: Handler, finished: Callable[[], bool]) -> None:
+    """Hand the queue's events to `handle`, one after the other, until the queue is empty and `finished()`.
+
+    `handle` must not raise. The reader gets its turn in between, however many events there are.
+    """
+    while True:
+        until = time.monotonic() + _SLICE
+        while (event := queue.take()) is not None:
+            handle(event)
+            if time.monotonic() > until:
+                break
+        if event is not None:
+            await asyncio.sleep(0)
+        elif finished():
+            return
+        else:
+            await queue.filled()
+
+
+class EventDispatcher:
+    """Calls the handlers of an event, found by its name or by globs (`*`, `Bridge*`), in registration order.
+
+    Patterns are tried once per name and the outcome is kept, so that an event costs one look-up in a dict
+    however many patterns there are. `dispatch` fits `AmiClient`'s `on_event`.
+    """
+
+    def __init__(self) -> None:
+        self._routes: list[tuple[re.Pattern[str], Handler]] = []
+        self._by_name: dict[str, tuple[Handler, ...]] = {}
+
+    def on(self, pattern: str, handler: Handler) -> None:
+        """Add a handler; `pattern` is an event's name or a glob over names, in their exact case."""
+        self._routes.append((re.compile(translate(pattern)), handler))
+        self._by_name.clear()
+
+    def dispatch(self, event: AmiMessage) -> None:
+        """Call every handler of this event. What one raises goes to the caller and keeps the rest from it."""
+        handlers = self._by_name.get(event.name)
+        if handlers is None:
+            handlers = self._resolve(event.name)
+        for handler in handlers:
+            handler(event)
+
+    def _resolve(self, name: str) -> tuple[Handler, ...]:
+        if len(self._by_name) >= _MAX_NAMES:
+            self._by_name.clear()
+        handlers = tuple(handler for pattern, handler in self._routes if pattern.match(name))
+        self._by_name[name] = handlers
+        return handlers
