@@ -23,8 +23,10 @@ MAX_LINE: Final = 1000
 MAX_HEADERS: Final = 120
 """Asterisk takes 128."""
 
+VARIABLE_NAME: Final = re.compile(r"_{0,2}[A-Za-z][A-Za-z0-9_]{0,79}(\([A-Za-z0-9,_-]{0,79}\))?")
+"""A channel variable or a dialplan function with plain arguments; `_` and `__` before it pass it on."""
+
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
-_VARIABLE: Final = re.compile(r"_{0,2}[A-Za-z][A-Za-z0-9_]{0,79}(\([A-Za-z0-9,_-]{0,79}\))?")
 _BREAKS: Final = re.compile(r"[\r\n\0]")
 _RESERVED: Final = frozenset({"action", "actionid"})
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
@@ -69,7 +71,7 @@ def _values(key: str, value: FieldValue) -> Iterable[Scalar]:
 
 def _assignment(key: str, name: str, value: Scalar) -> str:
     """`NAME="value"`: without quotes a comma would end the value and begin another variable."""
-    if not _VARIABLE.fullmatch(name):
+    if not VARIABLE_NAME.fullmatch(name):
         raise AmiInvalidField(key, "not the name of a channel variable")
     quoted = _text(key, value).replace("\\", "\\\\").replace('"', '\\"')
     return f'{name}="{quoted}"'
