@@ -38,7 +38,11 @@ def agent_view(state: WorldState, agent: Agent) -> dict[str, Any]:
         "reason": agent.reason,
         "pending_state": agent.pending.state.value if agent.pending else None,
         "state_since": timestamp(agent.state_since),
-        "station": {"address": station.address, "mode": agent.station_mode, "state": station.state.value}
+        "station": {
+            "address": station.address,
+            "mode": agent.station_mode and agent.station_mode.value,
+            "state": station.state.value,
+        }
         if station
         else None,
         "contact_ids": list(agent.contact_ids),

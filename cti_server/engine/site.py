@@ -106,6 +106,8 @@ class Site:
         self._inbox: asyncio.Queue[s.Signal] = asyncio.Queue(INBOX_SIZE)
         self._waiting: dict[RequestKey, asyncio.Future[Reply]] = {}
         self._answered: OrderedDict[RequestKey, Reply] = OrderedDict()
+        self._applied: dict[int, asyncio.Future[None]] = {}
+        """Facts somebody waits for, by identity of the signal handed in."""
         self._unsaved_replies: list[Reply] = []
         self._position = "0"
         self._leading = False
@@ -201,6 +203,15 @@ class Site:
             self.counters.dropped += 1
             raise Overloaded("the inbox is full") from None
 
+    async def apply(self, signal: s.Signal) -> None:
+        """Hand in a fact and return when it is in the journal and in the world. Raises as `post`."""
+        done = self._applied[id(signal)] = asyncio.get_running_loop().create_future()
+        try:
+            self.post(signal)
+            await done
+        finally:
+            self._applied.pop(id(signal), None)
+
     async def _apply_forever(self, term: int) -> None:
         while True:
             batch = await self._next_batch()
@@ -239,6 +250,10 @@ class Site:
         for signal in stamped:
             self._publish(self.world.apply(signal))
             self.counters.signals += 1
+        for signal in batch:
+            done = self._applied.get(id(signal))
+            if done and not done.done():
+                done.set_result(None)
         self._position = position or self._position
 
     def _publish(self, outcome: Outcome) -> None:

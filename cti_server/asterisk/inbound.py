@@ -1,0 +1,55 @@
+"""The FastAGI script `inbound`: an arriving call asks to which group it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from cti_server.asterisk.agi_server import AgiSession
+from cti_server.domain import signals as s
+from cti_server.domain.state import WorldState
+from cti_server.engine.port import JournalUnavailable, NotLeader, Overloaded
+from cti_server.errors import AgiHangup
+
+log = structlog.get_logger(__name__)
+
+Handler = Callable[[AgiSession], Awaitable[None]]
+
+
+def inbound(
+    node_of: Callable[[str], str],
+    apply: Callable[[s.Signal], Awaitable[None]],
+    state: Callable[[], WorldState],
+) -> Handler:
+    """Make the handler. `apply` returns when the signal is in the journal and in the world.
+
+    When we do not lead, the session ends without `CTI_ROUTED` and the dialplan asks the next server.
+    """
+
+    async def handle(session: AgiSession) -> None:
+        channel = session.uniqueid
+        node = node_of(channel)
+        arrived = s.ContactArrived(
+            at=0.0,
+            node=node,
+            channel=channel,
+            service_number=await session.get_variable("CTI_NUMBER") or "",
+            customer_number=session.environment.get("agi_callerid", ""),
+            group_id=await session.get_variable("CTI_GROUP") or "",
+            language=session.language,
+        )
+        try:
+            await apply(arrived)
+        except (NotLeader, JournalUnavailable, Overloaded) as error:
+            log.warning("agi.not_served", channel=channel, code=error.code)
+            return
+        contact = state().contacts.get(channel)
+        try:
+            if contact:
+                await session.set_variable("CTI_GROUP", contact.group_id)
+                await session.set_variable("CTI_ROUTED", "1")
+        except AgiHangup:
+            await apply(s.ChannelGone(0.0, node, channel))
+
+    return handle

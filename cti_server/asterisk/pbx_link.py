@@ -1,0 +1,222 @@
+"""One PBX node, driven while this server leads: facts in, effects out, the beat, and the resync."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from cti_server.asterisk import cel, translate
+from cti_server.asterisk.ami_client import AmiClient
+from cti_server.asterisk.ami_codec import AmiMessage
+from cti_server.asterisk.call_control import Action, actions
+from cti_server.domain import effects as e
+from cti_server.domain import signals as s
+from cti_server.engine.port import NotLeader, Overloaded
+from cti_server.errors import AmiRefused, AmiTimeout, AmiUnavailable, CtiError
+
+log = structlog.get_logger(__name__)
+
+BEAT_EVERY = 0.5
+"""Seconds; the dialplan gives the server up after three without a beat."""
+CEL_SLACK = 5.0
+"""Seconds before the last known moment from which unseen calls are looked for (clocks, buffered rows)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PbxAddress:
+    """Where a node's manager interface is, our login there, and (if we can reach it) its CEL file."""
+
+    name: str
+    host: str
+    port: int
+    username: str
+    secret: str
+    cel_file: Path | None = None
+    cel_columns: tuple[str, ...] = ()
+
+
+class PbxLink:
+    """The leader's hold on one node. `run` lasts as long as the leadership."""
+
+    def __init__(
+        self,
+        address: PbxAddress,
+        post: Callable[[s.Signal], None],
+        gate: Callable[[], None],
+        last_seen: Callable[[], float],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`last_seen`: epoch second of the last signal that was applied, for the look into CEL."""
+        self.name = address.name
+        self._address, self._post, self._gate = address, post, gate
+        self._last_seen, self._clock = last_seen, clock
+        self._effects: asyncio.Queue[e.Effect] = asyncio.Queue()
+        self._registered: dict[str, bool] = {}
+        self._originates: dict[str, str] = {}
+        self._failed_originates: set[str] = set()
+        self._running: set[asyncio.Task[None]] = set()
+        self._facts_lost = False
+        self._resyncing: asyncio.Task[None] | None = None
+        self.client = AmiClient(
+            address.host,
+            address.port,
+            address.username,
+            address.secret,
+            wanted=translate.WANTED,
+            on_event=self._on_event,
+            on_up=self._on_up,
+            on_down=self._on_down,
+            gate=gate,
+        )
+
+    async def run(self) -> None:
+        """Connect, and stay connected, until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.client.run())
+                tasks.create_task(self._beat())
+                tasks.create_task(self._perform_forever())
+        finally:
+            for task in self._running:
+                task.cancel()
+
+    def perform(self, effect: e.Effect) -> None:
+        """Carry out an effect after those handed in before."""
+        self._effects.put_nowait(effect)
+
+    # --- facts in -------------------------------------------------------------------------------------
+
+    def _on_event(self, message: AmiMessage) -> None:
+        if message.name == "OriginateResponse":
+            self._originate_response(message)
+        for fact in translate.facts(self.name, message):
+            if not (isinstance(fact, s.StationChanged) and self._known_state(fact)):
+                self._hand_in(fact)
+
+    def _known_state(self, fact: s.StationChanged) -> bool:
+        """Whether the registration is as last told: a phone in use changes its device state often."""
+        known = self._registered.get(fact.address) == fact.registered
+        self._registered[fact.address] = fact.registered
+        return known
+
+    def _hand_in(self, fact: s.Signal) -> None:
+        try:
+            self._post(fact)
+        except NotLeader:
+            return  # whoever leads sees the PBX for itself
+        except Overloaded:
+            self._facts_lost = True  # the beat takes a snapshot once there is room again
+
+    async def _on_up(self) -> None:
+        """The link stands: bring our state in line before any buffered event is applied."""
+        self._registered.clear()
+        self._originates.clear()
+        self._failed_originates.clear()
+        since = self._last_seen() - CEL_SLACK
+        self._hand_in(s.NodeUp(0.0, self.name))
+        await self._unseen_calls(since)
+        await self._snapshot()
+
+    def _on_down(self, reason: str) -> None:
+        self._hand_in(s.NodeDown(0.0, self.name, reason))
+
+    async def _snapshot(self) -> None:
+        fields = {"Variables": ",".join(translate.SNAPSHOT_VARIABLES), "AllVariables": "false"}
+        status = await self.client.list_action("Status", fields)
+        devices = await self.client.list_action("DeviceStateList", {})
+        self._hand_in(translate.snapshot(self.name, status, devices))
+
+    async def _unseen_calls(self, since: float) -> None:
+        path = self._address.cel_file
+        if path is None or since <= 0:
+            return
+        rows = await asyncio.to_thread(cel.read_rows, path, self._address.cel_columns)
+        for call in cel.ended_calls(self.name, rows, since):
+            self._hand_in(call)
+
+    def _resync(self) -> None:
+        """Take a snapshot soon; several wishes at once are one."""
+        if self._resyncing and not self._resyncing.done():
+            return
+
+        async def take() -> None:
+            try:
+                await self._snapshot()
+            except CtiError as error:
+                log.warning("pbx.resync_failed", node=self.name, code=error.code)
+
+        self._resyncing = asyncio.create_task(take())
+
+    # --- effects out ----------------------------------------------------------------------------------
+
+    async def _beat(self) -> None:
+        while True:
+            if self._facts_lost:
+                log.warning("pbx.facts_lost", node=self.name)
+                self._facts_lost = False
+                self._resync()
+            if self.client.connected:
+                beat = {"Variable": "GLOBAL(CTI_BEAT)", "Value": str(int(self._clock()))}
+                try:
+                    await self.client.action("Setvar", beat, timeout=BEAT_EVERY * 2)
+                except CtiError as error:
+                    log.warning("pbx.beat_failed", node=self.name, code=error.code)
+            await asyncio.sleep(BEAT_EVERY)
+
+    async def _perform_forever(self) -> None:
+        while True:
+            effect = await self._effects.get()
+            if isinstance(effect, e.Resync):
+                self._resync()
+                continue
+            sent = [(action, self._send(action)) for action in actions(effect)]
+            task = asyncio.create_task(self._outcome(effect, sent))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    def _send(self, action: Action) -> asyncio.Task[AmiMessage]:
+        # Tasks start in the order they are made, and an action is written before its first wait.
+        return asyncio.create_task(self.client.action(action.name, action.fields))
+
+    async def _outcome(self, effect: e.Effect, sent: list[tuple[Action, asyncio.Task[AmiMessage]]]) -> None:
+        """Report the first deciding action that was not done."""
+        failed = ""
+        for action, answer in sent:
+            try:
+                message = await answer
+                if isinstance(effect, e.RingStation):
+                    self._ringing(message.get("ActionID", ""), effect.channel)
+            except (AmiRefused, AmiTimeout, AmiUnavailable) as error:
+                log.info("pbx.action_failed", node=self.name, action=action.name, code=error.code)
+                failed = failed or (error.code if action.deciding else "")
+            except NotLeader:
+                return
+        channel = getattr(effect, "channel", "")
+        if failed:
+            self._hand_in(s.EffectFailed(0.0, self.name, type(effect).__name__, channel, failed))
+
+    def _ringing(self, action_id: str, channel: str) -> None:
+        """An Originate was taken; its result comes as an event, perhaps has come already."""
+        if action_id in self._failed_originates:
+            self._failed_originates.discard(action_id)
+            self._station_failed(channel)
+        else:
+            self._originates[action_id] = channel
+
+    def _originate_response(self, message: AmiMessage) -> None:
+        action_id = message.get("ActionID", "")
+        channel = self._originates.pop(action_id, None)
+        if message.get("Response") == "Success":
+            return
+        if channel:
+            self._station_failed(channel)
+        else:
+            self._failed_originates.add(action_id)
+
+    def _station_failed(self, channel: str) -> None:
+        self._hand_in(s.EffectFailed(0.0, self.name, e.RingStation.__name__, channel, "pbx_refused"))

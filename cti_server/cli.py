@@ -1,0 +1,109 @@
+"""The `cti` command. Each subcommand imports what it needs, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from cti_server.errors import CtiError
+
+app = typer.Typer(
+    name="cti",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="CTI server of a bank's contact centre, on Asterisk. 银行客户服务中心的 CTI 服务器。",
+)
+pbx = typer.Typer(no_args_is_help=True, help="The Asterisk nodes. Asterisk 节点。")
+app.add_typer(pbx, name="pbx")
+console = Console(stderr=True)
+
+
+@app.command()
+def serve() -> None:
+    """Run one CTI server, set up by CTI_SETTINGS (a JSON file) and CTI_* variables.
+
+    运行一台 CTI 服务器。
+    """
+    from cti_server.bootstrap import run
+
+    run()
+
+
+@app.command()
+def up(
+    var: Annotated[Path, typer.Option(help="Folder for data, logs and secrets.")] = Path("var"),
+    free_ports: Annotated[bool, typer.Option(help="Take any free ports instead of the usual ones.")] = False,
+) -> None:
+    """Run a whole centre in front: Asterisk, Redis, database, server. Ctrl-C ends it all.
+
+    启动整个演示中心。
+    """
+    from cti_server.up.front import run_in_front
+
+    try:
+        asyncio.run(run_in_front(var, console, free_ports=free_ports))
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable result.")] = False,
+) -> None:
+    """Check everything a server needs; each failure says how to mend it.
+
+    检查环境,并说明如何修复。
+    """
+    from cti_server.doctor import examine
+
+    findings = asyncio.run(examine())
+    if as_json:
+        sys.stdout.write(json.dumps([finding.as_dict() for finding in findings], ensure_ascii=False) + "\n")
+    else:
+        for finding in findings:
+            console.print(finding.line())
+    raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+@pbx.command("install")
+def pbx_install(
+    folder: Annotated[Path | None, typer.Option(help="Where to put it (default: .cache/asterisk).")] = None,
+) -> None:
+    """Bring a real Asterisk, if this machine has none that is new enough.
+
+    安装 Asterisk。
+    """
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from asterisk_config.install import DEFAULT_ROOT_DIR, install
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("Asterisk", total=1.0)
+
+        def progress(what: str, share: float | None) -> None:
+            bar.update(task, description=f"Asterisk: {what}", completed=share)
+
+        installation = install(folder or DEFAULT_ROOT_DIR, progress)
+        bar.update(task, description="Asterisk", completed=1.0)
+    console.print(f"Asterisk {installation.version}")
+
+
+def main() -> None:
+    """Entry point; known errors are one line with a code, not a traceback."""
+    from asterisk_config.errors import PbxError
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        app()
+    except (CtiError, PbxError) as error:
+        console.print(f"[red]{error.code}[/red]: {error}", highlight=False)
+        sys.exit(1)

@@ -1,0 +1,66 @@
+"""All settings of a server, in one model: environment (`CTI_…`), or a JSON file named by `CTI_SETTINGS`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import BaseModel, Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    JsonConfigSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+
+class PbxNodeSettings(BaseModel):
+    """A PBX node: its manager interface, our login there, and what of its files we can reach."""
+
+    name: str
+    ami_host: str = "127.0.0.1"
+    ami_port: int = 5038
+    ami_user: str = "cti-a"
+    ami_secret: SecretStr
+    cel_file: Path | None = None
+    cel_columns: tuple[str, ...] = ()
+    recording_spool: Path | None = None
+    sip: str = ""
+    """`host:port` customers and phones reach it at; for the doctor and for people."""
+
+
+class Settings(BaseSettings):
+    """What a server needs to know. Times in seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="CTI_", env_nested_delimiter="__", extra="forbid")
+
+    server_name: str = "cti-a"
+    site: str = "main"
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=8080, ge=0, le=65535)
+    agi_host: str = "127.0.0.1"
+    agi_port: int = Field(default=4573, ge=0, le=65535)
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    database_url: str = "sqlite:///var/centre.db"
+    outbox_dir: Path = Path("var/outbox")
+    recordings_dir: Path = Path("var/recordings")
+    token_key_file: Path = Path("var/secrets/token.key")
+    origins: tuple[str, ...] = ()
+    """Web origins whose pages may open the agent socket; programs without an Origin always may."""
+    cheap_passwords: bool = False
+    """Fast password hashing, for tests only."""
+    nodes: tuple[PbxNodeSettings, ...] = ()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # pydantic-settings hands it in
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then environment, then the JSON file."""
+        path = os.environ.get("CTI_SETTINGS")
+        file = (JsonConfigSettingsSource(settings_cls, json_file=path),) if path else ()
+        return (init_settings, env_settings, *file, file_secret_settings)

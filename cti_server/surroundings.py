@@ -1,0 +1,101 @@
+"""Everything the leader drives: PBX links, the keeper of records, finished recordings."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+import structlog
+
+from cti_server.asterisk.pbx_link import PbxLink
+from cti_server.domain.effects import Effect
+from cti_server.domain.records import Record
+from cti_server.engine.port import Dependency
+from cti_server.store.drain import OutboxDrain
+from cti_server.store.keeper import RecordKeeper
+
+log = structlog.get_logger(__name__)
+
+
+class Surroundings:
+    """Implements `engine.site.Outside`."""
+
+    def __init__(
+        self,
+        links: Callable[[], Mapping[str, PbxLink]],
+        keeper: RecordKeeper,
+        drain: OutboxDrain,
+        ended: Callable[[str, str], None],
+    ) -> None:
+        """`links` makes fresh ones for each leadership; `ended(node, contact_id)` is told of ends."""
+        self._make_links, self._keeper, self._drain, self._ended = links, keeper, drain, ended
+        self._links: Mapping[str, PbxLink] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def lead(self, term: int) -> None:
+        """See `Outside.lead`."""
+        self._links = self._make_links()
+        for link in self._links.values():
+            task = asyncio.create_task(link.run(), name=f"pbx {link.name} term {term}")
+            self._tasks.add(task)
+            task.add_done_callback(self._ended_link)
+
+    def _ended_link(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception():
+            log.error("pbx.link_failed", link=task.get_name(), exc_info=task.exception())
+
+    def follow(self) -> None:
+        """See `Outside.follow`."""
+        for task in self._tasks:
+            task.cancel()
+        self._links = {}
+
+    async def close(self) -> None:
+        """End all links."""
+        self.follow()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def perform(self, effects: Sequence[Effect]) -> None:
+        """See `Outside.perform`."""
+        for effect in effects:
+            link = self._links.get(effect.node)
+            if link:
+                link.perform(effect)
+            else:
+                log.warning("pbx.no_such_node", node=effect.node, effect=type(effect).__name__)
+
+    def keep(self, records: Sequence[Record]) -> None:
+        """See `Outside.keep`."""
+        self._keeper.keep(records)
+        for record in records:
+            if record.kind == "contact" and record.data["ended_at"] is not None:
+                self._ended(record.data["node"], record.data["contact_id"])
+
+    async def kept(self) -> None:
+        """See `Outside.kept`."""
+        await self._keeper.kept()
+
+    def dependencies(self) -> tuple[Dependency, ...]:
+        """See `Outside.dependencies`."""
+        down = [name for name, link in self._links.items() if not link.client.connected]
+        up = bool(self._links) and len(down) < len(self._links)
+        drain = self._drain.status()
+        return (
+            Dependency("pbx", up, f"{len(self._links) - len(down)} of {len(self._links)} nodes"),
+            Dependency("database", drain.healthy, f"{drain.backlog} records waiting"),
+        )
+
+    def figures(self) -> Mapping[str, float]:
+        """See `Outside.figures`."""
+        figures: dict[str, float] = {
+            "records_waiting_for_disk": self._keeper.waiting,
+            "records_waiting_for_database": self._drain.status().backlog,
+            "pbx_nodes_up": sum(link.client.connected for link in self._links.values()),
+        }
+        for link in self._links.values():
+            trips = link.client.round_trips
+            key = link.name.replace("-", "_")
+            figures[f"ami_round_trip_p50_seconds_{key}"] = trips.p50
+            figures[f"ami_round_trip_p99_seconds_{key}"] = trips.p99
+        return figures
