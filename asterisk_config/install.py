@@ -2,12 +2,12 @@
 
 Layout of the folder given (by default ``.cache/asterisk`` of the repository)::
 
-    current/stamp.json   written last: what is here, which version
+    current/stamp.json   what is here, which version
     current/root/        a small Debian with Asterisk, absent when this machine's own Asterisk is used
-    current/prompts/     <language>/<name>.wav
     current/nodes/       node folders when there is no root (else root/srv/cti)
+    prompts/             <language>/<name>.wav, and a stamp of the texts they were made from
 
-``current`` appears by one rename, so a half-done installation is never seen.
+``current`` and ``prompts`` appear by one rename each, so a half-done one is never seen.
 """
 
 from __future__ import annotations
@@ -16,20 +16,21 @@ import configparser
 import contextlib
 import fcntl
 import json
-import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from asterisk_config.bootstrap import Progress, bootstrap, install_tools
 from asterisk_config.errors import TooOldError
-from asterisk_config.installation import MINIMUM_VERSION, SERVICE_USER, Installation, parse_version
+from asterisk_config.installation import MINIMUM_VERSION, Installation, parse_version
 from asterisk_config.prompts import PROMPTS, VOICES, make_prompts
 
 DEFAULT_ROOT_DIR = Path(__file__).resolve().parent.parent / ".cache/asterisk"
 
+_NODE_HOMES = ("root/srv/cti", "nodes")
+_STAMP = "stamp.json"
 _LAYOUT = 1
 """Grows when what is installed changes: an older installation is then replaced."""
 
@@ -39,12 +40,43 @@ _DATA_DIRS = ("usr/share/asterisk", "var/lib/asterisk")
 
 def locate(root_dir: Path = DEFAULT_ROOT_DIR) -> Installation | None:
     """The finished installation in ``root_dir``, None when there is none or it is not usable any more."""
-    current = root_dir.absolute() / "current"
+    root_dir = root_dir.absolute()
+    return _located(root_dir) if _prompts_fresh(root_dir) else None
+
+
+def install(
+    root_dir: Path = DEFAULT_ROOT_DIR, progress: Progress = lambda _what, _share: None
+) -> Installation:
+    """Give the installation in ``root_dir``, making what is missing of it; safe to call side by side.
+
+    No node may run while an older installation is replaced; the node folders move into the new one.
+
+    Raises:
+        NotRootError, NoAptSourcesError, DownloadFailedError, TooOldError, PromptError: with what to do.
+    """
+    root_dir = root_dir.absolute()
+    found = locate(root_dir)
+    if found is not None:
+        return found
+    root_dir.mkdir(parents=True, exist_ok=True)
+    with _alone(root_dir, progress):
+        if _located(root_dir) is None:
+            _replace(root_dir / "current", lambda folder: _fill(folder, progress))
+        if not _prompts_fresh(root_dir):
+            _replace(root_dir / "prompts", lambda folder: _fill_prompts(folder, progress))
+    found = locate(root_dir)
+    if found is None:
+        raise TooOldError("the installation changed while it was made", "run it again")
+    return found
+
+
+def _located(root_dir: Path) -> Installation | None:
+    current = root_dir / "current"
     try:
-        stamp = json.loads((current / "stamp.json").read_text())
+        stamp = json.loads((current / _STAMP).read_text())
     except (FileNotFoundError, ValueError):
         return None
-    if stamp.get("layout") != _LAYOUT or stamp.get("prompts") != _prompts_digest():
+    if stamp.get("layout") != _LAYOUT:
         return None
     chroot = current / "root" if stamp["chroot"] else None
     binary = (chroot or Path("/")) / stamp["binary"].lstrip("/")
@@ -55,32 +87,17 @@ def locate(root_dir: Path = DEFAULT_ROOT_DIR) -> Installation | None:
         chroot=chroot,
         data_dir=stamp["data_dir"],
         module_dir=stamp["module_dir"],
-        nodes_dir=chroot / "srv/cti" if chroot else current / "nodes",
-        prompts_dir=current / "prompts",
+        nodes_dir=_nodes_dir(current, chroot),
+        prompts_dir=root_dir / "prompts",
         binary=stamp["binary"],
     )
 
 
-def install(
-    root_dir: Path = DEFAULT_ROOT_DIR, progress: Progress = lambda _what, _share: None
-) -> Installation:
-    """Give the installation in ``root_dir``, making it first where it is missing; safe to call side by side.
-
-    Raises:
-        NotRootError, NoAptSourcesError, DownloadFailedError, TooOldError, PromptError: with what to do.
-    """
-    found = locate(root_dir)
-    if found is not None:
-        return found
-    root_dir.mkdir(parents=True, exist_ok=True)
-    with _alone(root_dir, progress):
-        found = locate(root_dir)
-        if found is None:
-            _make(root_dir.absolute(), progress)
-            found = locate(root_dir)
-    if found is None:
-        raise TooOldError("the installation vanished while it was made", "run it again")
-    return found
+def _prompts_fresh(root_dir: Path) -> bool:
+    try:
+        return bool(json.loads((root_dir / "prompts" / _STAMP).read_text()) == [PROMPTS, VOICES])
+    except (FileNotFoundError, ValueError):
+        return False
 
 
 @contextlib.contextmanager
@@ -94,41 +111,67 @@ def _alone(root_dir: Path, progress: Progress) -> Iterator[None]:
         yield
 
 
-def _make(root_dir: Path, progress: Progress) -> None:
-    for leftover in root_dir.glob(".partial-*"):
+def _replace(target: Path, fill: Callable[[Path], None]) -> None:
+    """Fill a new folder beside ``target`` and put it in its place when it is complete."""
+    old = target.with_name(f".{target.name}-old")
+    _finish_replacing(old, target)
+    for leftover in target.parent.glob(f".{target.name}-new-*"):
         shutil.rmtree(leftover, ignore_errors=True)
-    partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=root_dir))
+    fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-new-", dir=target.parent))
     try:
-        partial.chmod(0o755)
-        _fill(partial, progress)
-        _swap(partial, root_dir / "current")
+        fresh.chmod(0o755)
+        fill(fresh)
+        if target.exists():
+            target.rename(old)
+        fresh.rename(target)
+        _finish_replacing(old, target)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(fresh, ignore_errors=True)
 
 
-def _fill(partial: Path, progress: Progress) -> None:
+def _finish_replacing(old: Path, target: Path) -> None:
+    """Node folders, with recordings and queue members in them, outlive a new Asterisk, even a crash here."""
+    if old.exists() and not target.exists():
+        old.rename(target)
+    for home in _NODE_HOMES:
+        for node in (old / home).glob("*"):
+            new_home = next(target / other for other in _NODE_HOMES if (target / other).is_dir())
+            node.rename(new_home / node.name)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _fill(folder: Path, progress: Progress) -> None:
     own = _own_asterisk()
-    install_tools(progress, ("espeak-ng", "sox", "setpriv") + (() if own else ("mmdebstrap",)))
-    chroot = None if own else partial / "root"
+    install_tools(progress, ("setpriv",) if own else ("mmdebstrap", "setpriv"))
+    chroot = None if own else folder / "root"
     if chroot:
         bootstrap(chroot, progress)
     top = chroot or Path("/")
     binary = own or "/usr/sbin/asterisk"
     version = _version_of([binary] if chroot is None else ["chroot", str(chroot), binary])
     _require_new_enough(version)
-    progress("prompts", 0.95)
-    make_prompts(partial / "prompts", lambda made, all_: progress("prompts", 0.95 + 0.05 * made / all_))
-    _make_nodes_dir(partial, chroot)
+    nodes = _nodes_dir(folder, chroot)
+    nodes.mkdir(parents=True)
+    nodes.chmod(0o755)
     stamp = {
         "layout": _LAYOUT,
         "version": version,
         "chroot": chroot is not None,
         "binary": binary,
         "modified": (top / binary.lstrip("/")).stat().st_mtime,
-        "prompts": _prompts_digest(),
         **_directories(top),
     }
-    (partial / "stamp.json").write_text(json.dumps(stamp, indent=1))
+    (folder / _STAMP).write_text(json.dumps(stamp, indent=1))
+
+
+def _fill_prompts(folder: Path, progress: Progress) -> None:
+    install_tools(progress, ("espeak-ng", "sox"))
+    make_prompts(folder, lambda made, all_: progress("prompts", 0.95 + 0.05 * made / all_))
+    (folder / _STAMP).write_text(json.dumps([PROMPTS, VOICES], ensure_ascii=False))
+
+
+def _nodes_dir(folder: Path, chroot: Path | None) -> Path:
+    return folder / _NODE_HOMES[0 if chroot else 1]
 
 
 def _own_asterisk() -> str | None:
@@ -156,7 +199,7 @@ def _require_new_enough(version: str) -> None:
 
 
 def _directories(top: Path) -> dict[str, str]:
-    """Where the package keeps modules and data, as Asterisk sees it: its own configuration, else the usual."""
+    """Where modules and data are, as Asterisk sees it: what its own configuration says, else the usual."""
     parser = configparser.ConfigParser(delimiters=("=>", "="), strict=False, inline_comment_prefixes=(";",))
     with contextlib.suppress(configparser.Error, OSError):
         parser.read_string((top / "etc/asterisk/asterisk.conf").read_text().replace("(!)", ""))
@@ -172,26 +215,3 @@ def _first(top: Path, patterns: tuple[str, ...]) -> str:
         for path in sorted(top.glob(pattern)):
             return "/" + path.relative_to(top).as_posix()
     raise TooOldError(f"no {patterns[0]} below {top}", "reinstall Asterisk")
-
-
-def _make_nodes_dir(partial: Path, chroot: Path | None) -> None:
-    nodes = chroot / "srv/cti" if chroot else partial / "nodes"
-    nodes.mkdir(parents=True, exist_ok=True)
-    if chroot:
-        os.chmod(nodes, 0o755)
-
-
-def _prompts_digest() -> str:
-    """Changes when a prompt's text or voice changes."""
-    return json.dumps([PROMPTS, VOICES], ensure_ascii=False, sort_keys=True)
-
-
-def _swap(partial: Path, current: Path) -> None:
-    """Put the finished installation in place; node folders of running nodes in an older one go with it."""
-    if current.exists():
-        old = current.with_name(f".partial-old-{os.getpid()}")
-        current.rename(old)
-        partial.rename(current)
-        shutil.rmtree(old, ignore_errors=True)
-    else:
-        partial.rename(current)

@@ -69,5 +69,7 @@ def _run(command: list[str], text: str = "") -> None:
         subprocess.run(command, input=text, capture_output=True, check=True, text=True, timeout=60)
     except FileNotFoundError:
         raise PromptError(f"{command[0]} is not installed", f"apt-get install {command[0]}") from None
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        raise PromptError(f"{command[0]} failed: {error.stderr or error}") from None
+    except subprocess.CalledProcessError as error:
+        raise PromptError(f"{command[0]} failed: {error.stderr.strip()}") from None
+    except subprocess.TimeoutExpired:
+        raise PromptError(f"{command[0]} did not end") from None

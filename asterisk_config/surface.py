@@ -92,8 +92,8 @@ EMPTY_FILES = (
     "udptl.conf",
 )
 
-# What a CTI server may do. Not "system": it would allow running programs, which is also why the manager's own
-# MixMonitor (recordings are begun by the dialplan's cti-connect), PJSIPNotify and PJSIPShow… are not to be had.
+# What a CTI server may do. Not "system", which would allow running programs; so the manager's own MixMonitor
+# is not to be had (the dialplan's cti-connect begins recordings), nor are PJSIPNotify and PJSIPShow….
 AMI_READ_CLASSES = ("system", "call", "reporting", "user", "agent")
 AMI_WRITE_CLASSES = ("call", "reporting", "originate", "agent")
 
@@ -157,6 +157,6 @@ CEL_COLUMNS = (
     "peer",
     "eventextra",
 )
-"""``eventtime`` is seconds since the epoch with microseconds. ``eventextra`` is JSON or empty: ``bridge_id`` on
-BRIDGE_ENTER and BRIDGE_EXIT, ``hangupcause`` and ``hangupsource`` on HANGUP, ``extra`` on our own events
-CTI_ENTRY and CTI_UNSERVED, there ``<service number>:<group>``."""
+"""``eventtime`` is seconds since the epoch with microseconds. ``eventextra`` is JSON or empty: ``bridge_id``
+on BRIDGE_ENTER and BRIDGE_EXIT, ``hangupcause`` and ``hangupsource`` on HANGUP, ``extra`` on our own events
+CTI_ENTRY and CTI_UNSERVED (``<service number>:<group>``). CTI_FAREWELL: goodbye was said without a server."""

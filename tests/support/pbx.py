@@ -100,15 +100,20 @@ def asterisk() -> Installation:
     return install()
 
 
+def endpoint(kind: socket.SocketKind = socket.SOCK_STREAM) -> Endpoint:
+    """Return an address nobody listens on at this moment."""
+    return Endpoint(LOOPBACK, free_port(kind))
+
+
 def node_config(**overrides: Any) -> NodeConfig:
     """Return a node with free ports and a folder of its own; any field may be given instead."""
     values: dict[str, Any] = {
         "name": "pbx-a",
         "folder": f"t-{os.getpid()}-{uuid.uuid4().hex[:12]}",
-        "sip": Endpoint(LOOPBACK, free_port(socket.SOCK_DGRAM)),
-        "http": Endpoint(LOOPBACK, free_port()),
-        "ami": Endpoint(LOOPBACK, free_port()),
-        "agi": (Endpoint(LOOPBACK, free_port()),),
+        "sip": endpoint(socket.SOCK_DGRAM),
+        "http": endpoint(),
+        "ami": endpoint(),
+        "agi": (endpoint(),),
         "ami_logins": (AmiLogin("cti-a", SECRET), AmiLogin("cti-b", SECRET)),
         "stations": STATIONS + BROWSERS,
         "numbers": NUMBERS,
