@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from cti_server.asterisk.ami_codec import AmiDecoder, AmiKind, AmiMessage
 from cti_server.asterisk.ami_dispatch import EventQueue
@@ -85,8 +85,7 @@ class AmiProtocol(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport; asyncio calls this once."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 (what create_connection promises)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # what create_connection promises
 
     def data_received(self, data: bytes) -> None:
         """Decode, settle answers, queue events. Never calls a handler."""
