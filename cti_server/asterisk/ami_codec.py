@@ -189,7 +189,7 @@ class AmiDecoder:
         return self._messages(parts)
 
     def _take_greeting(self) -> bool:
-        line, found, rest = self._buffer.partition(_EOL)
+        line, found, _ = self._buffer.partition(_EOL)
         if not GREETING.startswith(bytes(line[: len(GREETING)])) or len(line) > MAX_GREETING:
             raise AmiProtocolError("the peer does not greet as Asterisk's manager does")
         if not found:
@@ -197,7 +197,7 @@ class AmiDecoder:
         if len(line) <= len(GREETING):
             raise AmiProtocolError("the greeting names no version")
         self.version = bytes(line[len(GREETING) :]).decode(errors="replace")
-        self._buffer = rest
+        del self._buffer[: len(line) + len(_EOL)]
         return True
 
     def _check_size(self, size: int) -> None:

@@ -64,6 +64,8 @@ def _header(key: str, value: FieldValue) -> Iterator[bytes]:
 def _values(key: str, value: FieldValue) -> Iterable[Scalar]:
     if isinstance(value, str | int):
         return (value,)
+    if isinstance(value, bytes):  # a sequence of whole numbers, to the type checker too
+        raise AmiInvalidField(key, "is bytes, not a text")
     if isinstance(value, Mapping):
         return [_assignment(key, name, one) for name, one in value.items()]
     return value
