@@ -1,1 +1,1 @@
-"""The CTI server: joins Asterisk to the agents' seats. `domain` decides, `engine` remembers, the rest is edge."""
+"""The CTI server: `domain` decides, `engine` remembers, the rest is edge."""

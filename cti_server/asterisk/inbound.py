@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from cti_server.asterisk.agi_server import AgiSession
+from cti_server.asterisk.agi_session import AgiSession
 from cti_server.domain import signals as s
 from cti_server.domain.state import WorldState
 from cti_server.engine.port import JournalUnavailable, NotLeader, Overloaded

@@ -51,7 +51,7 @@ class PbxLink:
         last_seen: Callable[[], float],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`last_seen`: epoch second of the last signal that was applied, for the look into CEL."""
+        """`last_seen`: until when all that happened there was seen, in epoch seconds; 0 for never."""
         self.name = address.name
         self._address, self._post, self._gate = address, post, gate
         self._last_seen, self._clock = last_seen, clock
@@ -127,9 +127,10 @@ class PbxLink:
 
     async def _snapshot(self) -> None:
         fields = {"Variables": ",".join(translate.SNAPSHOT_VARIABLES), "AllVariables": "false"}
+        taken_at = self._clock()
         status = await self.client.list_action("Status", fields)
         devices = await self.client.list_action("DeviceStateList", {})
-        self._hand_in(translate.snapshot(self.name, status, devices))
+        self._hand_in(translate.snapshot(self.name, status, devices, taken_at))
 
     async def _unseen_calls(self, since: float) -> None:
         path = self._address.cel_file

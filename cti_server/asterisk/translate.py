@@ -112,7 +112,9 @@ _HANDLERS = {
 }
 
 
-def snapshot(node: str, status: Iterable[AmiMessage], devices: Iterable[AmiMessage]) -> s.NodeSnapshot:
+def snapshot(
+    node: str, status: Iterable[AmiMessage], devices: Iterable[AmiMessage], taken_at: float
+) -> s.NodeSnapshot:
     """The answers to `Status` (with SNAPSHOT_VARIABLES) and `DeviceStateList` as one fact."""
     registered = []
     for message in devices:
@@ -120,7 +122,7 @@ def snapshot(node: str, status: Iterable[AmiMessage], devices: Iterable[AmiMessa
         if found and message.get("State", "") not in _DOWN_STATES:
             registered.append(found[1])
     channels = tuple(_channel(message) for message in status if message.get("Uniqueid"))
-    return s.NodeSnapshot(0.0, node, channels, tuple(registered))
+    return s.NodeSnapshot(0.0, node, channels, tuple(registered), taken_at)
 
 
 def _channel(message: AmiMessage) -> s.ChannelFact:

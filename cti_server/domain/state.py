@@ -16,6 +16,9 @@ class Node:
 
     name: str
     up: bool = False
+    """In reach, and our state is in step with it: its snapshot was applied."""
+    seen_until: float = 0.0
+    """Until when we saw everything that happened there, in epoch seconds; 0 when we never looked yet."""
 
 
 @dataclass(slots=True)
@@ -26,6 +29,8 @@ class WorldState:
     term: int = 0
     signals: int = 0
     counter: int = 0
+    last_at: float = 0.0
+    """Time of the last signal applied."""
     agents: dict[str, Agent] = field(default_factory=dict)
     stations: dict[str, Station] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)

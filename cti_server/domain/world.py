@@ -82,6 +82,7 @@ class World:
         step.request_id = ""
         for contact, agent in routing.matches(self.state):
             offers.offer(step, contact, agent)
+        self.state.last_at = signal.at
         return step.outcome
 
     def _command(self, step: Step, command: s.Command) -> None:

@@ -29,7 +29,8 @@ def leader_started(step: Step, signal: LeaderStarted) -> None:
     """Every socket was another server's: agents have the grace time to come (back) to this one."""
     step.state.term = signal.term
     for node in step.state.nodes.values():
-        node.up = False
+        if node.up:
+            node.up, node.seen_until = False, step.state.last_at
     for agent in step.state.agents.values():
         if agent.connected:
             _detach(step, agent)
@@ -46,7 +47,7 @@ def directory_loaded(step: Step, signal: DirectoryLoaded) -> None:
         state.stations.setdefault(address, Station(address))
     state.service_numbers = dict(signal.service_numbers)
     agents = {profile.agent_id for profile in signal.agents}
-    for left in [a for a in state.agents.values() if a.agent_id not in agents and not a.signed_in]:
+    for left in [a for a in state.agents.values() if a.agent_id not in agents and a.station is None]:
         del state.agents[left.agent_id]
     kept = set(signal.stations)
     for gone in [s for s in state.stations.values() if s.address not in kept and not s.agent_id]:
@@ -98,5 +99,5 @@ def _detach(step: Step, agent: Agent) -> None:
 def grace_over(step: Step, agent_id: str) -> None:
     """Nobody came back: a ready agent becomes not ready, so that the figures do not count it as there."""
     agent = step.state.agents.get(agent_id)
-    if agent and not agent.connected and agent.state is AgentState.READY:
+    if agent and agent.state is AgentState.READY:
         step.move_agent(agent, AgentEvent.GO_NOT_READY, "connection_lost")

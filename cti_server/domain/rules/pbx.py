@@ -42,7 +42,9 @@ def node_up(step: Step, fact: NodeUp) -> None:
 
 def node_down(step: Step, fact: NodeDown) -> None:
     """The node is out of reach; its calls are taken to go on until a snapshot says otherwise."""
-    step.state.nodes.setdefault(fact.node, Node(fact.node)).up = False
+    node = step.state.nodes.setdefault(fact.node, Node(fact.node))
+    if node.up:
+        node.up, node.seen_until = False, step.at
 
 
 # --- customers -----------------------------------------------------------------------------------------

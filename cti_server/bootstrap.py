@@ -1,0 +1,165 @@
+"""The composition root: the only place where adapters are built and joined."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import signal
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import structlog
+import uvloop
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+from redis.asyncio import Redis
+
+from cti_server.api.auth import Authenticator
+from cti_server.api.guards import RedisLoginGuard, RedisOneTimeStore
+from cti_server.api.http import create_app
+from cti_server.api.serving import serve
+from cti_server.api.settings import ApiSettings
+from cti_server.api.tokens import Tokens
+from cti_server.asterisk.agi_server import AgiServer
+from cti_server.asterisk.inbound import inbound
+from cti_server.asterisk.pbx_link import PbxAddress, PbxLink
+from cti_server.directory import directory_signal
+from cti_server.domain import signals as s
+from cti_server.engine.journal import Journal
+from cti_server.engine.site import Site
+from cti_server.interaction_log import StoredCredentials, StoredInteractionLog
+from cti_server.logs import configure_logging
+from cti_server.settings import PbxNodeSettings, Settings
+from cti_server.store.database import Database
+from cti_server.store.drain import OutboxDrain
+from cti_server.store.keeper import RecordKeeper
+from cti_server.store.outbox import Outbox
+from cti_server.store.passwords import CHEAP, STANDARD, Passwords
+from cti_server.surroundings import Surroundings
+
+log = structlog.get_logger(__name__)
+
+REDIS_TIMEOUT = 1.0
+"""Seconds; below the lease, so that a hanging Redis is noticed while there is time."""
+
+
+def run() -> None:
+    """Run one server until SIGINT or SIGTERM."""
+    settings = Settings()
+    configure_logging()
+    uvloop.run(_run(settings))
+
+
+async def _run(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        server = await Server.build(settings, stack)
+        await server.serve(stop)
+
+
+class Server:
+    """Everything one server process is made of."""
+
+    def __init__(self, settings: Settings, redis: Redis, database: Database, outbox: Outbox) -> None:
+        self.settings, self.redis, self.database = settings, redis, database
+        self.drain = OutboxDrain(outbox, database)
+        self.keeper = RecordKeeper(outbox)
+        self.passwords = Passwords(CHEAP if settings.cheap_passwords else STANDARD)
+        self.surroundings = Surroundings(self._links, self.keeper, self.drain, self._contact_ended)
+        self.site = Site(Journal(redis, settings.site), self.surroundings, self._directory)
+        self.agi = AgiServer(
+            settings.agi_host,
+            settings.agi_port,
+            {"inbound": inbound(self._node_of, self.site.apply, lambda: self.site.world.state)},
+        )
+
+    @classmethod
+    async def build(cls, settings: Settings, stack: AsyncExitStack) -> Server:
+        """Open what has to be open before anything runs; `stack` closes it."""
+        redis = Redis.from_url(
+            settings.redis_url, socket_timeout=REDIS_TIMEOUT, socket_connect_timeout=REDIS_TIMEOUT
+        )
+        stack.push_async_callback(redis.aclose)
+        database = Database(settings.database_url)
+        stack.push_async_callback(database.close)
+        outbox = await Outbox.open(settings.outbox_dir)
+        stack.push_async_callback(outbox.close)
+        server = cls(settings, redis, database, outbox)
+        stack.callback(server.passwords.close)
+        return server
+
+    async def serve(self, stop: asyncio.Event) -> None:
+        """Run everything until `stop`."""
+        settings = self.settings
+        await self.agi.start()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                background = [
+                    tasks.create_task(self.keeper.run(), name="keeper"),
+                    tasks.create_task(self.drain.run(), name="drain"),
+                    tasks.create_task(self.site.run(), name="site"),
+                ]
+                await serve(self._app(), settings.http_host, settings.http_port, stop=stop)
+                for task in reversed(background):
+                    task.cancel()
+        finally:
+            await self.agi.close()
+            await self.surroundings.close()
+
+    def _app(self) -> FastAPI:
+        tokens = Tokens([_token_key(self.settings.token_key_file)], RedisOneTimeStore(self.redis))
+        credentials = StoredCredentials(self.database, self.passwords)
+        return create_app(
+            self.site,
+            auth=Authenticator(credentials, RedisLoginGuard(self.redis), tokens),
+            log=StoredInteractionLog(self.database),
+            settings=ApiSettings(allowed_origins=frozenset(self.settings.origins)),
+            registry=CollectorRegistry(),
+        )
+
+    # --- what the parts ask of each other -----------------------------------------------------------
+
+    def _links(self) -> dict[str, PbxLink]:
+        return {node.name: self._link(node) for node in self.settings.nodes}
+
+    def _link(self, node: PbxNodeSettings) -> PbxLink:
+        address = PbxAddress(
+            node.name,
+            node.ami_host,
+            node.ami_port,
+            node.ami_user,
+            node.ami_secret.get_secret_value(),
+            node.cel_file,
+            node.cel_columns,
+        )
+        return PbxLink(address, self.site.post, self.site.lease.check, lambda: self._seen_until(node.name))
+
+    def _node_of(self, channel: str) -> str:
+        """The node whose systemname the channel's Uniqueid begins with."""
+        return next((n.name for n in self.settings.nodes if channel.startswith(f"{n.name}-")), "")
+
+    def _seen_until(self, name: str) -> float:
+        node = self.site.world.state.nodes.get(name)
+        return node.seen_until if node else 0.0
+
+    async def _directory(self) -> s.DirectoryLoaded | None:
+        return await directory_signal(self.database)
+
+    def _contact_ended(self, node: str, contact_id: str) -> None:
+        log.info("contact.ended", node=node, contact_id=contact_id)
+
+
+def _token_key(path: Path) -> bytes:
+    """The signing key, made at the first start (mode 0600)."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_bytes(secrets.token_bytes(48))
+    return path.read_bytes()
+
+
+if __name__ == "__main__":
+    sys.exit(run())
