@@ -1,0 +1,75 @@
+"""Who calls over HTTP, and whether the role allows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from cti_server.api.auth import Authenticator
+from cti_server.api.errors import InvalidToken, RoleMissing, UnsupportedMediaType
+from cti_server.api.hub import Hub
+from cti_server.api.ports import InteractionLog
+from cti_server.engine.port import Centre
+
+SEES_ALL = frozenset({"team_leader", "auditor"})
+"""Roles that see every contact of the interaction log."""
+SEES_OWN = frozenset({"agent"})
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What routes work with; `app.state.services`."""
+
+    centre: Centre
+    auth: Authenticator
+    log: InteractionLog
+    hub: Hub
+
+
+def services(request: Request) -> Services:
+    """The services of the app that serves the request."""
+    return cast("Services", request.app.state.services)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The person a request speaks for, with the roles of right now."""
+
+    agent_id: str
+    roles: frozenset[str]
+
+    def require(self, allowed: frozenset[str]) -> None:
+        """Raises RoleMissing unless the caller has one of the roles."""
+        if not allowed & self.roles:
+            raise RoleMissing(f"this needs one of the roles {', '.join(sorted(allowed))}")
+
+
+_bearer = HTTPBearer(auto_error=False, description="The access token of `POST /api/v1/auth/token`.")
+
+
+def caller(
+    having: Annotated[Services, Depends(services)],
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> Caller:
+    """The caller of a protected route. Raises InvalidToken, and RoleMissing for somebody who has left."""
+    if credentials is None:
+        raise InvalidToken("no bearer token", detail={"reason": "missing"})
+    agent_id = having.auth.tokens.authorise(credentials.credentials)
+    roles = frozenset(having.centre.roles(agent_id))
+    if not roles:
+        raise RoleMissing("the person has no role")
+    return Caller(agent_id, roles)
+
+
+def json_only(request: Request) -> None:
+    """Raises UnsupportedMediaType for a body that is no JSON."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise UnsupportedMediaType
+
+
+Having = Annotated[Services, Depends(services)]
+Known = Annotated[Caller, Depends(caller)]

@@ -1,0 +1,36 @@
+"""Who it is: password to token, token to agent."""
+
+from __future__ import annotations
+
+from cti_server.api.errors import AccountLocked, InvalidCredentials
+from cti_server.api.ports import Credentials, LoginGuard
+from cti_server.api.tokens import Issued, Tokens, TokenUse
+
+
+class Authenticator:
+    """Lets agents in by password, counted by the guard; the tokens then speak for them."""
+
+    def __init__(self, credentials: Credentials, guard: LoginGuard, tokens: Tokens) -> None:
+        self._credentials, self._guard, self.tokens = credentials, guard, tokens
+
+    async def log_in(self, agent_id: str, password: str) -> Issued:
+        """An access token. Raises InvalidCredentials, AccountLocked, AuthStoreUnavailable, store errors.
+
+        While an account is locked the password is not even looked at: the answer tells nothing about it.
+        """
+        wait = await self._guard.attempt(agent_id)
+        if wait > 0:
+            raise AccountLocked(detail={"retry_after": int(wait) + 1})
+        try:
+            right = await self._credentials.verify(agent_id, password)
+        except BaseException:
+            await self._guard.undecided(agent_id)
+            raise
+        if not right:
+            raise InvalidCredentials
+        await self._guard.succeeded(agent_id)
+        return self.tokens.issue(agent_id, TokenUse.ACCESS)
+
+    def socket_token(self, agent_id: str) -> Issued:
+        """A token that opens one socket."""
+        return self.tokens.issue(agent_id, TokenUse.SOCKET)

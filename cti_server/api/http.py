@@ -1,0 +1,88 @@
+"""The application: routes, errors, documents and the socket, on one port."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from prometheus_client import CollectorRegistry
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import WebSocketRoute
+
+from cti_server.api import errors, routes_auth, routes_contacts, routes_documents, routes_health
+from cti_server.api.access import Services
+from cti_server.api.auth import Authenticator
+from cti_server.api.hub import Hub
+from cti_server.api.messages import preferred
+from cti_server.api.metrics import ApiMetrics
+from cti_server.api.middleware import Edge
+from cti_server.api.openapi import published
+from cti_server.api.ports import InteractionLog
+from cti_server.api.problems import problem_response
+from cti_server.api.settings import ApiSettings
+from cti_server.api.socket import agent_socket
+from cti_server.api.validation import refusal
+from cti_server.engine.port import Centre
+from cti_server.errors import CtiError
+
+VERSION = version("cti-server")
+_HTTP_ERRORS: dict[int, type[errors.ApiError]] = {
+    404: errors.UnknownPath,
+    405: errors.MethodNotAllowed,
+}
+
+
+def create_app(
+    centre: Centre,
+    *,
+    auth: Authenticator,
+    log: InteractionLog,
+    settings: ApiSettings | None = None,
+    registry: CollectorRegistry | None = None,
+    clock: Callable[[], float] = time.time,
+) -> FastAPI:
+    """The application over a centre. `app.state.hub` ends sessions (`revoke`, `stop`).
+
+    It needs `cti_server.api.serving.ApiServer` (or `serve`) under it: the socket uses its connection class.
+    `clock` gives epoch seconds; `registry` gets the edge's figures (its own one when left out).
+    """
+    settings = settings or ApiSettings()
+    metrics = ApiMetrics(registry or CollectorRegistry())
+    hub = Hub(centre, auth.tokens, settings, metrics, clock)
+    app = FastAPI(title="CTI server", version=VERSION, docs_url=None, redoc_url=None)
+    app.state.services = Services(centre, auth, log, hub)
+    app.state.hub = hub
+    for module in (routes_auth, routes_contacts, routes_health, routes_documents):
+        app.include_router(module.router)
+    app.router.routes.append(WebSocketRoute("/ws", agent_socket(hub)))
+    app.add_middleware(Edge, max_body=settings.max_body)
+    _answer_errors(app)
+    document = published(app, VERSION)
+    app.openapi = lambda: document  # type: ignore[method-assign]  # FastAPI's documented way to replace it
+    return app
+
+
+def _answer_errors(app: FastAPI) -> None:
+    """Every error becomes a problem document."""
+
+    @app.exception_handler(CtiError)
+    async def ours(request: Request, error: CtiError) -> Response:
+        return problem_response(error, preferred(request.headers.get("accept-language")))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        found = error.errors()
+        broken = any(item["type"] == "json_invalid" for item in found)
+        return await ours(request, errors.ParseError() if broken else refusal(found))
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        fault = _HTTP_ERRORS.get(error.status_code, errors.HttpFault)()
+        language = preferred(request.headers.get("accept-language"))
+        response = problem_response(fault, language, error.status_code)
+        response.headers.update(error.headers or {})
+        return response

@@ -1,0 +1,147 @@
+"""What a code means, for people, in English and in Chinese: one catalogue for sockets and HTTP."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from cti_server.errors import CtiError
+
+Language = Literal["en", "zh-CN"]
+
+MESSAGES: dict[str, tuple[str, str]] = {
+    # the envelope
+    "parse_error": ("The message is not JSON", "消息不是合法的 JSON"),
+    "invalid_request": ("The message is not a JSON-RPC 2.0 request", "消息不是 JSON-RPC 2.0 请求"),
+    "batch_not_supported": (
+        "One request per message; arrays are not accepted",
+        "每条消息只能有一个请求,不接受数组",
+    ),
+    "binary_frame": ("Requests are text frames, not binary ones", "请求必须是文本帧,不能是二进制帧"),
+    "invalid_request_id": (
+        "The id must be a string of 1 to 64 characters without control characters",
+        "id 必须是 1 到 64 个字符的字符串,且不含控制字符",
+    ),
+    "message_too_large": ("The message is too large", "消息过大"),
+    "unknown_method": ("No such method", "没有这个方法"),
+    "invalid_params": (
+        "Some parameters are missing, unknown or of the wrong type",
+        "参数缺失、未知或类型错误",
+    ),
+    "control_characters": ("A text holds control characters", "文本中含有控制字符"),
+    # the session
+    "session_not_open": ("Open the session first", "请先打开会话"),
+    "session_already_open": ("The session is already open", "会话已经打开"),
+    "rate_limited": ("Too many requests a second", "请求过于频繁"),
+    "too_many_requests": ("Too many requests are waiting for their outcome", "等待结果的请求过多"),
+    "too_many_sessions": ("The agent has too many sessions open", "该坐席打开的会话过多"),
+    "origin_not_allowed": ("This page may not open a socket here", "此页面来源不被允许"),
+    "unsupported_subprotocol": ("The subprotocol is cti.v1", "子协议应为 cti.v1"),
+    "server_stopping": ("The server is stopping; connect again", "服务器正在停止,请重新连接"),
+    "taken_over": ("Another session took the seat over", "座席已被另一会话接管"),
+    "revoked": ("The session was revoked", "会话已被撤销"),
+    "session_open_timeout": ("The session was not opened in time", "未在规定时间内打开会话"),
+    "too_slow": ("The client does not read what is sent", "客户端接收过慢"),
+    # who it is
+    "invalid_credentials": ("Wrong agent id or password", "工号或密码错误"),
+    "account_locked": ("Too many failures; the account is locked for a while", "失败次数过多,账号已暂时锁定"),
+    "invalid_token": ("The token is missing, wrong, expired or used", "令牌缺失、错误、过期或已使用"),
+    "auth_store_unavailable": ("Signing in is not possible at the moment", "暂时无法登录"),
+    # HTTP
+    "unknown_path": ("No such resource", "资源不存在"),
+    "method_not_allowed": ("The resource does not have this method", "资源不支持此方法"),
+    "body_too_large": ("The request body is too large", "请求体过大"),
+    "unsupported_media_type": ("Send application/json", "请使用 application/json"),
+    "bad_http_request": ("The request is not acceptable", "请求无法接受"),
+    "not_ready": ("Something that the server needs is not there", "服务器所需的依赖未就绪"),
+    "invalid_cursor": ("The cursor is not one of ours", "游标无效"),
+    # what the centre refuses
+    "unknown_agent": ("No such agent", "没有这个坐席"),
+    "not_signed_in": ("Sign in first", "请先签到"),
+    "already_signed_in": (
+        "Already signed in elsewhere; sign out there or take the seat over",
+        "已在别处签到,请先签退或接管座席",
+    ),
+    "wrong_role": ("Your roles do not allow this", "您的角色无权执行此操作"),
+    "unknown_station": ("No such station", "没有这个话机"),
+    "station_not_registered": ("The station's phone is not registered", "话机未注册"),
+    "station_in_use": ("Another agent is signed in at the station", "话机已被其他坐席使用"),
+    "station_no_answer": ("The station's phone did not answer", "话机未应答"),
+    "unknown_contact": ("No such contact", "没有这个联络"),
+    "not_your_contact": ("The contact is another agent's", "该联络属于其他坐席"),
+    "action_not_allowed": ("Not possible in the present state", "当前状态不允许此操作"),
+    "contact_in_progress": ("Finish the contact first", "请先结束当前联络"),
+    "held_at_phone": (
+        "The phone itself holds the call; retrieve it there",
+        "话机自身保持了通话,请在话机上取回",
+    ),
+    "operation_pending": ("An earlier command is still under way", "前一个操作尚未完成"),
+    "contact_ended": ("The contact ended before it took effect", "联络已先行结束"),
+    "sign_in_withdrawn": ("The sign-in was given up", "签到已取消"),
+    "refused": ("Refused", "已拒绝"),
+    # what is away
+    "outcome_unknown": (
+        "Not known whether it was done; the state follows by events",
+        "结果未知,最终状态以事件为准",
+    ),
+    "pbx_unavailable": ("The PBX is out of reach; nothing was done", "交换机不可用,操作未执行"),
+    "pbx_refused": ("The PBX refused", "交换机拒绝了操作"),
+    "pbx_login_refused": ("The PBX does not accept the server's login", "交换机拒绝服务器登录"),
+    "pbx_protocol_error": ("The PBX broke its protocol", "交换机协议错误"),
+    "agi_hangup": ("The channel is gone", "通道已挂断"),
+    "agi_command_failed": ("The PBX could not carry out a dialplan command", "交换机未能执行拨号计划命令"),
+    "agi_protocol_error": ("The PBX broke its dialplan protocol", "交换机拨号计划协议错误"),
+    "peer_fault": ("The other side broke its protocol", "对端协议错误"),
+    "not_leader": ("Another server leads; try again", "当前由另一台服务器主控,请重试"),
+    "journal_unavailable": ("The journal is out of reach; nothing was done", "日志存储不可用,操作未执行"),
+    "overloaded": ("The server is overloaded; nothing was done", "服务器过载,操作未执行"),
+    "database_unavailable": ("The database is out of reach", "数据库不可用"),
+    "database_schema_outdated": ("The database is not up to date", "数据库结构未更新"),
+    "record_refused": ("The database refuses a record", "数据库拒绝了记录"),
+    "record_not_serialisable": ("A record cannot be written", "记录无法写入"),
+    "outbox_unavailable": ("The local journal cannot be written", "本地日志无法写入"),
+    "outbox_locked": ("Another process writes the local journal", "本地日志被其他进程占用"),
+    # ours
+    "invalid_field": ("A value cannot be passed on", "字段值无法传递"),
+    "illegal_transition": ("Not possible in the present state", "当前状态不允许此变化"),
+    "domain_error": ("The centre could not do it", "系统未能执行"),
+    "internal_error": ("Something went wrong in the server", "服务器内部错误"),
+}
+"""Code → (English, Chinese)."""
+
+
+def title(code: str, language: Language) -> str:
+    """The text of a code; that of `internal_error` for one that is not in the catalogue."""
+    english, chinese = MESSAGES.get(code, MESSAGES["internal_error"])
+    return chinese if language == "zh-CN" else english
+
+
+def specific(error: CtiError, language: Language) -> str | None:
+    """What the error says beyond its code; English only, so None in any other language."""
+    text = str(error)
+    return text if language == "en" and text != error.code else None
+
+
+def text_of(error: CtiError, language: Language) -> str:
+    """One line about the error: the most specific text there is in the language."""
+    return specific(error, language) or title(error.code, language)
+
+
+def preferred(accept_language: str | None) -> Language:
+    """The language of an `Accept-Language` header (RFC 9110): Chinese if it is wanted more, else English."""
+    weights = {"zh": 0.0, "en": 0.0}
+    for item in (accept_language or "")[:256].split(","):
+        tag, _, parameter = item.strip().partition(";")
+        language = tag.strip().lower().split("-")[0]
+        if language in weights:
+            weights[language] = max(weights[language], _quality(parameter))
+    return "zh-CN" if weights["zh"] > weights["en"] else "en"
+
+
+def _quality(parameter: str) -> float:
+    name, _, value = parameter.strip().partition("=")
+    if name.strip() != "q":
+        return 1.0
+    try:
+        return float(value)
+    except ValueError:
+        return 0.0

@@ -1,0 +1,91 @@
+"""Around every HTTP request: a bound on its body, browsers' safety headers, an answer whatever happens."""
+
+from __future__ import annotations
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cti_server.api.errors import BodyTooLarge
+from cti_server.api.messages import Language, preferred
+from cti_server.api.problems import problem_response
+from cti_server.errors import CtiError
+
+log = structlog.get_logger(__name__)
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
+    "Cache-Control": "no-store",
+}
+
+
+class Edge:
+    """ASGI middleware; WebSockets pass it untouched."""
+
+    def __init__(self, app: ASGIApp, max_body: int) -> None:
+        self._app, self._max_body = app, max_body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; never raises."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        answer = _Answer(send, secure=scope.get("scheme") == "https")
+        body = _BoundedBody(receive, self._max_body)
+        language = preferred(headers.get("accept-language"))
+        try:
+            body.check_announced(headers.get("content-length"))
+            await self._app(scope, body.receive, answer.send)
+        except BodyTooLarge as error:
+            await self._refuse(error, language, scope, receive, answer)
+        except Exception:
+            log.exception("http_request_failed", path=scope["path"])
+            await self._refuse(CtiError(), language, scope, receive, answer)
+
+    @staticmethod
+    async def _refuse(
+        error: CtiError, language: Language, scope: Scope, receive: Receive, answer: _Answer
+    ) -> None:
+        if not answer.begun:
+            await problem_response(error, language)(scope, receive, answer.send)
+
+
+class _Answer:
+    """Adds the headers that a route has not set itself."""
+
+    def __init__(self, send: Send, *, secure: bool) -> None:
+        self._send, self._secure = send, secure
+        self.begun = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.begun = True
+            headers = MutableHeaders(scope=message)
+            for name, value in SECURITY_HEADERS.items():
+                headers.setdefault(name, value)
+            if self._secure:
+                headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        await self._send(message)
+
+
+class _BoundedBody:
+    """Counts what comes, whether its length was announced or not."""
+
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive, self._limit, self._seen = receive, limit, 0
+
+    def check_announced(self, length: str | None) -> None:
+        if length is not None and length.isdecimal() and int(length) > self._limit:
+            raise BodyTooLarge(f"more than {self._limit} bytes")
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._seen += len(message.get("body", b""))
+        if self._seen > self._limit:
+            raise BodyTooLarge(f"more than {self._limit} bytes")
+        return message

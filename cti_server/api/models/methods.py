@@ -1,0 +1,107 @@
+"""The one table of methods: name → models, roles, command. Nothing else decides what a client may call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from cti_server.api.models import params as p
+from cti_server.api.models.fields import Model
+from cti_server.domain import signals as s
+
+SEAT_ROLES = frozenset({"agent", "team_leader"})
+"""Who works contacts from a seat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a command comes from: time (epoch seconds), the client's request id, the agent."""
+
+    at: float
+    request_id: str
+    agent_id: str
+
+
+CommandFactory = Callable[[Origin, Any], s.Command]
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One method. Without `command` the session itself answers; with one, the session needs the seat."""
+
+    name: str
+    does: str
+    params: type[Model]
+    result: type[Model]
+    roles: frozenset[str] = frozenset()
+    """One of these is needed; empty: anybody with a session."""
+    command: CommandFactory | None = None
+
+
+def _sign_in(origin: Origin, params: p.SignInParams) -> s.Command:
+    return s.SignIn(origin.at, origin.request_id, origin.agent_id, params.station, params.station_mode)
+
+
+def _sign_out(origin: Origin, params: p.SignOutParams) -> s.Command:
+    return s.SignOut(origin.at, origin.request_id, origin.agent_id, params.reason)
+
+
+def _set_state(origin: Origin, params: p.SetStateParams) -> s.Command:
+    return s.SetState(origin.at, origin.request_id, origin.agent_id, params.state, params.reason)
+
+
+def _on_contact(command: type[s.ContactCommand]) -> CommandFactory:
+    def factory(origin: Origin, params: p.ContactParams) -> s.Command:
+        return command(origin.at, origin.request_id, origin.agent_id, params.contact_id)
+
+    return factory
+
+
+def _set_data(origin: Origin, params: p.SetDataParams) -> s.Command:
+    return s.SetData(origin.at, origin.request_id, origin.agent_id, params.contact_id, params.data)
+
+
+def _wrap_up(origin: Origin, params: p.WrapUpParams) -> s.Command:
+    return s.WrapUp(
+        origin.at,
+        origin.request_id,
+        origin.agent_id,
+        params.contact_id,
+        params.disposition,
+        params.summary,
+        params.next_state or "",
+    )
+
+
+def _seat(name: str, does: str, params: type[Model], result: type[Model], command: CommandFactory) -> Method:
+    return Method(name, does, params, result, SEAT_ROLES, command)
+
+
+def _call(name: str, does: str, command: type[s.ContactCommand]) -> Method:
+    return _seat(name, does, p.ContactParams, p.ContactResult, _on_contact(command))
+
+
+SESSION_OPEN = "session.open"
+SESSION_PING = "session.ping"
+SIGN_IN = "agent.sign_in"
+
+METHODS: dict[str, Method] = {
+    method.name: method
+    for method in (
+        Method(
+            SESSION_OPEN, "Opens the session; the first request, within 10 s.", p.OpenParams, p.OpenResult
+        ),
+        Method(SESSION_PING, "Where the session stands.", p.NoParams, p.PingResult),
+        _seat(SIGN_IN, "Takes a seat at a station.", p.SignInParams, p.AgentResult, _sign_in),
+        _seat("agent.sign_out", "Leaves the seat.", p.SignOutParams, p.AgentResult, _sign_out),
+        _seat("agent.set_state", "Changes the work state.", p.SetStateParams, p.AgentResult, _set_state),
+        _call("contact.accept", "Takes the offered contact; answered when connected.", s.Accept),
+        _call("contact.reject", "Sends the offered contact back.", s.Reject),
+        _call("contact.hold", "Puts the customer on hold.", s.Hold),
+        _call("contact.retrieve", "Takes the customer back.", s.Retrieve),
+        _call("contact.hang_up", "Ends the conversation.", s.HangUp),
+        _seat("contact.set_data", "Merges attached data.", p.SetDataParams, p.ContactResult, _set_data),
+        _seat("contact.wrap_up", "Ends after-call work.", p.WrapUpParams, p.WrapUpResult, _wrap_up),
+    )
+}

@@ -1,0 +1,62 @@
+"""Notifications: name → model of their `params`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from cti_server.api.models.fields import Instant, Model
+from cti_server.api.models.views import AgentView, ContactView
+from cti_server.domain.events import Event
+
+
+class AgentNotice(Model):
+    """The agent's whole new view."""
+
+    epoch: int
+    seq: int
+    ts: Instant
+    request_id: str | None = Field(default=None, description="The request that caused it, if one did.")
+    agent: AgentView
+
+
+class ContactNotice(Model):
+    """The contact's whole new view."""
+
+    epoch: int
+    seq: int
+    ts: Instant
+    request_id: str | None = Field(default=None, description="The request that caused it, if one did.")
+    contact: ContactView
+
+
+class SessionClosed(Model):
+    """The last message before the server closes the socket. Not numbered: it concerns this socket only."""
+
+    reason: Literal["taken_over", "revoked", "session_open_timeout", "server_stopping"]
+    code: int = Field(description="The WebSocket close code that follows.")
+
+
+SESSION_CLOSED = "session.closed"
+
+NOTIFICATIONS: dict[str, type[Model]] = {
+    Event.AGENT_SIGNED_IN: AgentNotice,
+    Event.AGENT_STATE_CHANGED: AgentNotice,
+    Event.AGENT_SIGNED_OUT: AgentNotice,
+    Event.STATION_CHANGED: AgentNotice,
+    Event.CONTACT_QUEUED: ContactNotice,
+    Event.CONTACT_OFFERED: ContactNotice,
+    Event.CONTACT_OFFER_WITHDRAWN: ContactNotice,
+    Event.CONTACT_CONNECTED: ContactNotice,
+    Event.CONTACT_HELD: ContactNotice,
+    Event.CONTACT_RETRIEVED: ContactNotice,
+    Event.CONTACT_LEG_JOINED: ContactNotice,
+    Event.CONTACT_LEG_LEFT: ContactNotice,
+    Event.CONTACT_DATA_CHANGED: ContactNotice,
+    Event.CONTACT_ENDED: ContactNotice,
+    Event.CONTACT_WRAPPED_UP: ContactNotice,
+    Event.RECORDING_STARTED: ContactNotice,
+    Event.RECORDING_STOPPED: ContactNotice,
+    SESSION_CLOSED: SessionClosed,
+}

@@ -1,0 +1,148 @@
+"""Parameters and results of the socket's methods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ConfigDict, Field, NonNegativeInt
+
+from cti_server.api.models.fields import (
+    Identifier,
+    Instant,
+    JsonData,
+    Model,
+    OptionalWord,
+    Sentence,
+    TokenText,
+    Word,
+)
+from cti_server.api.models.views import AgentView, AskableState, ContactView, StationModeName
+
+
+def _example(**values: Any) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [values]})
+
+
+# --- parameters --------------------------------------------------------------------------------------------
+
+
+class ResumePoint(Model):
+    """Where the client's knowledge ends: the last notification it has."""
+
+    epoch: NonNegativeInt
+    seq: NonNegativeInt
+
+
+class OpenParams(Model):
+    """`session.open`."""
+
+    model_config = _example(token="eyJhbGciOiJIUzI1NiJ9.e30.c2ln", resume={"epoch": 1, "seq": 42})  # noqa: S106  # no token
+
+    token: TokenText
+    resume: ResumePoint | None = None
+
+
+class NoParams(Model):
+    """None."""
+
+    model_config = _example()
+
+
+class SignInParams(Model):
+    """`agent.sign_in`."""
+
+    model_config = _example(station="1001", station_mode="on_demand", take_over=False)
+
+    station: Word = Field(
+        description="The phone's extension, or `browser` for the phone in the agent's page."
+    )
+    station_mode: StationModeName = "on_demand"
+    take_over: bool = Field(default=False, description="Move the seat here from another live session.")
+
+
+class SignOutParams(Model):
+    """`agent.sign_out`."""
+
+    model_config = _example(reason="end_of_shift")
+
+    reason: OptionalWord = ""
+
+
+class SetStateParams(Model):
+    """`agent.set_state`."""
+
+    model_config = _example(state="not_ready", reason="break")
+
+    state: AskableState
+    reason: OptionalWord = ""
+
+
+class ContactParams(Model):
+    """A command on one contact."""
+
+    model_config = _example(contact_id="pbx-a-1795282224.12")
+
+    contact_id: Identifier
+
+
+class SetDataParams(Model):
+    """`contact.set_data`."""
+
+    model_config = _example(contact_id="pbx-a-1795282224.12", data={"card_type": "credit", "draft": None})
+
+    contact_id: Identifier
+    data: JsonData = Field(description="Merged into the attached data; null removes a key.")
+
+
+class WrapUpParams(Model):
+    """`contact.wrap_up`."""
+
+    model_config = _example(
+        contact_id="pbx-a-1795282224.12", disposition="resolved", summary="Card unblocked", next_state="ready"
+    )
+
+    contact_id: Identifier
+    disposition: Word
+    summary: Sentence = ""
+    next_state: AskableState | None = Field(
+        default=None, description="Left out: the pending state, else ready."
+    )
+
+
+# --- results -----------------------------------------------------------------------------------------------
+
+
+class OpenResult(Model):
+    """With `resumed` the missed notifications follow at once; `seq` is the last of them."""
+
+    epoch: int
+    seq: int
+    resumed: bool
+    agent: AgentView
+    contacts: list[ContactView]
+
+
+class PingResult(Model):
+    """`seq` is the agent's last notification."""
+
+    seq: int
+    server_time: Instant
+
+
+class AgentResult(Model):
+    """The agent as it is now."""
+
+    agent: AgentView
+
+
+class ContactResult(Model):
+    """The contact as it is now."""
+
+    contact: ContactView
+
+
+class WrapUpResult(Model):
+    """The contact, ended, and the agent, free."""
+
+    contact: ContactView
+    agent: AgentView

@@ -1,0 +1,91 @@
+"""Views of agents and contacts, as clients get them (PROTOCOL); made by `cti_server.domain.views`."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from cti_server.api.models.fields import Instant, Model
+
+AgentStateName = Literal["signed_out", "not_ready", "ready", "busy", "reserved", "talking", "wrap_up"]
+AskableState = Literal["ready", "not_ready", "busy"]
+StationModeName = Literal["persistent", "on_demand"]
+ContactStateName = Literal[
+    "ivr", "queued", "offered", "active", "held", "consulting", "conference", "wrap_up", "ended"
+]
+
+
+class StationView(Model):
+    """The agent's phone."""
+
+    address: str
+    mode: StationModeName
+    state: Literal["unregistered", "registered", "ringing", "connected"]
+
+
+class AgentView(Model):
+    """An agent and its seat."""
+
+    agent_id: str
+    name: str
+    roles: list[str]
+    groups: list[str]
+    state: AgentStateName
+    reason: str
+    pending_state: AskableState | None = Field(
+        description="Asked for during a contact, applied when it ends."
+    )
+    state_since: Instant
+    station: StationView | None
+    contact_ids: list[str]
+
+
+class CustomerView(Model):
+    """Who calls."""
+
+    number: str = Field(description="Masked, e.g. `138****8000`.")
+    name: str
+    tier: str
+    elder: bool
+
+
+class LegView(Model):
+    """One party."""
+
+    leg_id: str
+    role: Literal["customer", "agent", "consulted", "supervisor"]
+    party: str
+    state: Literal["ivr", "waiting", "ringing", "up", "talking", "held", "gone"]
+    muted: bool
+
+
+class RecordingView(Model):
+    """The contact's recording."""
+
+    state: Literal["off", "starting", "recording", "paused", "stopped"]
+
+
+class ContactView(Model):
+    """A customer's matter, whole."""
+
+    contact_id: str
+    medium: Literal["voice", "video", "text"]
+    direction: Literal["inbound", "outbound", "internal"]
+    state: ContactStateName
+    queue: str
+    priority: int
+    customer: CustomerView
+    service_number: str
+    ivr_path: list[str]
+    data: dict[str, Any]
+    legs: list[LegView]
+    recording: RecordingView
+    consult: dict[str, Any] | None
+    allowed_actions: list[str] = Field(description="Methods that may be called on the contact right now.")
+    arrived_at: Instant
+    queued_at: Instant | None
+    offered_at: Instant | None
+    connected_at: Instant | None
+    ended_at: Instant | None
+    end_reason: str

@@ -1,0 +1,76 @@
+"""What the edge needs from elsewhere, as Protocols; bootstrap passes in what implements them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+
+class Credentials(Protocol):
+    """Knows agents' passwords."""
+
+    async def verify(self, agent_id: str, password: str) -> bool:
+        """Whether the agent exists, is enabled and has this password; takes the same time either way.
+
+        Raises the store's error (`database_unavailable`, retryable) when it cannot be known.
+        """
+
+
+class OneTimeStore(Protocol):
+    """Remembers what was used once. Raises AuthStoreUnavailable when it cannot."""
+
+    async def use(self, token_id: str, lifetime: float) -> bool:
+        """True the first time, False ever after; may forget after `lifetime` seconds."""
+
+
+class LoginGuard(Protocol):
+    """Locks an account after repeated failures. Raises AuthStoreUnavailable when it cannot count.
+
+    Every attempt is counted before the password is looked at, so that parallel guesses count too.
+    """
+
+    async def attempt(self, agent_id: str) -> float:
+        """Count an attempt. 0 when it may go on, else the seconds until the account is open again."""
+
+    async def succeeded(self, agent_id: str) -> None:
+        """The password was right: forget the failures."""
+
+    async def undecided(self, agent_id: str) -> None:
+        """The password could not be checked: that attempt does not count."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContactQuery:
+    """Which contacts of the interaction log, newest first."""
+
+    agent_id: str | None = None
+    group_id: str | None = None
+    state: str | None = None
+    arrived_from: datetime | None = None
+    arrived_to: datetime | None = None
+    limit: int = 50
+    cursor: str | None = None
+    """`ContactPage.next_cursor` of the page before."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContactPage:
+    """One page; the rows have the columns of the table `contacts`, instants as aware datetimes."""
+
+    rows: Sequence[dict[str, Any]]
+    next_cursor: str | None
+
+
+class InteractionLog(Protocol):
+    """The interaction log (REQUIREMENTS G4). Raises `database_unavailable`, `invalid_cursor`."""
+
+    async def contacts(self, query: ContactQuery) -> ContactPage:
+        """One page of contacts, numbers in clear: the edge masks them."""
+
+    async def contact(self, contact_id: str) -> dict[str, Any] | None:
+        """One contact's row, or None."""
+
+    async def contact_story(self, contact_id: str) -> Sequence[dict[str, Any]]:
+        """Rows of `contact_events` of the contact, oldest first."""

@@ -1,0 +1,1 @@
+"""Stand-ins that implement our ports for real, only in memory."""

@@ -1,0 +1,207 @@
+"""The edge, served on a free port of loopback over the fake centre, and a bare client for its socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+from websockets.asyncio.client import ClientConnection, connect
+
+from cti_server.api.auth import Authenticator
+from cti_server.api.guards import MemoryLoginGuard, MemoryOneTimeStore
+from cti_server.api.http import create_app
+from cti_server.api.hub import Hub
+from cti_server.api.ports import ContactPage, ContactQuery
+from cti_server.api.serving import ApiServer
+from cti_server.api.settings import ApiSettings
+from cti_server.api.tokens import Tokens, TokenUse
+from cti_server.errors import CtiError
+from tests.fakes.centre import FakeCentre
+
+PASSWORD = "correct horse battery"
+KEY = b"a signing key of the tests, 32 bytes and more"
+ORIGIN = "https://seat.bank.example"
+
+
+class FakeCredentials:
+    """Everybody's password is PASSWORD. `away`, when set, is raised."""
+
+    def __init__(self, centre: FakeCentre) -> None:
+        self._centre = centre
+        self.away: CtiError | None = None
+        self.asked = 0
+
+    async def verify(self, agent_id: str, password: str) -> bool:
+        self.asked += 1
+        if self.away:
+            raise self.away
+        return bool(self._centre.roles(agent_id)) and password == PASSWORD
+
+
+class FakeLog:
+    """An interaction log of the rows given."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.story: list[dict[str, Any]] = []
+        self.asked: list[ContactQuery] = []
+        self.away: CtiError | None = None
+
+    async def contacts(self, query: ContactQuery) -> ContactPage:
+        if self.away:
+            raise self.away
+        self.asked.append(query)
+        rows = [r for r in self.rows if query.agent_id in (None, r["agent_id"])]
+        return ContactPage(rows[: query.limit], None)
+
+    async def contact(self, contact_id: str) -> dict[str, Any] | None:
+        return next((row for row in self.rows if row["contact_id"] == contact_id), None)
+
+    async def contact_story(self, contact_id: str) -> Sequence[dict[str, Any]]:
+        return [entry for entry in self.story if entry["contact_id"] == contact_id]
+
+
+class Edge:
+    """A running server and all that is behind it."""
+
+    def __init__(self, centre: FakeCentre, settings: ApiSettings, keepalive: float) -> None:
+        self.centre = centre
+        self.credentials, self.log = FakeCredentials(centre), FakeLog()
+        self.registry = CollectorRegistry()
+        self.tokens = Tokens([KEY], MemoryOneTimeStore())
+        self.auth = Authenticator(self.credentials, MemoryLoginGuard(), self.tokens)
+        self.app: FastAPI = create_app(
+            centre, auth=self.auth, log=self.log, settings=settings, registry=self.registry
+        )
+        self.server = ApiServer(self.app, "127.0.0.1", 0, ping_interval=keepalive, ping_timeout=keepalive)
+
+    @property
+    def hub(self) -> Hub:
+        return self.app.state.hub  # type: ignore[no-any-return]  # a namespace without types
+
+    @property
+    def http_url(self) -> str:
+        return f"http://127.0.0.1:{self.server.port}"
+
+    @property
+    def ws_url(self) -> str:
+        return f"ws://127.0.0.1:{self.server.port}/ws"
+
+    def token(self, agent_id: str = "1001", use: TokenUse = TokenUse.SOCKET) -> str:
+        return self.tokens.issue(agent_id, use).token
+
+    def http(self, agent_id: str | None = None) -> httpx.AsyncClient:
+        headers = {"Authorization": f"Bearer {self.token(agent_id, TokenUse.ACCESS)}"} if agent_id else {}
+        return httpx.AsyncClient(base_url=self.http_url, headers=headers)
+
+    @contextlib.asynccontextmanager
+    async def socket(self, **options: Any) -> AsyncIterator[Peer]:
+        """A bare socket, not opened."""
+        async with connect(self.ws_url, subprotocols=["cti.v1"], **options) as connection:  # type: ignore[list-item]  # a NewType of str
+            yield Peer(connection)
+
+    @contextlib.asynccontextmanager
+    async def session(
+        self, agent_id: str = "1001", resume: dict[str, int] | None = None, **options: Any
+    ) -> AsyncIterator[Peer]:
+        """An opened session; its answer is in `opened`."""
+        async with self.socket(**options) as peer:
+            params: dict[str, Any] = {"token": self.token(agent_id)}
+            if resume:
+                params["resume"] = resume
+            peer.opened = await peer.result("session.open", **params)
+            yield peer
+
+    def metric(self, name: str, **labels: str) -> float:
+        return self.registry.get_sample_value(name, labels) or 0.0
+
+
+class Peer:
+    """A client that shows everything as it is on the wire."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+        self.opened: dict[str, Any] = {}
+        self.notifications: list[dict[str, Any]] = []
+        self.received: list[dict[str, Any]] = []
+        """Every message, in the order received."""
+
+    async def send(self, method: str, request_id: str | None = None, **params: Any) -> str:
+        request_id = request_id or str(uuid.uuid4())
+        await self.raw({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params})
+        return request_id
+
+    async def raw(self, message: object) -> None:
+        text = message if isinstance(message, str | bytes) else json.dumps(message)
+        await self.connection.send(text)
+
+    async def receive(self, deadline: float = 5.0) -> dict[str, Any]:
+        async with asyncio.timeout(deadline):
+            message: dict[str, Any] = json.loads(await self.connection.recv())
+        self.received.append(message)
+        if "method" in message:
+            self.notifications.append(message)
+        return message
+
+    async def answer(self, request_id: str | None, deadline: float = 5.0) -> dict[str, Any]:
+        """The answer to a request; notifications on the way are kept."""
+        for message in self.received:
+            if "id" in message and message["id"] == request_id and request_id is not None:
+                return message
+        while True:
+            message = await self.receive(deadline)
+            if "id" in message and message["id"] == request_id:
+                return message
+
+    async def request(self, method: str, /, **params: Any) -> dict[str, Any]:
+        return await self.answer(await self.send(method, **params))
+
+    async def result(self, method: str, /, **params: Any) -> dict[str, Any]:
+        answer = await self.request(method, **params)
+        assert "result" in answer, answer
+        result: dict[str, Any] = answer["result"]
+        return result
+
+    async def refusal(self, method: str, /, **params: Any) -> dict[str, Any]:
+        """`error.data` of a request that is refused."""
+        answer = await self.request(method, **params)
+        assert "error" in answer, answer
+        data: dict[str, Any] = answer["error"]["data"]
+        return data
+
+    async def event(self, name: str, deadline: float = 5.0) -> dict[str, Any]:
+        """`params` of the first notification of that name that was not asked for before."""
+        while True:
+            for index, message in enumerate(self.notifications):
+                if message["method"] == name:
+                    del self.notifications[index]
+                    params: dict[str, Any] = message["params"]
+                    return params
+            await self.receive(deadline)
+
+    async def closed(self, deadline: float = 5.0) -> int:
+        """The close code, once the server has closed."""
+        async with asyncio.timeout(deadline):
+            await self.connection.wait_closed()
+        return self.connection.close_code or 0
+
+
+@contextlib.asynccontextmanager
+async def serving_edge(
+    centre: FakeCentre | None = None, settings: ApiSettings | None = None, keepalive: float = 10.0
+) -> AsyncIterator[Edge]:
+    """A running edge."""
+    settings = settings or ApiSettings(allowed_origins=frozenset({ORIGIN}))
+    edge = Edge(centre or FakeCentre(), settings, keepalive)
+    await edge.server.start()
+    try:
+        yield edge
+    finally:
+        await edge.server.stop(deadline=1.0)
