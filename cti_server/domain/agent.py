@@ -50,8 +50,9 @@ TRANSITIONS: dict[tuple[AgentState, AgentEvent], AgentState] = {
     **{(idle, E.TALK): S.TALKING for idle in _IDLE},
     **{(idle, E.SIGN_OUT): S.SIGNED_OUT for idle in _IDLE},
     **{(idle, E.GO_READY): S.READY for idle in (*_IDLE, S.WRAP_UP)},
-    **{(idle, E.GO_NOT_READY): S.NOT_READY for idle in (*_IDLE, S.WRAP_UP, S.RESERVED, S.TALKING)},
-    **{(idle, E.GO_BUSY): S.BUSY for idle in (*_IDLE, S.WRAP_UP)},
+    # From talking: the phone was lost, there is nothing to wrap up.
+    **{(idle, E.GO_NOT_READY): S.NOT_READY for idle in (*_IDLE, S.WRAP_UP, S.TALKING)},
+    **{(idle, E.GO_BUSY): S.BUSY for idle in (*_IDLE, S.WRAP_UP, S.TALKING)},
     (S.READY, E.RESERVE): S.RESERVED,
     (S.RESERVED, E.RELEASE): S.READY,
     (S.RESERVED, E.TALK): S.TALKING,

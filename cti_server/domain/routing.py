@@ -27,8 +27,13 @@ def matches(state: WorldState) -> Iterator[tuple[Contact, Agent]]:
 
 
 def _waiting(state: WorldState) -> list[Contact]:
+    """Those that can be connected: while a node is out of reach its customers wait on."""
+    up = {node.name for node in state.nodes.values() if node.up}
     contacts = [state.contacts[cid] for group in state.groups.values() for cid in group.waiting]
-    return sorted(contacts, key=lambda c: (-c.priority, c.queued_at or 0.0, c.contact_id))
+    return sorted(
+        (contact for contact in contacts if contact.node in up),
+        key=lambda c: (-c.priority, c.queued_at or 0.0, c.contact_id),
+    )
 
 
 def _fits(state: WorldState, contact: Contact, agent: Agent) -> bool:

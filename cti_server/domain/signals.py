@@ -310,6 +310,8 @@ class NodeSnapshot(PbxFact):
     channels: tuple[ChannelFact, ...]
     registered: tuple[str, ...]
     """Addresses of registered stations."""
+    taken_at: float | None = None
+    """When it was asked for, on the clock of `at`: what began later may be missing in it."""
 
 
 @dataclass(frozen=True, slots=True)

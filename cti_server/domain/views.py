@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cti_server.domain.agent import Agent
-from cti_server.domain.contact import Contact, ContactState, Leg, LegRole
+from cti_server.domain.contact import Contact, ContactState, Leg, LegRole, OperationKind
 from cti_server.domain.state import WorldState
 
 MIN_MASKABLE = 7
@@ -72,13 +72,18 @@ def allowed_actions(contact: Contact, agent: Agent) -> list[str]:
     """Methods the agent may call on the contact right now, by their wire names."""
     if contact.agent_id != agent.agent_id:
         return []
-    actions = _ACTIONS.get(contact.state, ())
-    if contact.operation:
-        # While one is under way only what does not move the call is open, and hanging up, which always is.
-        actions = tuple(a for a in actions if a in ("contact.set_data", "contact.hang_up", "contact.reject"))
-    if contact.held_at_phone:
-        actions = tuple(a for a in actions if a != "contact.retrieve")
-    return list(actions)
+    return [action for action in _ACTIONS.get(contact.state, ()) if _open(contact, action)]
+
+
+def _open(contact: Contact, action: str) -> bool:
+    """Whether what is under way leaves room for the action."""
+    if action == "contact.set_data":
+        return True
+    if action == "contact.hang_up":  # overtakes everything but itself
+        return contact.operation is None or contact.operation.kind is not OperationKind.HANG_UP
+    if action in ("contact.hold", "contact.retrieve") and (contact.held_at_phone or not contact.agent_leg):
+        return False
+    return contact.operation is None
 
 
 def contact_view(contact: Contact, viewer: Agent) -> dict[str, Any]:

@@ -55,6 +55,7 @@ def hang_up(step: Step, command: HangUp) -> None:
     """End the conversation; answered when the customer's channel is gone."""
     contact, _ = own_contact(step, command)
     require(contact, "contact.hang_up", *TALK_STATES)
+    seats.require_node(step, contact.node)
     if contact.operation and contact.operation.kind is not OperationKind.HANG_UP:
         # Hanging up overtakes what is under way: nobody waits for a hold to end a call.
         offers.refuse_operation(step, contact, errors.ContactEnded)
@@ -78,8 +79,8 @@ def wrap_up(step: Step, command: WrapUp) -> dict[str, Any]:
     """Register the outcome and end after-call work."""
     contact, agent = own_contact(step, command)
     require(contact, "contact.wrap_up", ContactState.WRAP_UP)
+    asked = seats.asked_state(command.next_state) if command.next_state else None
     contact.disposition, contact.summary = command.disposition, command.summary
-    asked = AskedState(AgentState(command.next_state)) if command.next_state else None
     _close(step, contact, agent, asked)
     return {"contact": contact_view(contact, agent), "agent": agent_view(step.state, agent)}
 
@@ -105,12 +106,12 @@ def _close(step: Step, contact: Contact, agent: Agent, asked: AskedState | None)
 
 def customer_on_hold(step: Step, contact: Contact) -> None:
     """The customer hears music in the holding place."""
-    if contact.state is not ContactState.ACTIVE:
+    leg = contact.agent_leg
+    if contact.state is not ContactState.ACTIVE or leg is None:
         return
+    step.clear_timer(f"apart:{contact.contact_id}")
     contact.apply(ContactEvent.HOLD)
-    contact.customer_leg.state = LegState.HELD
-    if contact.agent_leg:
-        contact.agent_leg.state = LegState.UP
+    contact.customer_leg.state, leg.state = LegState.HELD, LegState.UP
     finish_operation(step, contact, OperationKind.HOLD)
     step.tell_contact(contact, Event.CONTACT_HELD)
 
@@ -194,27 +195,32 @@ def agent_leg_gone(step: Step, contact: Contact, cause: int) -> None:
     leg = contact.agent_leg
     if leg is None:
         return
-    if contact.state is ContactState.OFFERED:
-        offers.withdraw(step, contact, AskedState(AgentState.NOT_READY, "station_no_answer"))
-        return
-    if contact.state not in TALK_STATES:
-        return
     leg.state, leg.bridge = LegState.GONE, ""
     step.state.channels.pop(leg.channel, None)
-    if contact.state is ContactState.ACTIVE and cause == NORMAL_CLEARING:
+    if contact.state is ContactState.OFFERED:
+        offers.withdraw(step, contact, AskedState(AgentState.NOT_READY, "station_no_answer"))
+    elif contact.end_reason or (contact.state is ContactState.ACTIVE and cause == NORMAL_CLEARING):
         contact.end_reason = "agent_hung_up"
-        step.do(HangUpChannel(contact.node, contact.contact_id))
-        step.set_timer(f"apart:{contact.contact_id}", offers.OPERATION_TIME)
+        end_call(step, contact)
         step.tell_contact(contact, Event.CONTACT_LEG_LEFT)
-    elif not contact.end_reason:
-        return_to_queue(step, contact)
+    else:
+        lose_agent(step, contact)
+        step.do(ReturnToQueue(contact.node, contact.contact_id))
 
 
-def return_to_queue(step: Step, contact: Contact) -> None:
+def end_call(step: Step, contact: Contact) -> None:
+    """Nobody talks to the customer any more: end its call, and look whether it did end."""
+    step.do(HangUpChannel(contact.node, contact.contact_id))
+    watch(step, contact, offers.OPERATION_TIME)
+
+
+def lose_agent(step: Step, contact: Contact) -> None:
     """The customer lost its agent through no wish of either: first in the queue again."""
     agent = step.state.agents[contact.agent_id or ""]
     offers.refuse_operation(step, contact, errors.StationNoAnswer)
-    contact.held_at_phone = False
+    offers.drop_agent_leg(step, contact)
+    step.clear_timer(f"apart:{contact.contact_id}")
+    contact.held_at_phone, contact.end_reason = False, ""
     contact.apply(ContactEvent.RETURN_TO_QUEUE)
     contact.customer_leg.state = LegState.WAITING
     contact.priority += 1
@@ -223,16 +229,32 @@ def return_to_queue(step: Step, contact: Contact) -> None:
     contact.agent_id = None
     step.enqueue(contact)
     step.tell_contact(contact, Event.CONTACT_QUEUED)
-    step.do(ReturnToQueue(contact.node, contact.contact_id))
-    step.move_agent(agent, AgentEvent.GO_NOT_READY, "station_lost")
+    seats.lose_phone(step, agent)
+
+
+def watch(step: Step, contact: Contact, delay: float) -> None:
+    """Something is not as it should be and is about to be explained or mended: look again later."""
+    step.set_timer(f"apart:{contact.contact_id}", delay)
 
 
 def apart(step: Step, contact_id: str) -> None:
-    """They left their bridge and nothing explained it in time: look at the PBX."""
+    """Who shares a bridge still does not match the contact's state: look at the PBX until it does."""
     contact = step.state.contacts.get(contact_id)
-    if contact and contact.live:
+    node = step.state.nodes.get(contact.node) if contact else None
+    if contact and node and node.up and not _in_order(contact):
         step.anomaly("apart")
         step.do(Resync(contact.node))
+        watch(step, contact, offers.OPERATION_TIME)
+
+
+def _in_order(contact: Contact) -> bool:
+    """Whether exactly those who should talk share a bridge (a call held at the phone stays in its bridge)."""
+    bridge, leg = contact.customer_leg.bridge, contact.agent_leg
+    if contact.state in TALK_STATES and leg is None:
+        return False
+    if contact.state is ContactState.ACTIVE or contact.held_at_phone:
+        return bool(leg and bridge and bridge == leg.bridge)
+    return not bridge
 
 
 def operation_timed_out(step: Step, contact_id: str) -> None:
@@ -240,7 +262,21 @@ def operation_timed_out(step: Step, contact_id: str) -> None:
     contact = step.state.contacts.get(contact_id)
     if contact is None:
         return
+    outcome_unknown(step, contact)
+
+
+def take_back_hang_up(contact: Contact) -> None:
+    """A hang-up that did not happen explains nothing that comes later."""
+    if contact.agent_leg:
+        contact.end_reason = ""
+
+
+def outcome_unknown(step: Step, contact: Contact) -> None:
+    """Whether the command under way was done cannot be said: the PBX will show."""
+    take_back_hang_up(contact)
     offers.refuse_operation(step, contact, errors.OutcomeUnknown)
     if contact.state is ContactState.OFFERED:
         step.set_timer(f"offer:{contact.contact_id}", offers.OPERATION_TIME)
+    else:
+        watch(step, contact, offers.OPERATION_TIME)
     step.do(Resync(contact.node))

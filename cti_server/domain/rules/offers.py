@@ -72,18 +72,11 @@ def require(contact: Contact, method: str, *states: ContactState) -> None:
         raise errors.ActionNotAllowed(f"{method} is not allowed while the contact is {contact.state}")
 
 
-def require_node(step: Step, contact: Contact) -> None:
-    """Raises PbxUnavailable when the contact's PBX node is out of reach, before anything is done."""
-    node = step.state.nodes.get(contact.node)
-    if node is None or not node.up:
-        raise errors.PbxUnavailable(f"PBX node {contact.node} is out of reach; the call itself goes on")
-
-
 def begin(step: Step, contact: Contact, kind: OperationKind, command: ContactCommand) -> None:
     """Note the operation; its outcome must show within OPERATION_TIME. Raises OperationPending."""
     if contact.operation:
         raise errors.OperationPending(f"{contact.operation.kind} is under way")
-    require_node(step, contact)
+    seats.require_node(step, contact.node)
     contact.operation = Operation(kind, command.request_id, command.agent_id)
     step.set_timer(f"operation:{contact.contact_id}", OPERATION_TIME)
 
@@ -137,13 +130,23 @@ def _connect(step: Step, contact: Contact) -> None:
 
 
 def phone_answered(step: Step, contact: Contact) -> None:
-    """The on-demand phone was picked up: connect."""
+    """The on-demand phone was picked up: connect. A nailed-up one only tells that it idles again."""
     leg = contact.agent_leg
-    if leg and contact.state is ContactState.OFFERED and leg.state is LegState.RINGING:
+    if not leg or step.state.agents[leg.party].station_mode is StationMode.PERSISTENT:
+        return
+    if contact.state is ContactState.OFFERED and leg.state is LegState.RINGING:
         leg.state = LegState.UP
         step.clear_timer(f"offer:{contact.contact_id}")
         step.set_timer(f"operation:{contact.contact_id}", OPERATION_TIME)
         _connect(step, contact)
+
+
+def still_waits(contact: Contact) -> bool:
+    """Whether the customer belongs in the waiting place: queued, or offered and not being connected."""
+    if contact.state is ContactState.OFFERED:
+        leg = contact.agent_leg
+        return contact.operation is None and leg is not None and leg.state is LegState.RINGING
+    return contact.state is ContactState.QUEUED
 
 
 def reject(step: Step, command: Reject) -> dict[str, Any]:
@@ -195,6 +198,7 @@ def free_agent(step: Step, agent: Agent, next_state: AskedState | None) -> None:
         if not (station and seats.station_usable(agent, station)):
             agent.apply(AgentEvent.GO_NOT_READY, step.at, "station_lost")
         step.tell_agent(agent, Event.AGENT_STATE_CHANGED)
+        seats.watch_connection(step, agent)
         return
     agent.apply(AgentEvent.RELEASE, step.at)
     seats.become_free(step, agent, asked)

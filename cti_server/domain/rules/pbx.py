@@ -32,12 +32,11 @@ APART_TIME = 1.0
 """Seconds two legs may be out of their bridge with nothing to explain it."""
 ARRIVAL_TIME = 120.0
 """Seconds a call may take from its arrival to its waiting place."""
-SWITCHES_CALL = ("Connect", "HoldCustomer", "HangUpChannel", "AnswerPhone", "RingStation")
 
 
 def node_up(step: Step, fact: NodeUp) -> None:
-    """The node is in reach."""
-    step.state.nodes.setdefault(fact.node, Node(fact.node)).up = True
+    """The node is in reach. It counts as up when the snapshot that follows has put our state in step."""
+    step.state.nodes.setdefault(fact.node, Node(fact.node))
 
 
 def node_down(step: Step, fact: NodeDown) -> None:
@@ -94,7 +93,7 @@ def customer_placed(step: Step, fact: CustomerPlaced) -> None:
         return
     if contact.state is ContactState.IVR:
         offers.queue(step, contact)
-    if fact.place == "unserved" and contact.state in (ContactState.QUEUED, ContactState.OFFERED):
+    if fact.place == "unserved" and offers.still_waits(contact):
         # The dialplan gave us up (a hiccup, a refused AGI), and here we are: take the caller back.
         step.note_contact(contact, "contact.unserved")
         step.do(ReturnToQueue(fact.node, fact.channel))
@@ -195,8 +194,11 @@ def entered_bridge(step: Step, fact: ChannelEnteredBridge) -> None:
         return
     leg.bridge = fact.bridge
     agent_leg = contact.agent_leg
-    if agent_leg and agent_leg.bridge and agent_leg.bridge == contact.customer_leg.bridge:
+    if agent_leg and agent_leg.bridge == contact.customer_leg.bridge:
         conversation.together(step, contact)
+    elif contact.operation is None:
+        # Its counterpart is about to follow, or it talks to somebody we do not know of.
+        conversation.watch(step, contact, APART_TIME)
 
 
 def left_bridge(step: Step, fact: ChannelLeftBridge) -> None:
@@ -206,8 +208,8 @@ def left_bridge(step: Step, fact: ChannelLeftBridge) -> None:
     if contact is None or leg is None or leg.bridge != fact.bridge:
         return
     leg.bridge = ""
-    if contact.state is ContactState.ACTIVE and contact.operation is None:
-        step.set_timer(f"apart:{contact.contact_id}", APART_TIME)
+    if (contact.state is ContactState.ACTIVE or contact.held_at_phone) and contact.operation is None:
+        conversation.watch(step, contact, APART_TIME)
 
 
 def channel_gone(step: Step, fact: ChannelGone) -> None:
@@ -272,19 +274,45 @@ def station_changed(step: Step, fact: StationChanged) -> None:
 
 
 def effect_failed(step: Step, fact: EffectFailed) -> None:
-    """The PBX did not do it: answer the command that wanted it; the state follows by resync."""
-    refusal = errors.refusals().get(fact.code, errors.PbxRefused)
-    found = _station_on(step, fact.channel)
-    if fact.effect == "RingStation" and found:
-        channel_gone(step, ChannelGone(fact.at, fact.node, fact.channel, cause=0))
+    """The PBX did not do it: answer the command that wanted it; the state follows by resync.
+
+    `AnswerPhone` is no matter: the phone goes on ringing and may be picked up by hand. Nor are the fallback
+    queue's members, which every snapshot sets again.
+    """
+    if fact.effect == "RingStation":
+        _ring_failed(step, fact)
         return
     contact = _contact_on(step, fact.channel)
-    if contact is None or fact.effect not in SWITCHES_CALL:
+    if contact is None:
         return
-    if fact.effect == "AnswerPhone":
-        return  # the phone goes on ringing and may be picked up by hand
-    offers.refuse_operation(step, contact, refusal)
-    if contact.state is ContactState.OFFERED and fact.effect == "Connect":
+    if fact.effect == "HangUpChannel" and fact.code == errors.PbxRefused.code:
+        # Most likely it is gone already and its ChannelGone is on its way.
+        conversation.watch(step, contact, APART_TIME)
+    elif fact.effect in ("Connect", "HoldCustomer", "HangUpChannel"):
+        _switch_failed(step, fact, contact)
+
+
+def _ring_failed(step: Step, fact: EffectFailed) -> None:
+    found = _station_on(step, fact.channel)
+    if not found:
+        return
+    if found[1].station_wait and fact.code != errors.PbxRefused.code:
+        seats.give_up_station(step, found[1], _refusal(fact))
+        return
+    channel_gone(step, ChannelGone(fact.at, fact.node, fact.channel, cause=0))
+
+
+def _refusal(fact: EffectFailed) -> type[errors.Refusal]:
+    return errors.refusals().get(fact.code, errors.PbxRefused)
+
+
+def _switch_failed(step: Step, fact: EffectFailed, contact: Contact) -> None:
+    if fact.code == errors.OutcomeUnknown.code:
+        conversation.outcome_unknown(step, contact)
+        return
+    if fact.effect == "HangUpChannel":
+        conversation.take_back_hang_up(contact)
+    offers.refuse_operation(step, contact, _refusal(fact))
+    if contact.state is ContactState.OFFERED:
         offers.withdraw(step, contact, None)
-    if fact.code != errors.PbxUnavailable.code:
-        step.do(Resync(fact.node))
+    conversation.watch(step, contact, APART_TIME)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from cti_server.domain.agent import Agent, AgentState, AskedState
 from cti_server.domain.contact import Contact, ContactState, LegRole, LegState
 from cti_server.domain.effects import Connect, HangUpChannel, ReturnToQueue
-from cti_server.domain.rules import conversation, pbx
+from cti_server.domain.rules import conversation, offers, pbx, seats
 from cti_server.domain.signals import (
     ChannelFact,
     ChannelGone,
@@ -13,24 +14,49 @@ from cti_server.domain.signals import (
     StationChanged,
     StationPlaced,
 )
+from cti_server.domain.state import Node
 from cti_server.domain.step import Step
 
 UNKNOWN_CAUSE = 0
-PLACES = {"cti-wait": "wait", "cti-hold": "hold", "cti-unserved": "unserved"}
-"""Contexts of the dialplan's waiting places."""
+PLACES = {"cti-wait": "wait", "cti-connect": "wait", "cti-hold": "hold", "cti-unserved": "unserved"}
+"""Contexts of the dialplan's waiting places (`cti-connect`: on the way from there into a conversation)."""
 
 
 def node_snapshot(step: Step, snapshot: NodeSnapshot) -> None:
-    """Correct everything that differs: stations, then channels that are gone, then customers, then strays."""
+    """Correct everything that differs. Conversations first: what a customer does now explains the rest."""
+    step.state.nodes.setdefault(snapshot.node, Node(snapshot.node)).up = True
     channels = {fact.channel: fact for fact in snapshot.channels}
+    customers = [fact for fact in snapshot.channels if _is_customer(fact)]
+    partners = {fact.channel: partner for fact in customers if (partner := _partner(fact, channels))}
+    _customers_gone(step, snapshot, channels)
+    for fact in customers:
+        if fact.channel in partners:
+            _in_conversation(step, snapshot, fact, partners[fact.channel])
     _stations(step, snapshot, channels)
-    for contact in [c for c in step.state.contacts.values() if c.node == snapshot.node and c.live]:
-        if contact.contact_id not in channels:
-            conversation.customer_gone(step, contact, "gone_unseen")
-    for fact in snapshot.channels:
-        if fact.variables.get("CTI_NUMBER") and not fact.peer_station:
-            _customer(step, snapshot, fact, channels)
+    for fact in customers:
+        if fact.channel not in partners:
+            _alone(step, snapshot, fact, channels)
     _strays(step, snapshot)
+    _members(step, snapshot)
+
+
+def _is_customer(fact: ChannelFact) -> bool:
+    return bool(fact.variables.get("CTI_NUMBER")) and not fact.peer_station
+
+
+def _partner(fact: ChannelFact, channels: dict[str, ChannelFact]) -> ChannelFact | None:
+    """The station's channel in the same bridge."""
+    if not fact.bridge:
+        return None
+    return next((c for c in channels.values() if c.bridge == fact.bridge and c.peer_station), None)
+
+
+def _customers_gone(step: Step, snapshot: NodeSnapshot, channels: dict[str, ChannelFact]) -> None:
+    taken_at = snapshot.at if snapshot.taken_at is None else snapshot.taken_at
+    for contact in [c for c in step.state.contacts.values() if c.node == snapshot.node and c.live]:
+        # A call that came while the snapshot was on its way is no call that has gone.
+        if contact.contact_id not in channels and contact.arrived_at < taken_at:
+            conversation.customer_gone(step, contact, "gone_unseen")
 
 
 def _stations(step: Step, snapshot: NodeSnapshot, channels: dict[str, ChannelFact]) -> None:
@@ -42,30 +68,64 @@ def _stations(step: Step, snapshot: NodeSnapshot, channels: dict[str, ChannelFac
         if station.node != snapshot.node or not station.channel:
             continue
         fact = channels.get(station.channel)
-        if fact is None:
+        if fact is None and station.answered:
+            # One that still rings may be younger than the snapshot; its ring time bounds it.
             pbx.channel_gone(step, ChannelGone(step.at, snapshot.node, station.channel, UNKNOWN_CAUSE))
-        elif fact.up and not station.answered:
+        elif fact and fact.up and not station.answered:
             pbx.station_placed(step, StationPlaced(step.at, snapshot.node, station.channel))
 
 
-def _customer(
-    step: Step, snapshot: NodeSnapshot, fact: ChannelFact, channels: dict[str, ChannelFact]
-) -> None:
-    partner = _partner(fact, channels)
+# --- customers who talk ----------------------------------------------------------------------------------
+
+
+def _in_conversation(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, partner: ChannelFact) -> None:
     contact = step.state.contacts.get(fact.channel)
-    if contact is None or contact.state is ContactState.IVR or fact.context == "cti-unserved":
-        place = PLACES.get(fact.context, "")
-        if place == "hold" and contact is None:
-            place = "wait"
-        if place or partner:
-            _take_up(step, snapshot, fact, "" if partner else place)
-            contact = step.state.contacts.get(fact.channel)
-    if contact is None or not contact.live:
-        return
-    if partner:
-        _in_conversation(step, contact, fact, partner)
-    else:
-        _alone(step, contact, fact, channels)
+    leg = contact.leg_by_channel(partner.channel) if contact else None
+    if contact is None or leg is None:
+        contact = _adopt(step, snapshot, fact, partner)
+        leg = contact.leg_by_channel(partner.channel) if contact else None
+    if contact and leg:
+        leg.bridge = contact.customer_leg.bridge = fact.bridge
+        conversation.together(step, contact)
+
+
+def _adopt(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, partner: ChannelFact) -> Contact | None:
+    """An agent's phone took the call from the fallback queue: it is that agent's contact now.
+
+    None, and nothing changed, when nobody is signed in at that phone.
+    """
+    station = step.state.stations.get(partner.peer_station)
+    agent = step.state.agents.get(station.agent_id or "") if station else None
+    if agent is None or not agent.signed_in:
+        return None
+    _take_up(step, snapshot, fact, "wait")
+    contact = step.state.contacts.get(fact.channel)
+    if contact is None or not contact.live or not _release(step, contact, agent):
+        return None
+    step.dequeue(contact)
+    contact.agent_id = agent.agent_id
+    agent.contact_ids.append(contact.contact_id)
+    contact.add_leg(LegRole.AGENT, agent.agent_id, partner.channel, LegState.UP)
+    step.state.channels[partner.channel] = contact.contact_id
+    if agent.state is not AgentState.READY:
+        agent.pending = AskedState(agent.state, agent.reason)
+    return contact
+
+
+def _release(step: Step, contact: Contact, agent: Agent) -> bool:
+    """End what contact and agent were engaged in before; False when the agent talks to somebody else."""
+    other = step.state.contacts.get(agent.contact_ids[0]) if agent.contact_ids else None
+    if other and other is not contact and other.state in conversation.TALK_STATES:
+        return False
+    if contact.state is ContactState.OFFERED:
+        offers.withdraw(step, contact, None)
+    elif contact.state in conversation.TALK_STATES:
+        conversation.lose_agent(step, contact)
+    if other and other.state is ContactState.OFFERED:
+        offers.withdraw(step, other, None)
+    elif other and other.state is ContactState.WRAP_UP:
+        conversation.wrap_up_over(step, other.contact_id)
+    return True
 
 
 def _take_up(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, place: str) -> None:
@@ -74,7 +134,7 @@ def _take_up(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, place: str) 
         step.at,
         snapshot.node,
         fact.channel,
-        place or "wait",
+        place,
         variables.get("CTI_NUMBER", ""),
         variables.get("CTI_GROUP", ""),
         fact.caller_number,
@@ -83,77 +143,60 @@ def _take_up(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, place: str) 
     pbx.customer_placed(step, placed)
 
 
-def _partner(fact: ChannelFact, channels: dict[str, ChannelFact]) -> ChannelFact | None:
-    """The station's channel in the same bridge."""
-    if not fact.bridge:
-        return None
-    return next((c for c in channels.values() if c.bridge == fact.bridge and c.peer_station), None)
+# --- customers who wait ----------------------------------------------------------------------------------
 
 
-def _in_conversation(step: Step, contact: Contact, fact: ChannelFact, partner: ChannelFact) -> None:
-    leg = contact.leg_by_channel(partner.channel)
-    if leg is None:
-        if not _adopt_agent(step, contact, partner):
-            return
-        leg = contact.leg_by_channel(partner.channel)
-    if leg:
-        leg.bridge = contact.customer_leg.bridge = fact.bridge
-        conversation.together(step, contact)
-
-
-def _adopt_agent(step: Step, contact: Contact, partner: ChannelFact) -> bool:
-    """An agent's phone took the call from the fallback queue: it is that agent's contact now."""
-    station = step.state.stations.get(partner.peer_station)
-    agent = step.state.agents.get(station.agent_id or "") if station else None
-    if agent is None or not agent.signed_in or contact.state not in (ContactState.QUEUED, ContactState.IVR):
-        return False
-    if agent.contact_ids:
-        return False
-    step.dequeue(contact)
-    contact.agent_id = agent.agent_id
-    agent.contact_ids.append(contact.contact_id)
-    contact.add_leg(LegRole.AGENT, agent.agent_id, partner.channel, LegState.UP)
-    step.state.channels[partner.channel] = contact.contact_id
-    return True
-
-
-def _alone(step: Step, contact: Contact, fact: ChannelFact, channels: dict[str, ChannelFact]) -> None:
-    """The customer is in no bridge with an agent."""
-    contact.customer_leg.bridge = ""
-    leg = contact.agent_leg
-    if fact.context == "cti-hold" and contact.state is ContactState.ACTIVE:
-        conversation.customer_on_hold(step, contact)
-    elif contact.state is ContactState.HELD and fact.context == "cti-wait":
-        _rejoin(step, contact)
-    elif contact.state is ContactState.ACTIVE:
-        if leg is None or leg.channel not in channels:
-            _lost_agent(step, contact)
-        else:
-            _rejoin(step, contact)
-    elif contact.state is ContactState.QUEUED and fact.context == "cti-hold":
+def _alone(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, channels: dict[str, ChannelFact]) -> None:
+    """The customer shares no bridge with a station."""
+    place = PLACES.get(fact.context, "")
+    contact = step.state.contacts.get(fact.channel)
+    if place and (contact is None or contact.state is ContactState.IVR or place == "unserved"):
+        _take_up(step, snapshot, fact, "wait" if place == "hold" else place)
+        contact = step.state.contacts.get(fact.channel)
+    if contact is None or not contact.live:
+        return
+    contact.customer_leg.bridge = fact.bridge
+    if contact.state in conversation.TALK_STATES:
+        _without_partner(step, contact, place, channels)
+    elif contact.state is ContactState.QUEUED and place == "hold":
         step.do(ReturnToQueue(contact.node, contact.contact_id))
 
 
-def _rejoin(step: Step, contact: Contact) -> None:
+def _without_partner(step: Step, contact: Contact, place: str, channels: dict[str, ChannelFact]) -> None:
     leg = contact.agent_leg
-    if leg and contact.operation is None:
-        agent = step.state.agents[leg.party]
-        step.do(Connect(contact.node, contact.contact_id, leg.channel, agent.station or ""))
-
-
-def _lost_agent(step: Step, contact: Contact) -> None:
-    if contact.end_reason:
-        step.do(HangUpChannel(contact.node, contact.contact_id))
-    elif contact.agent_leg:
+    if leg is None:
+        conversation.end_call(step, contact)
+    elif leg.channel not in channels:
         conversation.agent_leg_gone(step, contact, UNKNOWN_CAUSE)
     else:
-        conversation.return_to_queue(step, contact)
+        leg.bridge = channels[leg.channel].bridge
+        if place == "hold" and contact.state is ContactState.ACTIVE:
+            conversation.customer_on_hold(step, contact)
+        elif contact.operation is None and (place != "hold" or contact.held_at_phone):
+            _rejoin(step, contact, leg.channel)
+
+
+def _rejoin(step: Step, contact: Contact, agent_channel: str) -> None:
+    agent = step.state.agents[contact.agent_id or ""]
+    step.do(Connect(contact.node, contact.contact_id, agent_channel, agent.station or ""))
+    conversation.watch(step, contact, offers.OPERATION_TIME)
+
+
+# --- the rest --------------------------------------------------------------------------------------------
 
 
 def _strays(step: Step, snapshot: NodeSnapshot) -> None:
     """Station channels of ours that nobody waits for: a phone must not hang in an empty place."""
     for fact in snapshot.channels:
-        ours = fact.variables.get("CTI_STATION") and not fact.bridge
+        ours = fact.variables.get("CTI_STATION") or (fact.peer_station and fact.context == "cti-station")
         known = fact.channel in step.state.station_channels or fact.channel in step.state.channels
-        if ours and not known:
+        if ours and not fact.bridge and not known:
             step.do(HangUpChannel(snapshot.node, fact.channel))
+
+
+def _members(step: Step, snapshot: NodeSnapshot) -> None:
+    """Who signed in while the node was out of reach shall ring from the fallback queue too."""
+    for agent in step.state.agents.values():
+        station = step.state.stations.get(agent.station or "")
+        if agent.signed_in and station and station.node == snapshot.node:
+            seats.join_fallback(step, agent)

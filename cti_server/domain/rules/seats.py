@@ -61,6 +61,8 @@ def sign_in(step: Step, command: SignIn) -> dict[str, Any] | None:
         return {"agent": agent_view(step.state, agent)}
     if not station.registered:
         raise errors.StationNotRegistered(f"no phone is registered as {station.address}")
+    if mode is StationMode.PERSISTENT:
+        require_node(step, station.node)
     station.agent_id = agent.agent_id
     agent.station, agent.station_mode = station.address, mode
     if mode is StationMode.PERSISTENT:
@@ -68,6 +70,13 @@ def sign_in(step: Step, command: SignIn) -> dict[str, Any] | None:
         return None
     _take_seat(step, agent)
     return {"agent": agent_view(step.state, agent)}
+
+
+def require_node(step: Step, name: str) -> None:
+    """Raises PbxUnavailable when the PBX node is out of reach, before anything is done."""
+    node = step.state.nodes.get(name)
+    if node is None or not node.up:
+        raise errors.PbxUnavailable(f"PBX node {name} is out of reach; calls there go on")
 
 
 def _free_station(step: Step, command: SignIn, agent: Agent) -> Station:
@@ -99,6 +108,11 @@ def ring_station(step: Step, station: Station, agent: Agent, timeout: float, con
 def _take_seat(step: Step, agent: Agent) -> None:
     agent.apply(AgentEvent.SIGN_IN, step.at)
     step.tell_agent(agent, Event.AGENT_SIGNED_IN)
+    join_fallback(step, agent)
+
+
+def join_fallback(step: Step, agent: Agent) -> None:
+    """The agent's phone rings for callers whom no server serves; asking twice does no harm."""
     _fallback(step, agent, AddFallbackMember)
 
 
@@ -148,7 +162,7 @@ def release_station(step: Step, station: Station) -> None:
 def set_state(step: Step, command: SetState) -> dict[str, Any] | None:
     """Change the work state; kept as `pending_state` while a contact is in progress (A2)."""
     agent = signed_in_agent(step, command.agent_id)
-    asked = AskedState(AgentState(command.state), command.reason)
+    asked = asked_state(command.state, command.reason)
     if agent.state in IN_CONTACT:
         agent.pending = asked
         step.tell_agent(agent, Event.AGENT_STATE_CHANGED)
@@ -159,11 +173,31 @@ def set_state(step: Step, command: SetState) -> dict[str, Any] | None:
     if asked.state is AgentState.READY and not station_usable(agent, station):
         if not station.registered:
             raise errors.StationNotRegistered(f"no phone is registered as {station.address}")
+        require_node(step, station.node)
         _ring(step, agent, station, StationWait(command.request_id, StationPurpose.GO_READY, station.address))
         return None
     if (agent.state, agent.reason) != (asked.state, asked.reason):
-        step.move_agent(agent, ASKABLE[asked.state], asked.reason)
+        move(step, agent, asked)
     return {"agent": agent_view(step.state, agent)}
+
+
+def asked_state(state: str, reason: str = "") -> AskedState:
+    """A state an agent may ask for. Raises ActionNotAllowed for any other."""
+    if state not in ASKABLE:
+        raise errors.ActionNotAllowed(f"the state {state[:20]} cannot be asked for")
+    return AskedState(AgentState(state), reason)
+
+
+def move(step: Step, agent: Agent, asked: AskedState) -> None:
+    """Into an idle state. Ready with no program on the socket holds for the grace time only."""
+    step.move_agent(agent, ASKABLE[asked.state], asked.reason)
+    watch_connection(step, agent)
+
+
+def watch_connection(step: Step, agent: Agent) -> None:
+    """Start the grace time of a ready agent whose program is away."""
+    if agent.state is AgentState.READY and not agent.connected:
+        step.set_timer(f"disconnected:{agent.agent_id}", DISCONNECT_GRACE)
 
 
 def station_usable(agent: Agent, station: Station) -> bool:
@@ -180,9 +214,14 @@ def become_free(step: Step, agent: Agent, asked: AskedState | None = None) -> No
     station = step.state.stations.get(agent.station or "")
     if target.state is AgentState.READY and not (station and station_usable(agent, station)):
         target = AskedState(AgentState.NOT_READY, "station_lost")
-    if target.state is AgentState.READY and not agent.connected:
-        step.set_timer(f"disconnected:{agent.agent_id}", DISCONNECT_GRACE)
-    step.move_agent(agent, ASKABLE[target.state], target.reason)
+    move(step, agent, target)
+
+
+def lose_phone(step: Step, agent: Agent) -> None:
+    """The phone was lost in the middle of a conversation: the agent cannot go on being ready."""
+    kept = agent.pending if agent.pending and agent.pending.state is not AgentState.READY else None
+    agent.pending = None
+    move(step, agent, kept or AskedState(AgentState.NOT_READY, "station_lost"))
 
 
 def station_answered(step: Step, agent: Agent) -> None:
@@ -196,7 +235,7 @@ def station_answered(step: Step, agent: Agent) -> None:
     if wait.purpose is StationPurpose.SIGN_IN:
         _take_seat(step, agent)
     else:
-        step.move_agent(agent, AgentEvent.GO_READY)
+        move(step, agent, AskedState(AgentState.READY))
     result = {"agent": agent_view(step.state, agent)}
     step.outcome.replies.append(Reply(agent.agent_id, wait.request_id, result=result))
 
