@@ -1,0 +1,353 @@
+"""A PBX node in memory: it carries out effects and tells facts, as the dialplan and AMI would. Pure.
+
+What happens is chosen by its driver, step by step, so that a property test can explore the orders:
+effects wait in `effects` until `carry_out` does the oldest; facts wait in `facts`, one queue per source (a
+channel, a call's question, a station, the effects' answers), and keep their order within it only. While the
+link is down nothing is told, but life goes on.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+
+from cti_server.domain import effects as e
+from cti_server.domain import signals as s
+from cti_server.domain.agent import StationMode
+
+NORMAL, BUSY, NO_ANSWER, OUT_OF_ORDER = 16, 17, 19, 27
+"""Q.850 causes."""
+EFFECTS = "effects"
+"""The source of the effects' answers."""
+
+
+@dataclass(slots=True)
+class Channel:
+    """A channel of the node; `address` is the station's it leads to, empty for a customer's."""
+
+    channel: str
+    context: str
+    address: str = ""
+    up: bool = True
+    bridge: str = ""
+    number: str = ""
+    held: bool = False
+    """Its phone holds the call."""
+    dialled: bool = False
+    """Rung by the fallback queue: it has no place of its own and ends with the conversation."""
+    variables: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def customer(self) -> bool:
+        return not self.address
+
+
+class FakePbx:
+    """One node. `announces`: a station's channel tells its place also after a conversation."""
+
+    def __init__(self, name: str = "pbx-a", *, announces: bool = False) -> None:
+        self.name = name
+        self.announces = announces
+        self.now = 0.0
+        self.link = False
+        self.channels: dict[str, Channel] = {}
+        self.registered: set[str] = set()
+        self.members: dict[str, StationMode] = {}
+        """Stations that ring from the fallback queue."""
+        self.effects: deque[e.Effect] = deque()
+        self.facts: dict[str, deque[s.Signal]] = {}
+        self.snapshot: s.NodeSnapshot | None = None
+        """Taken, not told yet; what is told after it waits behind it."""
+        self._counter = 0
+
+    # --- the link to the server ---------------------------------------------------------------------
+
+    def connect(self) -> s.NodeUp:
+        """The AMI connection stands: facts are told from now on, a snapshot is taken."""
+        self.link = True
+        self._take_snapshot()
+        return s.NodeUp(self.now, self.name)
+
+    def disconnect(self, *, unknown: bool = False) -> s.NodeDown:
+        """The link breaks: what was not read is lost, effects not carried out fail or are in doubt."""
+        self.link = False
+        self.snapshot = None
+        self.facts = {EFFECTS: self.facts[EFFECTS]} if EFFECTS in self.facts else {}
+        code = "outcome_unknown" if unknown else "pbx_unavailable"
+        while self.effects:
+            self._fail(self.effects.popleft(), code)
+        return s.NodeDown(self.now, self.name)
+
+    def forget_server(self) -> None:
+        """The server died: nobody hears of its effects, nor will they be carried out."""
+        self.disconnect()
+        self.facts.clear()
+
+    def ask(self, effects: list[e.Effect]) -> None:
+        """The server wants these."""
+        self.effects.extend(effects)
+
+    def sources(self) -> list[str]:
+        """Where a fact can be read from now."""
+        if self.snapshot:
+            # AMI is buffered behind the snapshot; a call's question comes by its own way.
+            asking = [n for n, queue in self.facts.items() if isinstance(queue[0], s.ContactArrived)]
+            return ["snapshot", *asking]
+        return [name for name, queue in self.facts.items() if queue]
+
+    def read(self, source: str) -> s.Signal:
+        """The next fact of a source, at the time of now."""
+        if source == "snapshot":
+            taken, self.snapshot = self.snapshot, None
+            assert taken is not None
+            return replace(taken, at=self.now)
+        fact = self.facts[source].popleft()
+        if not self.facts[source]:
+            del self.facts[source]
+        if isinstance(fact, s.ContactArrived) and fact.channel in self.channels:
+            self.channels[fact.channel].variables["CTI_ROUTED"] = "1"
+        return replace(fact, at=self.now)
+
+    def _tell(self, source: str, fact: s.Signal) -> None:
+        if self.link:
+            self.facts.setdefault(source, deque()).append(fact)
+
+    def _fail(self, effect: e.Effect, code: str) -> None:
+        channel = getattr(effect, "channel", "")
+        fact = s.EffectFailed(self.now, self.name, type(effect).__name__, channel, code)
+        self.facts.setdefault(EFFECTS, deque()).append(fact)
+
+    def _take_snapshot(self) -> None:
+        channels = tuple(
+            s.ChannelFact(
+                c.channel, c.context, c.bridge, c.up, c.address, c.number, variables=dict(c.variables)
+            )
+            for c in self.channels.values()
+        )
+        registered = tuple(sorted(self.registered))
+        self.snapshot = s.NodeSnapshot(self.now, self.name, channels, registered, taken_at=self.now)
+
+    # --- customers --------------------------------------------------------------------------------
+
+    def arrive(self, number: str = "4000", group: str = "general", caller: str = "13800138000") -> str:
+        """A customer calls; with a server the call asks its way, without one it goes to the fallback."""
+        self._counter += 1
+        channel = f"{self.name}-{self._counter}.0"
+        variables = {"CTI_NUMBER": number, "CTI_GROUP": group}
+        self.channels[channel] = Channel(channel, "cti-entry", number=caller, variables=variables)
+        if self.link:
+            asking = s.ContactArrived(self.now, self.name, channel, number, caller, group_id=group)
+            self._tell(f"agi:{channel}", asking)
+        else:
+            self._place(self.channels[channel], "unserved")
+        return channel
+
+    def greeted(self, channel: str) -> None:
+        """The greeting is over, or the question was not answered."""
+        found = self.channels[channel]
+        self._place(found, "wait" if "CTI_ROUTED" in found.variables else "unserved")
+
+    def hang_up(self, channel: str, cause: int = NORMAL) -> None:
+        """A party leaves."""
+        found = self.channels[channel]
+        self._part(found)
+        del self.channels[channel]
+        self._tell(channel, s.ChannelGone(self.now, self.name, channel, cause))
+
+    def _place(self, found: Channel, place: str) -> None:
+        found.context = f"cti-{place}"
+        variables = found.variables
+        fact = s.CustomerPlaced(
+            self.now,
+            self.name,
+            found.channel,
+            place,
+            variables["CTI_NUMBER"],
+            variables["CTI_GROUP"],
+            found.number,
+        )
+        self._tell(found.channel, fact)
+
+    # --- without a server ---------------------------------------------------------------------------
+
+    def on_its_own(self, channel: str) -> None:
+        """No beat for some seconds: the loop the channel is in finds its own way."""
+        found = self.channels[channel]
+        if found.address:
+            if found.variables.get("CTI_STATION_MODE") != "persistent":
+                self.hang_up(channel)
+        elif found.context == "cti-wait" and found.variables.get("CTI_CONNECTED"):
+            self.hang_up(channel)
+        elif found.context == "cti-wait":
+            self._place(found, "unserved")
+        elif found.context == "cti-hold":
+            peer = self.channels.get(found.variables.get("CTI_PEER", ""))
+            if peer and not peer.bridge:
+                self._join(found, peer)
+            elif peer is None:
+                self._place(found, "unserved")
+
+    def next_turn(self, channel: str) -> None:
+        """A turn in the fallback queue is over and a server lives: back to it."""
+        self._place(self.channels[channel], "wait")
+
+    def fallback_answers(self, channel: str, address: str) -> str:
+        """A member's phone takes a caller from the fallback queue; a nailed-up one by a second call."""
+        self._counter += 1
+        new = f"{self.name}-{self._counter}.0"
+        self.channels[new] = Channel(new, "cti-fallback-agent", address, dialled=True)
+        self._join(self.channels[channel], self.channels[new])
+        return new
+
+    def free_members(self) -> list[str]:
+        """Stations the fallback queue may ring."""
+        taken = {c.address for c in self.channels.values() if c.bridge or not c.up or c.dialled}
+        return sorted(a for a in self.members if a in self.registered and a not in taken)
+
+    # --- phones -----------------------------------------------------------------------------------
+
+    def register(self, address: str) -> None:
+        """A phone registers."""
+        self.registered.add(address)
+        self._tell(address, s.StationChanged(self.now, self.name, address, registered=True))
+
+    def unregister(self, address: str) -> None:
+        """A phone's registration ends; its calls go on."""
+        self.registered.discard(address)
+        self._tell(address, s.StationChanged(self.now, self.name, address, registered=False))
+
+    def answer(self, channel: str) -> None:
+        """A ringing phone is picked up."""
+        found = self.channels[channel]
+        found.up = True
+        self._tell(channel, s.StationPlaced(self.now, self.name, channel))
+
+    def refuse(self, channel: str, cause: int = BUSY) -> None:
+        """A ringing phone rejects the call, or rang in vain."""
+        rung = e.RingStation(self.name, channel, self.channels[channel].address, StationMode.ON_DEMAND, 0)
+        if self.link:
+            self._fail(rung, "pbx_refused")
+        self.hang_up(channel, cause)
+
+    def hold(self, channel: str) -> None:
+        """A phone holds its call by itself."""
+        self.channels[channel].held = True
+        self._tell(channel, s.PhoneHeld(self.now, self.name, channel))
+
+    def retrieve(self, channel: str) -> None:
+        """A phone takes its call back."""
+        self.channels[channel].held = False
+        self._tell(channel, s.PhoneRetrieved(self.now, self.name, channel))
+
+    # --- bridges ----------------------------------------------------------------------------------
+
+    def _join(self, one: Channel, other: Channel) -> None:
+        self._part(one)
+        self._part(other)
+        self._counter += 1
+        for party in (one, other):
+            party.bridge = f"bridge-{self._counter}"
+            self._tell(
+                party.channel, s.ChannelEnteredBridge(self.now, self.name, party.channel, party.bridge)
+            )
+
+    def _part(self, leaving: Channel) -> None:
+        """Take a channel out of its bridge; who stays behind goes back to its own place."""
+        bridge = leaving.bridge
+        if not bridge:
+            return
+        parties = [c for c in self.channels.values() if c.bridge == bridge]
+        for party in parties:
+            party.bridge = ""
+            self._tell(party.channel, s.ChannelLeftBridge(self.now, self.name, party.channel, bridge))
+        for left in parties:
+            if left is not leaving:
+                self._fall_back(left)
+
+    def _fall_back(self, left: Channel) -> None:
+        if left.dialled:
+            self.hang_up(left.channel)
+        elif left.address:
+            if self.announces:
+                self._tell(left.channel, s.StationPlaced(self.now, self.name, left.channel))
+        elif left.context == "cti-unserved":
+            self.hang_up(left.channel)  # the dialplan says goodbye after a conversation
+        else:
+            left.context = "cti-wait"  # into the middle of the loop: nothing is told
+
+    # --- effects ----------------------------------------------------------------------------------
+
+    def carry_out(self) -> None:
+        """Do the oldest effect."""
+        effect = self.effects.popleft()
+        if not self.link:
+            self._fail(effect, "pbx_unavailable")
+            return
+        done = getattr(self, f"_do_{type(effect).__name__}")(effect)
+        if not done:
+            self._fail(effect, "pbx_refused")
+
+    def _do_RingStation(self, effect: e.RingStation) -> bool:  # noqa: N802  (the effect's name)
+        if effect.address not in self.registered:
+            return False
+        variables = {"CTI_STATION": effect.address, "CTI_STATION_MODE": effect.mode.value}
+        self.channels[effect.channel] = Channel(
+            effect.channel, "cti-station", effect.address, up=False, variables=variables
+        )
+        return True
+
+    def _do_AnswerPhone(self, effect: e.AnswerPhone) -> bool:  # noqa: N802
+        return effect.channel in self.channels
+
+    def _do_Connect(self, effect: e.Connect) -> bool:  # noqa: N802
+        customer, agent = self.channels.get(effect.channel), self.channels.get(effect.agent_channel)
+        if customer is None or agent is None or not agent.up:
+            return False
+        first = "CTI_PEER" not in customer.variables
+        customer.variables |= {"CTI_PEER": agent.channel, "CTI_CONNECTED": "1"}
+        customer.context = "cti-connect"
+        if first:
+            self._tell(
+                customer.channel, s.RecordingChanged(self.now, self.name, customer.channel, recording=True)
+            )
+        self._join(customer, agent)
+        return True
+
+    def _do_HoldCustomer(self, effect: e.HoldCustomer) -> bool:  # noqa: N802
+        customer, agent = self.channels.get(effect.channel), self.channels.get(effect.agent_channel)
+        if customer is None or agent is None:
+            return False
+        agent.dialled, agent.context = False, "cti-station"
+        self._part(customer)
+        self._part(agent)
+        self._place(customer, "hold")
+        self._tell(agent.channel, s.StationPlaced(self.now, self.name, agent.channel))
+        return True
+
+    def _do_ReturnToQueue(self, effect: e.ReturnToQueue) -> bool:  # noqa: N802
+        customer = self.channels.get(effect.channel)
+        if customer is None:
+            return False
+        customer.variables.pop("CTI_CONNECTED", None)
+        self._part(customer)
+        self._place(customer, "wait")
+        return True
+
+    def _do_HangUpChannel(self, effect: e.HangUpChannel) -> bool:  # noqa: N802
+        if effect.channel not in self.channels:
+            return False
+        self.hang_up(effect.channel)
+        return True
+
+    def _do_AddFallbackMember(self, effect: e.AddFallbackMember) -> bool:  # noqa: N802
+        known = effect.channel in self.members
+        self.members[effect.channel] = effect.mode
+        return not known
+
+    def _do_RemoveFallbackMember(self, effect: e.RemoveFallbackMember) -> bool:  # noqa: N802
+        return self.members.pop(effect.channel, None) is not None
+
+    def _do_Resync(self, effect: e.Resync) -> bool:  # noqa: N802
+        if self.snapshot is None:
+            self._take_snapshot()
+        return True

@@ -1,0 +1,38 @@
+"""`allowed_actions` against what the world really does, by trying each command on a copy."""
+
+from __future__ import annotations
+
+from cti_server.domain import signals as s
+from cti_server.domain.views import allowed_actions
+from cti_server.domain.world import World
+from tests.unit.domain.centre import Centre, copy
+
+METHODS: dict[str, type[s.ContactCommand]] = {
+    "contact.accept": s.Accept,
+    "contact.reject": s.Reject,
+    "contact.hold": s.Hold,
+    "contact.retrieve": s.Retrieve,
+    "contact.hang_up": s.HangUp,
+    "contact.set_data": s.SetData,
+    "contact.wrap_up": s.WrapUp,
+}
+NOT_NOW = {"action_not_allowed", "operation_pending", "held_at_phone"}
+"""Refusals that say: not in this state. Others (a PBX out of reach) are no matter of the state."""
+
+
+def tried(centre: Centre, agent_id: str, contact_id: str, method: str) -> str | None:
+    """The code that refuses the command now, None when it is done or under way."""
+    world = World(copy(centre.state))
+    outcome = world.apply(METHODS[method](centre.now, "probe", agent_id, contact_id))
+    mine = [reply for reply in outcome.replies if reply.request_id == "probe"]
+    return mine[0].error_code if mine else None
+
+
+def check_allowed_actions(centre: Centre) -> None:
+    """Exactly the commands in the view are not refused for the state."""
+    for agent in centre.state.agents.values():
+        for contact_id in agent.contact_ids:
+            contact = centre.state.contacts[contact_id]
+            allowed = set(allowed_actions(contact, agent))
+            codes = {method: tried(centre, agent.agent_id, contact_id, method) for method in METHODS}
+            assert allowed == {m for m, code in codes.items() if code not in NOT_NOW}, (contact, codes)

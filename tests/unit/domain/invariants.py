@@ -1,0 +1,125 @@
+"""What must be true of the world's state after every signal, whatever happened."""
+
+from __future__ import annotations
+
+from cti_server.domain.agent import IN_CONTACT, Agent, AgentState, StationMode
+from cti_server.domain.contact import Contact, ContactState, LegState
+from cti_server.domain.rules.seats import station_usable
+from cti_server.domain.state import WorldState
+
+OF_AGENT = {
+    ContactState.OFFERED: AgentState.RESERVED,
+    ContactState.ACTIVE: AgentState.TALKING,
+    ContactState.HELD: AgentState.TALKING,
+    ContactState.WRAP_UP: AgentState.WRAP_UP,
+}
+"""The state of a contact's agent, by the contact's."""
+
+
+def check(state: WorldState) -> None:
+    """Raise AssertionError, naming what does not hold."""
+    for agent in state.agents.values():
+        _agent(state, agent)
+    for contact in state.contacts.values():
+        _contact(state, contact)
+    _queues(state)
+    _channels(state)
+    _timers(state)
+
+
+def _agent(state: WorldState, agent: Agent) -> None:
+    for contact_id in agent.contact_ids:
+        assert state.contacts[contact_id].agent_id == agent.agent_id
+    assert len(agent.contact_ids) == (1 if agent.state in IN_CONTACT else 0), (agent, "contacts")
+    if agent.contact_ids:
+        contact = state.contacts[agent.contact_ids[0]]
+        assert OF_AGENT[contact.state] is agent.state, (contact.state, agent.state)
+    assert agent.pending is None or agent.state in IN_CONTACT, (agent, "pending")
+    holds_seat = agent.signed_in or agent.station_wait is not None
+    assert (agent.station is not None) == holds_seat, (agent, "station")
+    assert (agent.station_mode is not None) == holds_seat
+    if agent.station:
+        station = state.stations[agent.station]
+        assert station.agent_id == agent.agent_id
+        if agent.state is AgentState.READY:
+            assert station_usable(agent, station), (agent, station, "ready without a phone")
+            assert agent.connected or f"disconnected:{agent.agent_id}" in state.timers
+        if agent.state is AgentState.RESERVED:
+            assert station.channel, (agent, "reserved without a channel")
+    if agent.station_wait:
+        assert f"station:{agent.station_wait.address}" in state.timers
+
+
+def _contact(state: WorldState, contact: Contact) -> None:
+    assert contact.state is not ContactState.ENDED
+    queued = contact.state is ContactState.QUEUED
+    waits = [g.group_id for g in state.groups.values() if contact.contact_id in g.waiting]
+    assert waits == ([contact.group_id] if queued else []), (contact.state, waits)
+    if contact.state in OF_AGENT:
+        assert state.agents[contact.agent_id or ""].contact_ids == [contact.contact_id]
+    else:
+        assert contact.agent_id is None, (contact.state, contact.agent_id)
+        assert contact.agent_leg is None
+        assert contact.operation is None
+    if contact.operation:
+        key = contact.contact_id
+        assert f"operation:{key}" in state.timers or f"offer:{key}" in state.timers, contact.operation
+    if contact.state is ContactState.OFFERED:
+        key = contact.contact_id
+        assert contact.agent_leg is not None
+        assert f"operation:{key}" in state.timers or f"offer:{key}" in state.timers, "an offer for ever"
+    if contact.state in (ContactState.ACTIVE, ContactState.HELD) and contact.agent_leg is None:
+        assert _bounded(state, contact), "talking to nobody"
+    if contact.state is ContactState.WRAP_UP:
+        assert f"wrap_up:{contact.contact_id}" in state.timers
+        assert contact.agent_leg is None
+    assert not contact.held_at_phone or contact.state is ContactState.HELD
+
+
+def _bounded(state: WorldState, contact: Contact) -> bool:
+    """Something will be done about it."""
+    node = state.nodes.get(contact.node)
+    timers = (f"{kind}:{contact.contact_id}" in state.timers for kind in ("apart", "operation"))
+    return any(timers) or node is None or not node.up
+
+
+def _queues(state: WorldState) -> None:
+    for group in state.groups.values():
+        waiting = [state.contacts[contact_id] for contact_id in group.waiting]
+        assert len(set(group.waiting)) == len(waiting)
+        order = [(-c.priority, c.queued_at, c.contact_id) for c in waiting]
+        assert order == sorted(order)
+
+
+def _channels(state: WorldState) -> None:
+    legs = {
+        leg.channel: contact.contact_id
+        for contact in state.contacts.values()
+        for leg in contact.legs.values()
+        if leg.state is not LegState.GONE
+    }
+    assert state.channels == legs
+    stations = {st.channel: st.address for st in state.stations.values() if st.channel}
+    assert state.station_channels == stations
+    for station in state.stations.values():
+        agent = state.agents.get(station.agent_id or "")
+        assert station.agent_id is None or (agent and agent.station == station.address), station
+        assert station.channel or not station.answered
+        if station.channel and not (agent and agent.station_mode is StationMode.PERSISTENT):
+            assert station.channel in state.channels, "a phone rings for no contact"
+
+
+def _timers(state: WorldState) -> None:
+    for key in state.timers:
+        kind, _, of = key.partition(":")
+        if kind == "disconnected":
+            assert state.agents[of].signed_in
+            assert not state.agents[of].connected
+        elif kind == "station":
+            assert state.agents[state.stations[of].agent_id or ""].station_wait
+        elif kind == "wrap_up":
+            assert state.contacts[of].state is ContactState.WRAP_UP
+        else:
+            assert state.contacts[of].live, key
+            if kind == "offer":
+                assert state.contacts[of].state is ContactState.OFFERED

@@ -1,0 +1,331 @@
+"""Agents, customers, phones and faults in every order hypothesis can think of, over world and fake PBX."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TypeVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from cti_server.domain import signals as s
+from cti_server.domain.agent import StationMode
+from cti_server.domain.contact import ContactState
+from cti_server.domain.effects import Resync
+from tests.fakes.pbx import BUSY, EFFECTS, NO_ANSWER, NORMAL, OUT_OF_ORDER, Channel
+from tests.unit.domain import centre as c
+from tests.unit.domain.actions import check_allowed_actions
+from tests.unit.domain.centre import Centre
+
+SEATS = {"1001": "1001", "1002": "1002", "1003": "1003"}
+ON_CONTACT = (s.Accept, s.Reject, s.Hold, s.Retrieve, s.HangUp, s.SetData, s.WrapUp)
+agents = st.sampled_from(sorted(SEATS))
+which = st.integers(0, 99)
+"""Picks one of what there is."""
+modes = st.sampled_from(["persistent", "on_demand"])
+states = st.sampled_from(["ready", "not_ready", "busy"])
+T = TypeVar("T")
+
+
+def pick(among: Sequence[T], number: int) -> T | None:
+    return among[number % len(among)] if among else None
+
+
+class Life(RuleBasedStateMachine):
+    """Everything that may happen. Invariants are checked by `Centre.apply` after every signal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.centre = Centre()
+
+    # --- beginnings ---------------------------------------------------------------------------------
+
+    @initialize(announces=st.booleans(), chosen=st.tuples(modes, modes, modes), ready=st.booleans())
+    def open(self, announces: bool, chosen: tuple[str, str, str], ready: bool) -> None:
+        centre = self.centre
+        centre.pbx.announces = announces
+        centre.connect()
+        for agent, mode in zip(SEATS, chosen, strict=True):
+            centre.pbx.register(SEATS[agent])
+            centre.settle()
+            centre.apply(s.AgentConnected(centre.now, agent))
+            centre.command(s.SignIn, agent, SEATS[agent], mode)
+            centre.settle()
+            for channel in self._ringing():
+                centre.pbx.answer(channel.channel)
+            centre.settle()
+            if ready:
+                centre.command(s.SetState, agent, "ready")
+
+    # --- what there is --------------------------------------------------------------------------------
+
+    def _ringing(self) -> list[Channel]:
+        return [ch for ch in self.centre.pbx.channels.values() if ch.address and not ch.up]
+
+    def _phones(self) -> list[Channel]:
+        return [ch for ch in self.centre.pbx.channels.values() if ch.address and ch.up]
+
+    def _customers(self, *contexts: str) -> list[Channel]:
+        there = [ch for ch in self.centre.pbx.channels.values() if ch.customer]
+        return [ch for ch in there if not contexts or (ch.context in contexts and not ch.bridge)]
+
+    # --- the machinery --------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.centre.pbx.effects)
+    @rule()
+    def carry_out(self) -> None:
+        self.centre.pbx.carry_out()
+
+    @precondition(lambda self: self.centre.pbx.sources())
+    @rule(number=which)
+    def read(self, number: int) -> None:
+        source = pick(self.centre.pbx.sources(), number)
+        assert source
+        self.centre.apply(self.centre.pbx.read(source))
+
+    @rule()
+    def settle(self) -> None:
+        self.centre.settle()
+
+    @rule(seconds=st.sampled_from([0.2, 1.5, 6.0, 21.0, 36.0, 61.0]))
+    def pass_time(self, seconds: float) -> None:
+        self.centre.pass_time(seconds)
+
+    # --- customers ------------------------------------------------------------------------------------
+
+    @rule(number=st.sampled_from(["4000", "4001"]), wait=st.booleans())
+    def arrive(self, number: str, wait: bool) -> None:
+        if len(self._customers()) > 3:
+            return
+        channel = self.centre.pbx.arrive(number, c.NUMBERS[number])
+        if wait and self.centre.pbx.link:
+            self.centre.settle()
+            self.centre.pbx.greeted(channel)
+
+    @rule(number=which)
+    def greeted(self, number: int) -> None:
+        channel = pick(self._customers("cti-entry"), number)
+        if channel:
+            self.centre.pbx.greeted(channel.channel)
+
+    @rule(number=which, cause=st.sampled_from([NORMAL, OUT_OF_ORDER]))
+    def customer_leaves(self, number: int, cause: int) -> None:
+        channel = pick(self._customers(), number)
+        if channel:
+            self.centre.pbx.hang_up(channel.channel, cause)
+
+    # --- phones -----------------------------------------------------------------------------------------
+
+    @rule(number=which)
+    def answer(self, number: int) -> None:
+        channel = pick(self._ringing(), number)
+        if channel:
+            self.centre.pbx.answer(channel.channel)
+
+    @rule(number=which, cause=st.sampled_from([BUSY, NO_ANSWER]))
+    def refuse(self, number: int, cause: int) -> None:
+        channel = pick(self._ringing(), number)
+        if channel:
+            self.centre.pbx.refuse(channel.channel, cause)
+
+    @rule(number=which, cause=st.sampled_from([NORMAL, OUT_OF_ORDER]))
+    def phone_leaves(self, number: int, cause: int) -> None:
+        channel = pick(self._phones(), number)
+        if channel:
+            self.centre.pbx.hang_up(channel.channel, cause)
+
+    @rule(number=which)
+    def phone_holds_or_retrieves(self, number: int) -> None:
+        channel = pick(self._phones(), number)
+        if channel and channel.held:
+            self.centre.pbx.retrieve(channel.channel)
+        elif channel:
+            self.centre.pbx.hold(channel.channel)
+
+    @rule(address=st.sampled_from(c.STATIONS))
+    def registration(self, address: str) -> None:
+        if address in self.centre.pbx.registered:
+            self.centre.pbx.unregister(address)
+        else:
+            self.centre.pbx.register(address)
+
+    # --- agents -----------------------------------------------------------------------------------------
+
+    @rule(agent=agents)
+    def program(self, agent: str) -> None:
+        connected = self.centre.state.agents[agent].connected
+        kind = s.AgentDisconnected if connected else s.AgentConnected
+        self.centre.apply(kind(self.centre.now, agent))
+
+    @rule(agent=agents, station=st.sampled_from([*c.STATIONS, "browser"]), mode=modes)
+    def sign_in(self, agent: str, station: str, mode: str) -> None:
+        self.centre.command(s.SignIn, agent, station, mode)
+
+    @rule(agent=agents)
+    def own_seat(self, agent: str) -> None:
+        self.centre.command(s.SignIn, agent, SEATS[agent], "on_demand")
+        self.centre.command(s.SetState, agent, "ready")
+
+    @rule(agent=agents)
+    def sign_out(self, agent: str) -> None:
+        self.centre.command(s.SignOut, agent, "end_of_shift")
+
+    @rule(agent=agents, state=states)
+    def set_state(self, agent: str, state: str) -> None:
+        self.centre.command(s.SetState, agent, state, "reason")
+
+    @rule(number=which, kind=st.sampled_from(ON_CONTACT), other=agents)
+    def on_contact(self, number: int, kind: type[s.ContactCommand], other: str) -> None:
+        contact = pick(list(self.centre.state.contacts.values()), number)
+        contact_id = contact.contact_id if contact else "unknown"
+        agent = contact.agent_id if contact and contact.agent_id else other
+        self._ask(kind, agent, contact_id)
+
+    def _ask(self, kind: type[s.ContactCommand], agent: str, contact_id: str) -> None:
+        if kind is s.SetData:
+            self.centre.command(kind, agent, contact_id, {"reason": "loss", "gone": None})
+        elif kind is s.WrapUp:
+            self.centre.command(kind, agent, contact_id, "done", "summary", "not_ready")
+        else:
+            self.centre.command(kind, agent, contact_id)
+
+    @rule(number=which, settle=st.booleans())
+    def accept(self, number: int, settle: bool) -> None:
+        offered = [x for x in self.centre.state.contacts.values() if x.state is ContactState.OFFERED]
+        contact = pick(offered, number)
+        if contact is None:
+            return
+        self._ask(s.Accept, contact.agent_id or "", contact.contact_id)
+        if settle:
+            self.centre.settle()
+            for channel in self._ringing():
+                self.centre.pbx.answer(channel.channel)
+            self.centre.settle()
+
+    @rule(number=which, settle=st.booleans())
+    def move_on(self, number: int, settle: bool) -> None:
+        """Hold what is active, retrieve what is held, wrap up what is over."""
+        natural = {
+            ContactState.ACTIVE: s.Hold,
+            ContactState.HELD: s.Retrieve,
+            ContactState.WRAP_UP: s.WrapUp,
+        }
+        contact = pick([x for x in self.centre.state.contacts.values() if x.state in natural], number)
+        if contact:
+            self._ask(natural[contact.state], contact.agent_id or "", contact.contact_id)
+        if settle:
+            self.centre.settle()
+
+    # --- faults -----------------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.centre.pbx.link)
+    @rule(unknown=st.booleans())
+    def link_breaks(self, unknown: bool) -> None:
+        self.centre.disconnect(unknown=unknown)
+
+    @precondition(lambda self: not self.centre.pbx.link and EFFECTS not in self.centre.pbx.facts)
+    @rule()
+    def link_returns(self) -> None:
+        self.centre.connect()
+
+    @precondition(lambda self: not self.centre.pbx.link)
+    @rule(number=which)
+    def on_its_own(self, number: int) -> None:
+        idle = [ch for ch in self.centre.pbx.channels.values() if not ch.bridge and ch.up]
+        channel = pick(idle, number)
+        if channel:
+            self.centre.pbx.on_its_own(channel.channel)
+
+    @rule(number=which, member=which)
+    def fallback_answers(self, number: int, member: int) -> None:
+        channel = pick(self._customers("cti-unserved"), number)
+        address = pick(self.centre.pbx.free_members(), member)
+        if channel and address:
+            self.centre.pbx.fallback_answers(channel.channel, address)
+
+    @precondition(lambda self: self.centre.pbx.link)
+    @rule(number=which)
+    def next_turn(self, number: int) -> None:
+        channel = pick(self._customers("cti-unserved"), number)
+        if channel:
+            self.centre.pbx.next_turn(channel.channel)
+
+    @rule(reconnect=st.booleans())
+    def server_dies(self, reconnect: bool) -> None:
+        self.centre.restart()
+        if reconnect:
+            self.centre.connect()
+
+    @rule()
+    def doubt(self) -> None:
+        """Somebody asks for a snapshot while all is well."""
+        self.centre.pbx.ask([Resync(self.centre.pbx.name)])
+
+    @rule(kept=st.sets(agents), stations=st.sets(st.sampled_from(c.STATIONS)))
+    def reload_directory(self, kept: set[str], stations: set[str]) -> None:
+        """Somebody and some stations are taken out, then put back."""
+        fewer = tuple(a for a in c.AGENTS if a.agent_id in kept)
+        self.centre.apply(c.directory(self.centre.now, fewer, tuple(sorted(stations))))
+        self.centre.apply(c.directory(self.centre.now))
+
+    @rule(number=which)
+    def stale_timer(self, number: int) -> None:
+        """A timer that was cleared or moved while its signal was on its way."""
+        key = pick(sorted(self.centre.state.timers), number) or "offer:gone"
+        self.centre.apply(s.TimerFired(self.centre.now, key))
+
+    # --- what must hold ---------------------------------------------------------------------------------
+
+    @invariant()
+    def one_reply(self) -> None:
+        assert all(len(replies) == 1 for replies in self.centre.replies.values())
+
+    @rule()
+    def actions_tell_the_truth(self) -> None:
+        check_allowed_actions(self.centre)
+
+    def teardown(self) -> None:
+        if self.centre.broken:
+            return
+        self._come_to_rest()
+        self._nothing_left()
+        self._replay()
+
+    def _come_to_rest(self) -> None:
+        """Everybody hangs up, everything on its way arrives, every timer fires."""
+        centre, pbx = self.centre, self.centre.pbx
+        for _ in range(6):
+            centre.settle()
+            if not pbx.link:
+                centre.connect()
+            centre.settle()
+            for channel in [*self._customers()]:
+                pbx.hang_up(channel.channel)
+            for channel in self._ringing():
+                pbx.refuse(channel.channel, NO_ANSWER)
+            centre.settle()
+            centre.pass_time(100)
+        assert not pbx.effects
+        assert not pbx.sources()
+
+    def _nothing_left(self) -> None:
+        state, pbx = self.centre.state, self.centre.pbx
+        assert not state.contacts
+        assert not state.timers, state.timers
+        assert not state.channels
+        nailed_up = {
+            station.channel
+            for station in state.stations.values()
+            if station.channel and state.agents[station.agent_id or ""].station_mode is StationMode.PERSISTENT
+        }
+        assert set(pbx.channels) == nailed_up, "a channel is left over"
+        seated = {a.station for a in state.agents.values() if a.signed_in}
+        assert seated <= set(pbx.members), "a signed-in agent's phone would not ring"
+        unanswered = [key for key in self.centre.commands if len(self.centre.replies[key]) != 1]
+        assert not unanswered, unanswered
+
+    def _replay(self) -> None:
+        state, outcomes = self.centre.replayed()
+        assert state == self.centre.state
+        assert outcomes == [asdict(outcome) for outcome in self.centre.told]
