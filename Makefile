@@ -1,0 +1,48 @@
+# make help lists what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup up test test-fast lint types bench doctor lock clean
+
+UP_FLAGS := $(if $(FREE_PORTS),--free-ports) $(if $(VAR),--var $(VAR))
+WORKERS ?= 4
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+setup: ## install what running needs (Debian and Python packages)
+	@scripts/setup run
+
+up: setup ## run a whole centre in front; FREE_PORTS=1 takes any free ports, VAR=folder another folder
+	@exec .venv/bin/cti up $(UP_FLAGS)
+
+setup-test:
+	@scripts/setup test
+	@.venv/bin/cti pbx install
+
+test: setup-test ## run all tests
+	@.venv/bin/pytest -q -n $(WORKERS) --dist loadfile
+
+test-fast: setup-test ## run the tests that need neither Asterisk nor a browser
+	@.venv/bin/pytest -q -n $(WORKERS) --dist loadfile tests/unit tests/contract
+
+lint: setup ## ruff and the import rules
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/lint-imports
+
+types: setup ## mypy strict
+	@.venv/bin/mypy
+
+bench: setup-test ## run the benchmarks and write docs/benchmarks.md
+	@.venv/bin/python -m tests.bench
+
+doctor: setup ## check everything a server needs
+	@.venv/bin/cti doctor
+
+lock: setup ## pin the newest allowed versions in requirements.lock (no index address is written)
+	@.cache/uv/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --upgrade \
+	  --python-version 3.11 pyproject.toml --group dev -o requirements.lock
+
+clean: ## delete data, logs, caches and the installed Asterisk
+	@rm -rf var .cache .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
