@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 import signal
-import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-import structlog
 import uvloop
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
@@ -30,6 +28,7 @@ from cti_server.engine.journal import Journal
 from cti_server.engine.site import Site
 from cti_server.interaction_log import StoredCredentials, StoredInteractionLog
 from cti_server.logs import configure_logging
+from cti_server.recording_desk import RecordingDesk
 from cti_server.settings import PbxNodeSettings, Settings
 from cti_server.store.database import Database
 from cti_server.store.drain import OutboxDrain
@@ -37,8 +36,7 @@ from cti_server.store.keeper import RecordKeeper
 from cti_server.store.outbox import Outbox
 from cti_server.store.passwords import CHEAP, STANDARD, Passwords
 from cti_server.surroundings import Surroundings
-
-log = structlog.get_logger(__name__)
+from recordings.intake import Intake
 
 REDIS_TIMEOUT = 1.0
 """Seconds; below the lease, so that a hanging Redis is noticed while there is time."""
@@ -68,7 +66,8 @@ class Server:
         self.drain = OutboxDrain(outbox, database)
         self.keeper = RecordKeeper(outbox)
         self.passwords = Passwords(CHEAP if settings.cheap_passwords else STANDARD)
-        self.surroundings = Surroundings(self._links, self.keeper, self.drain, self._contact_ended)
+        self.recordings = RecordingDesk(self._intakes(), self.keeper, self._live_contacts)
+        self.surroundings = Surroundings(self._links, self.keeper, self.drain, self.recordings.contact_ended)
         self.site = Site(Journal(redis, settings.site), self.surroundings, self._directory)
         self.agi = AgiServer(
             settings.agi_host,
@@ -100,6 +99,7 @@ class Server:
                 background = [
                     tasks.create_task(self.keeper.run(), name="keeper"),
                     tasks.create_task(self.drain.run(), name="drain"),
+                    tasks.create_task(self.recordings.run(), name="recordings"),
                     tasks.create_task(self.site.run(), name="site"),
                 ]
                 await serve(self._app(), settings.http_host, settings.http_port, stop=stop)
@@ -148,8 +148,16 @@ class Server:
     async def _directory(self) -> s.DirectoryLoaded | None:
         return await directory_signal(self.database)
 
-    def _contact_ended(self, node: str, contact_id: str) -> None:
-        log.info("contact.ended", node=node, contact_id=contact_id)
+    def _intakes(self) -> dict[str, Intake]:
+        store = self.settings.recordings_dir
+        return {
+            node.name: Intake(node.recording_spool, store, node.name)
+            for node in self.settings.nodes
+            if node.recording_spool
+        }
+
+    def _live_contacts(self) -> set[str]:
+        return {contact.contact_id for contact in self.site.world.state.contacts.values() if contact.live}
 
 
 def _token_key(path: Path) -> bytes:
@@ -160,6 +168,3 @@ def _token_key(path: Path) -> bytes:
         path.write_bytes(secrets.token_bytes(48))
     return path.read_bytes()
 
-
-if __name__ == "__main__":
-    sys.exit(run())

@@ -69,7 +69,8 @@ class Surroundings:
         """See `Outside.keep`."""
         self._keeper.keep(records)
         for record in records:
-            if record.kind == "contact" and record.data["ended_at"] is not None:
+            # The contact's row, as of the moment its conversation ended.
+            if record.kind == "contact" and record.data["state"] == "wrap_up":
                 self._ended(record.data["node"], record.data["contact_id"])
 
     async def kept(self) -> None:

@@ -1,0 +1,72 @@
+"""Takes recordings in when their contact ends, and looks for left ones now and then."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import structlog
+
+from cti_server.domain.records import Record
+from cti_server.errors import CtiError
+from cti_server.store.keeper import RecordKeeper
+from recordings.errors import RecordingMissing
+from recordings.intake import Intake
+
+log = structlog.get_logger(__name__)
+
+SWEEP_EVERY = 60.0
+
+
+class RecordingDesk:
+    """One intake per PBX node whose spool we can reach."""
+
+    def __init__(
+        self,
+        intakes: Mapping[str, Intake],
+        keeper: RecordKeeper,
+        live: Callable[[], Collection[str]],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`live` gives the ids of contacts that may still be recorded."""
+        self._intakes, self._keeper, self._live, self._clock = intakes, keeper, live, clock
+        self._ended: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+
+    def contact_ended(self, node: str, contact_id: str) -> None:
+        """The customer is gone: its recording is complete in a moment."""
+        if node in self._intakes:
+            self._ended.put_nowait((node, contact_id))
+
+    async def run(self) -> None:
+        """Take in, until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._finish_forever())
+                tasks.create_task(self._sweep_forever())
+        finally:
+            for intake in self._intakes.values():
+                intake.close()
+
+    async def _finish_forever(self) -> None:
+        while True:
+            node, contact_id = await self._ended.get()
+            try:
+                self._keep(await self._intakes[node].finish(contact_id))
+            except RecordingMissing:
+                continue  # it never came to a conversation
+            except CtiError as error:
+                log.warning("recording.not_taken_in", contact_id=contact_id, code=error.code)
+
+    async def _sweep_forever(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_EVERY)
+            for intake in self._intakes.values():
+                for data in await intake.sweep(self._live()):
+                    self._keep(data)
+
+    def _keep(self, data: dict[str, Any]) -> None:
+        record = Record(f"recording:{data['recording_id']}", "recording", self._clock(), data)
+        self._keeper.keep([record])
+        log.info("recording.taken_in", contact_id=data["contact_id"], seconds=data["duration_s"])
