@@ -14,6 +14,9 @@ from cti_server.errors import AgiHangup
 
 log = structlog.get_logger(__name__)
 
+UNKNOWN = "unknown"
+"""What Asterisk says when the caller withholds its number."""
+
 Handler = Callable[[AgiSession], Awaitable[None]]
 
 
@@ -35,7 +38,7 @@ def inbound(
             node=node,
             channel=channel,
             service_number=await session.get_variable("CTI_NUMBER") or "",
-            customer_number=session.environment.get("agi_callerid", ""),
+            customer_number=_number(session),
             group_id=await session.get_variable("CTI_GROUP") or "",
             language=session.language,
         )
@@ -53,3 +56,8 @@ def inbound(
             await apply(s.ChannelGone(0.0, node, channel))
 
     return handle
+
+
+def _number(session: AgiSession) -> str:
+    number = session.environment.get("callerid", "")
+    return "" if number == UNKNOWN else number

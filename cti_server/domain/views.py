@@ -37,7 +37,7 @@ def agent_view(state: WorldState, agent: Agent) -> dict[str, Any]:
         "state": agent.state.value,
         "reason": agent.reason,
         "pending_state": agent.pending.state.value if agent.pending else None,
-        "state_since": timestamp(agent.state_since),
+        "state_since": timestamp(agent.state_since or None),
         "station": {
             "address": station.address,
             "mode": agent.station_mode and agent.station_mode.value,

@@ -23,6 +23,8 @@ class Lease:
         self._clock = clock
         self._good_until = float("-inf")
         self.term = 0
+        self.reachable = False
+        """Whether the journal answered when we last asked."""
 
     @property
     def held(self) -> bool:
@@ -40,8 +42,9 @@ class Lease:
             asked = self._clock()
             try:
                 term = await self._journal.acquire(LEASE_MS)
+                self.reachable = True
             except JournalUnavailable:
-                term = 0
+                term, self.reachable = 0, False
             if term:
                 self.term, self._good_until = term, asked + SELF_STOP
                 return term
@@ -58,8 +61,9 @@ class Lease:
                 if not self.held:
                     break  # we were frozen meanwhile: whatever the answer, it came too late
                 self._good_until = asked + SELF_STOP
+                self.reachable = True
             except (JournalUnavailable, TimeoutError):
-                pass
+                self.reachable = False
             await asyncio.sleep(RENEW_EVERY)
         self.drop()
 

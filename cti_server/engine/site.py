@@ -361,8 +361,9 @@ class Site:
     def health(self) -> Health:
         """See `port.Centre.health`."""
         leading = Dependency("leader", self._leading and self.lease.held, f"term {self.lease.term}")
-        dependencies = (leading, *self._outside.dependencies())
-        return Health(dependencies, frozenset({"leader", "pbx"}))
+        redis = Dependency("redis", self.lease.reachable)
+        dependencies = (leading, redis, *self._outside.dependencies())
+        return Health(dependencies, frozenset({"leader", "redis", "pbx"}))
 
     def figures(self) -> Mapping[str, float]:
         """See `port.Centre.figures`."""
@@ -378,7 +379,7 @@ class Site:
             "contacts": len(state.contacts),
             "agents_signed_in": sum(agent.signed_in for agent in state.agents.values()),
         }
-        return {**figures, **self._outside.figures()}
+        return {f"cti_{name}": value for name, value in {**figures, **self._outside.figures()}.items()}
 
 
 def _future() -> asyncio.Future[Reply]:
