@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import subprocess
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
 from asterisk_config.apt_sources import Archive, debian_archives
-from asterisk_config.errors import DownloadFailedError, NoAptSourcesError, NotRootError
+from asterisk_config.errors import DownloadFailedError, NoAptSourcesError, NoDevicesError, NotRootError
 
 Progress = Callable[[str, float | None], None]
 """Told what is being done, and how much of the whole is done (0…1), None when that is not known."""
@@ -20,6 +21,8 @@ PACKAGES = ("asterisk", "asterisk-core-sounds-en-wav", "asterisk-moh-opsound-wav
 TOOLS = {"mmdebstrap": "mmdebstrap", "espeak-ng": "espeak-ng", "sox": "sox", "setpriv": "util-linux"}
 """Program → package."""
 
+_DEVICES = {"null": 3, "zero": 5, "random": 8, "urandom": 9}
+"""Minor numbers of the memory devices (major 1)."""
 _EXCLUDED = ("doc", "man", "info", "locale", "lintian", "bug")
 _STAGES = (
     ("running apt-get update", 0.02),
@@ -61,6 +64,7 @@ def bootstrap(root: Path, progress: Progress) -> None:
     Raises:
         NotRootError: the caller is not root.
         NoAptSourcesError: the machine's apt sources name no Debian archive.
+        NoDevicesError: the sandbox this runs in forbids what a root folder needs.
         DownloadFailedError: none of the archives could be used; the message has the last lines of the tool.
     """
     require_root()
@@ -73,12 +77,12 @@ def bootstrap(root: Path, progress: Progress) -> None:
     for archive in archives:
         try:
             _mmdebstrap(root, archive, progress)
+            break
         except DownloadFailedError:
             shutil.rmtree(root, ignore_errors=True)
             if archive is archives[-1]:
                 raise
-        else:
-            return
+    _ensure_devices(root)
 
 
 def _mmdebstrap(root: Path, archive: Archive, progress: Progress) -> None:
@@ -88,7 +92,34 @@ def _mmdebstrap(root: Path, archive: Archive, progress: Progress) -> None:
     options += [f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in _EXCLUDED]
     signed = f" [signed-by={archive.keyring}]" if archive.keyring else ""
     source = f"deb{signed} {archive.uri} {SUITE} main"
-    _run(["mmdebstrap", *options, SUITE, str(root), source], lambda line: _report(line, progress))
+    command = ["mmdebstrap", *options, SUITE, str(root), source]
+    _run([*_own_mounts(), *command], lambda line: _report(line, progress))
+
+
+def _own_mounts() -> list[str]:
+    """What mmdebstrap mounts goes when it goes, however it ends; a sandbox may allow no mounts at all."""
+    apart = ["unshare", "--mount"]
+    return apart if subprocess.run([*apart, "true"], capture_output=True, check=False).returncode == 0 else []
+
+
+def _ensure_devices(root: Path) -> None:
+    """Without mounts and device nodes the root has no source of random numbers, and Asterisk no SRTP.
+
+    Raises:
+        NoDevicesError: this sandbox allows neither.
+    """
+    for name, minor in _DEVICES.items():
+        device = root / "dev" / name
+        if not device.is_char_device():
+            device.unlink(missing_ok=True)
+            try:
+                os.mknod(device, stat.S_IFCHR | 0o666, os.makedev(1, minor))
+                device.chmod(0o666)
+            except OSError as error:
+                raise NoDevicesError(
+                    f"this sandbox lets nobody make {device}: {error.strerror}",
+                    "allow the capability MKNOD, or install Asterisk >= 22.10.1 on this machine",
+                ) from None
 
 
 def _network_settings() -> list[str]:

@@ -29,6 +29,12 @@ class NoAptSourcesError(PbxError):
     code = "pbx_install_no_apt_sources"
 
 
+class NoDevicesError(PbxError):
+    """The sandbox allows neither mounts nor device nodes, so no root folder can be made to work."""
+
+    code = "pbx_install_no_devices"
+
+
 class DownloadFailedError(PbxError):
     """apt or mmdebstrap failed, most often because the archive cannot be reached."""
 

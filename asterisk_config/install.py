@@ -52,7 +52,8 @@ def install(
     No node may run while an older installation is replaced; the node folders move into the new one.
 
     Raises:
-        NotRootError, NoAptSourcesError, DownloadFailedError, TooOldError, PromptError: with what to do.
+        NotRootError, NoAptSourcesError, NoDevicesError, DownloadFailedError, TooOldError, PromptError: each
+            says what to do.
     """
     root_dir = root_dir.absolute()
     found = locate(root_dir)

@@ -43,12 +43,12 @@ def main() -> None:
     sys.path.insert(0, str(here / "lib"))
     log = os.open(here.parent / "log/cti-fallback.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
     os.dup2(log, 2)  # for tracebacks; Asterisk would show them to nobody
-    from asterisk.agi import AGI, AGIHangup  # noqa: PLC0415  (found only after the path is set)
+    from asterisk.agi import AGI, AGIAppError  # noqa: PLC0415  (found only after the path is set)
 
     with Path(os.devnull).open("w", encoding="utf-8") as unheard:  # pyst2 would log the caller's number
         try:
             serve(AGI(stderr=unheard))
-        except AGIHangup:
+        except AGIAppError:  # the caller hung up
             return
 
 

@@ -1,0 +1,1 @@
+"""Scripts that Asterisk starts itself, beside it, with the Python there."""
