@@ -1,6 +1,8 @@
 """The decoder gives the same messages however the bytes were cut, and is never surprised by what comes."""
 
+import itertools
 import lzma
+from collections import deque
 from pathlib import Path
 
 import pytest
@@ -27,7 +29,7 @@ headers = st.lists(st.tuples(keys, values), max_size=8)
 def cut(data: bytes, places: list[int]) -> list[bytes]:
     """Split data at the given places, whatever they are."""
     borders = [0, *sorted({place % (len(data) + 1) for place in places}), len(data)]
-    return [data[start:end] for start, end in zip(borders, borders[1:], strict=False)]
+    return [data[start:end] for start, end in itertools.pairwise(borders)]
 
 
 def decoded(data: bytes, *, wanted: frozenset[str] | None = None) -> list[AmiMessage]:
@@ -153,8 +155,7 @@ def test_a_message_too_large_is_refused_however_it_comes(step):
     data = GREETING + b"Event: X\r\nA: " + b"a" * MAX_MESSAGE + b"\r\n\r\n"
     decoder = AmiDecoder()
     with pytest.raises(AmiProtocolError):
-        for start in range(0, len(data), step):
-            decoder.feed(data[start : start + step])
+        deque(map(decoder.feed, (data[start : start + step] for start in range(0, len(data), step))))
 
 
 def test_a_repr_shows_no_number():

@@ -21,12 +21,25 @@ def read_as_asterisk_does(data: bytes) -> list[list[str]]:
     return [part.decode().split("\r\n") for part in data[:-4].split(b"\r\n\r\n")]
 
 
+def is_unfit(key: str, value: object) -> bool:
+    text = f"{key}: {value}"
+    return (
+        bool(set(text) & set("\r\n\0"))
+        or len(text.encode(errors="replace")) > MAX_LINE
+        or not is_unicode(text)
+    )
+
+
+def is_unicode(text: str) -> bool:
+    return not any(0xD800 <= ord(character) <= 0xDFFF for character in text)
+
+
 @given(st.dictionaries(keys, st.one_of(anything, st.integers(-(2**63), 2**63), st.booleans()), max_size=6))
 def test_any_fields_arrive_as_they_are_or_are_refused(fields):
     try:
         data = encode_action("Originate", fields, action_id="x-1")
-    except AmiInvalidField as refused:
-        assert refused.detail["field"] in fields
+    except AmiInvalidField:
+        assert any(is_unfit(key, value) for key, value in fields.items())
         return
     (lines,) = read_as_asterisk_does(data)
     written = {True: "true", False: "false"}
