@@ -159,7 +159,8 @@ def _numbers(directory: Directory) -> list[ServiceNumber]:
 
 
 def _env(plan: Plan) -> dict[str, str]:
-    return {"CTI_SETTINGS": str(plan.server_json.absolute())}
+    # Compiled modules are kept even where the environment says otherwise: a restart must be quick.
+    return {"CTI_SETTINGS": str(plan.server_json.absolute()), "PYTHONDONTWRITEBYTECODE": ""}
 
 
 def _server_settings(
