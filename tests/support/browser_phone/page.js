@@ -10,6 +10,7 @@ class Phone {
     this.auto = answermode === "auto";
     this.domain = domain;
     this.sessions = new Map();
+    this.tracks = new Set();
     this.mouth = new AudioContext();
     this.ear = new AudioContext({ sampleRate: EAR_RATE });
     this.analyser = new AnalyserNode(this.ear, { fftSize: EAR_SAMPLES });
@@ -116,14 +117,16 @@ class Phone {
 
   #listen(connection) {
     connection.addEventListener("track", ({ track }) => {
+      if (this.tracks.has(track.id)) return; // told again after each hold
+      this.tracks.add(track.id);
       const stream = new MediaStream([track]);
       const player = new Audio(); // Chromium feeds WebAudio from a remote track only while something plays it
       player.srcObject = stream;
       player.muted = true;
       player.play();
       const sound = this.ear.createMediaStreamSource(stream);
-      sound.connect(this.analyser);
       // On hold a node may go on sending; the track is muted then, which WebAudio alone does not heed.
+      if (!track.muted) sound.connect(this.analyser);
       track.addEventListener("mute", () => sound.disconnect());
       track.addEventListener("unmute", () => sound.connect(this.analyser));
     });
