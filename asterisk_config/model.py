@@ -78,7 +78,7 @@ class NodeConfig:
     ``name`` becomes Asterisk's systemname, so every Uniqueid begins with it. ``agi`` lists the CTI servers in
     the order they are asked. ``trunk_match`` are the addresses or networks customers' INVITEs come from.
     ``ami_permit`` are the networks the manager interface may be used from. ``folder`` is the node's folder
-    name, by default its name; runs side by side take different ones.
+    name, by default its name; runs side by side take different ones. ``language`` is spoken to agents.
     ``music_dir`` and ``prompts_dir`` (``<language>/<name>.wav``) hold a bank's own files, copied at render.
     ``recording_dir`` must be reachable for Asterisk; by default it is inside the node's folder.
 
@@ -99,6 +99,7 @@ class NodeConfig:
     trunk_match: tuple[str, ...] = ("127.0.0.1",)
     ami_permit: tuple[str, ...] = ("127.0.0.0/8",)
     folder: str = ""
+    language: str = "zh"
     music_dir: Path | None = None
     prompts_dir: Path | None = None
     recording_dir: Path | None = None
@@ -114,6 +115,7 @@ class NodeConfig:
         _check("service number", _NUMBER, (number.number for number in self.numbers))
         _check("greeting", _WORD, (number.greeting for number in self.numbers))
         _check("language", _LANGUAGE, (number.language for number in self.numbers))
+        _check("language", _LANGUAGE, [self.language])
         _check("group", _GROUP, self.groups)
         self._check_addresses()
         self._check_references()

@@ -4,10 +4,12 @@ import asyncio
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from asterisk_config.model import Timings
 from tests.support.agi_stub import Mood, agi_stub
+from tests.support.audio import MOSTLY, tone_share
 from tests.support.pbx import endpoint
 from tests.support.places import Centre, centre
 
@@ -32,7 +34,12 @@ async def test_no_server_at_all_the_fallback_queue_rings_a_phone(tmp_path: Path)
         await agent.hang_up()
         await caller.event("CALL_CLOSED", 15)
         assert _said_goodbye(c, unserved["Uniqueid"])
+        await c.hung_up(unserved["Uniqueid"])
         assert c.node.problems() == []
+        assert "13800138000" not in c.node.log_text()
+        sound = np.frombuffer((c.node.recordings / f"{unserved['Uniqueid']}.raw").read_bytes(), dtype="<i2")
+        assert tone_share(sound[0::2][2000:], 8000, caller.tone_hz) > MOSTLY
+        assert tone_share(sound[1::2][2000:], 8000, agent.tone_hz) > MOSTLY
 
 
 async def test_callers_group_decides_which_phone_rings(tmp_path: Path) -> None:
@@ -194,6 +201,23 @@ def _said_goodbye(c: Centre, channel: str) -> bool:
     return any(
         row["uniqueid"] == channel and row["userdeftype"] == "CTI_FAREWELL" for row in c.node.cel_rows()
     )
+
+
+async def test_a_surge_of_callers_without_a_server(tmp_path: Path) -> None:
+    async with centre(tmp_path, routes=False) as c:
+        await c.add_member("1001", "PJSIP/1001")
+        calls = ["-sn", "uac", "-s", "4001", "-i", "127.0.0.1", "-m", "30", "-r", "30", "-d", "3000"]
+        sipp = await asyncio.create_subprocess_exec(
+            "sipp", *calls, "-nostdin", str(c.node.sip), stdout=asyncio.subprocess.DEVNULL, cwd=tmp_path
+        )
+        assert await asyncio.wait_for(sipp.wait(), 30) == 0
+        placed = [event for _, event in c.ami.events if event.get("Place") == "unserved"]
+        assert len(placed) == 30
+        for event in placed:
+            await c.hung_up(event["Uniqueid"])
+        assert await c.ami.listing("CoreShowChannels") == []
+        assert list(c.node.recordings.iterdir()) == []
+        assert c.node.problems() == []
 
 
 async def _ends_later(c: Centre, channel: str, seconds: float) -> None:
