@@ -23,6 +23,8 @@ Handler = Callable[[AgiSession], Awaitable[None]]
 
 _READ: Final = 4096
 _BACKLOG: Final = 128
+_REFUSED: Final = ("not_agi", "no_environment", "too_many")
+"""Outcomes of peers that did not get as far as naming a script."""
 
 
 class AgiServer:
@@ -56,6 +58,7 @@ class AgiServer:
         self._max_sessions = max_sessions
         self._server: asyncio.Server | None = None
         self._sessions: set[asyncio.Task[None]] = set()
+        self._refused_logged_at = float("-inf")
         self.outcomes: Counter[str] = Counter()
         """How many sessions ended how: `done`, `hangup`, `timed_out`, `handler_failed`, `unknown_script`,
         `not_agi`, `no_environment`, `too_many`, `cancelled` (by `close`)."""
@@ -154,8 +157,19 @@ class AgiServer:
 
     def _ended(self, outcome: str, script: str, seconds: float) -> None:
         self.outcomes[outcome] += 1
-        level = log.info if outcome in {"done", "hangup"} else log.warning
-        level("agi_session_ended", outcome=outcome, script=script, seconds=round(seconds, 3))
+        if outcome in _REFUSED:
+            self._refused()
+        else:
+            level = log.info if outcome in {"done", "hangup"} else log.warning
+            level("agi_session_ended", outcome=outcome, script=script, seconds=round(seconds, 3))
+
+    def _refused(self) -> None:
+        """Once a second at most, so that a flood of strangers does not become a flood of log lines."""
+        now = time.monotonic()
+        if now - self._refused_logged_at >= 1.0:
+            self._refused_logged_at = now
+            counts = {outcome: self.outcomes[outcome] for outcome in _REFUSED if self.outcomes[outcome]}
+            log.warning("agi_peers_refused", outcomes=counts)
 
 
 async def _environment(reader: asyncio.StreamReader, decoder: AgiDecoder) -> AgiEnvironment:
