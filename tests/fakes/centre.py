@@ -17,7 +17,8 @@ from cti_server.domain import effects as e
 from cti_server.domain import signals as s
 from cti_server.domain.agent import StationMode
 from cti_server.domain.errors import refusals
-from cti_server.domain.events import Notification, Outcome
+from cti_server.domain.events import Event, Notification, Outcome
+from cti_server.domain.step import Step
 from cti_server.domain.views import agent_view, own_contacts
 from cti_server.domain.world import World
 from cti_server.engine.port import CommandRefused, Dependency, Health, Joined, Listener, Resume
@@ -72,10 +73,7 @@ class FakeCentre:
     def signal(self, signal: s.Signal) -> Outcome:
         """Apply, tell, answer, carry out; as the engine does, in this order."""
         outcome = self.world.apply(signal)
-        for notification in outcome.notifications:
-            self._history[notification.agent_id].append(notification)
-            for listener in tuple(self._listeners[notification.agent_id]):
-                listener(notification)
+        self._tell(outcome)
         for reply in outcome.replies:
             future = self._reply(reply.agent_id, reply.request_id)
             if future.done():
@@ -94,6 +92,12 @@ class FakeCentre:
                 self._carry_out(effect)
         return outcome
 
+    def _tell(self, outcome: Outcome) -> None:
+        for notification in outcome.notifications:
+            self._history[notification.agent_id].append(notification)
+            for listener in tuple(self._listeners[notification.agent_id]):
+                listener(notification)
+
     def call(self, number: str = "13800138000", service: str = "4000") -> str:
         """A customer calls and reaches the waiting place; the contact's id."""
         channel = f"{NODE}-1795282224.{next(self._numbers)}"
@@ -104,6 +108,9 @@ class FakeCentre:
     def customer_hangs_up(self, contact_id: str) -> None:
         self.signal(s.ChannelGone(time.time(), NODE, contact_id))
 
+    def node_down(self) -> None:
+        self.signal(s.NodeDown(time.time(), NODE))
+
     def new_epoch(self, epoch: int) -> None:
         """The journal was lost: sequence numbers start again."""
         self._history.clear()
@@ -113,13 +120,11 @@ class FakeCentre:
         return len(self._listeners[agent_id])
 
     def chatter(self, agent_id: str, times: int) -> None:
-        """Many notifications at once."""
-        agent = self.world.state.agents[agent_id]
-        station = self.world.state.stations[agent.station or agent_id]
+        """As many notifications to the agent, all at once."""
         for _ in range(times):
-            self.signal(
-                s.StationChanged(time.time(), NODE, station.address, registered=not station.registered)
-            )
+            step = Step(self.world.state, time.time())
+            step.tell_agent(self.world.state.agents[agent_id], Event.AGENT_STATE_CHANGED)
+            self._tell(step.outcome)
 
     # --- Centre -------------------------------------------------------------------------------------------
 

@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import json
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import httpx
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from cti_server.api.auth import Authenticator
 from cti_server.api.guards import MemoryLoginGuard, MemoryOneTimeStore
@@ -187,10 +188,19 @@ class Peer:
             await self.receive(deadline)
 
     async def closed(self, deadline: float = 5.0) -> int:
-        """The close code, once the server has closed."""
-        async with asyncio.timeout(deadline):
-            await self.connection.wait_closed()
+        """The close code, once the server has closed; what came before it is kept."""
+        with contextlib.suppress(ConnectionClosed):
+            async with asyncio.timeout(deadline):
+                while True:
+                    await self.receive(deadline)
         return self.connection.close_code or 0
+
+
+async def until(condition: Callable[[], bool], deadline: float = 5.0) -> None:
+    """Return once the condition holds. Raises TimeoutError."""
+    async with asyncio.timeout(deadline):
+        while not condition():  # noqa: ASYNC110  # conditions on the world have no event
+            await asyncio.sleep(0.01)
 
 
 @contextlib.asynccontextmanager
