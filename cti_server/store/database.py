@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import asyncpg  # type: ignore[import-untyped]  # it ships no type information
-from sqlalchemy import event
+from sqlalchemy import event, text
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -73,6 +73,10 @@ class Database:
             ContentRefused: the database refuses a row for its content; nothing was written.
         """
         return await self._run(work, "IMMEDIATE", deadline)
+
+    async def ping(self) -> None:
+        """Return when the database answers. Raises StoreUnavailable."""
+        await self.read(lambda connection: connection.execute(text("SELECT 1")))
 
     async def close(self) -> None:
         """Close all connections, waiting no longer than the deadline for a dead database."""

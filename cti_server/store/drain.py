@@ -98,7 +98,7 @@ class OutboxDrain:
             try:
                 rows.append(row_of(record))
             except ContentRefused as refusal:
-                await self._set_aside(dead_letters, record, refusal)
+                await self._set_aside(dead_letters, record, str(refusal.detail["why"]))
         return rows
 
     async def _deliver(self, dead_letters: DeadLetters, rows: list[Row]) -> None:
@@ -106,19 +106,20 @@ class OutboxDrain:
         if not rows:
             return
         try:
-            await self._database.write(partial(write_rows, rows=rows), deadline=DEADLINE)
+            taken = await self._database.write(partial(write_rows, rows=rows), deadline=DEADLINE)
         except ContentRefused as refusal:
             if len(rows) == 1:
-                await self._set_aside(dead_letters, rows[0].record, refusal)
+                await self._set_aside(dead_letters, rows[0].record, str(refusal.detail["why"]))
                 return
             middle = len(rows) // 2
             await self._deliver(dead_letters, rows[:middle])
             await self._deliver(dead_letters, rows[middle:])
         else:
-            self._delivered += len(rows)
+            self._delivered += len(rows) - len(taken)
+            for row in taken:
+                await self._set_aside(dead_letters, row.record, "id_taken")
 
-    async def _set_aside(self, dead_letters: DeadLetters, record: Record, refusal: ContentRefused) -> None:
-        why = str(refusal.detail.get("why", refusal.code))
+    async def _set_aside(self, dead_letters: DeadLetters, record: Record, why: str) -> None:
         if await asyncio.to_thread(dead_letters.add_record, record, why):
             log.critical(_SET_ASIDE, record_id=record.id, kind=record.kind, why=why)
 

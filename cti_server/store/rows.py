@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Integer, String, Table, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Integer, String, Table, Text, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -23,6 +23,8 @@ _TABLES: dict[str, Table] = {
     "agent_event": agent_events,
     "recording": recordings,
 }
+_LATEST_VIEW = {contacts: "version", recordings: "updated_at"}
+"""Tables whose rows are replaced by newer ones, and the column that tells the newer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,24 +119,45 @@ def _refused(column: str, why: str) -> ContentRefused:
     return ContentRefused(f"column {column}: {why}", detail={"why": f"{column} {why}"})
 
 
-async def write_rows(connection: AsyncConnection, rows: list[Row]) -> None:
-    """Insert the rows; what is there already stays, a contact or recording only gives way to a newer view."""
+async def write_rows(connection: AsyncConnection, rows: list[Row]) -> list[Row]:
+    """Insert the rows; what is there already stays, a contact or recording only gives way to a newer view.
+
+    Returns the events that were not kept because another fact has their id: ids are not what they should be.
+    """
+    taken: list[Row] = []
     for table in _TABLES.values():
-        values = [dict(row.values) for row in rows if row.table is table]
-        if values:
-            await connection.execute(_statement(connection.dialect.name, table), values)
+        own = [row for row in rows if row.table is table]
+        if not own:
+            continue
+        values = [dict(row.values) for row in own]
+        if table in _LATEST_VIEW:
+            await connection.execute(_upsert(_insert(connection, table), table), values)
+        else:
+            statement = _insert(connection, table).on_conflict_do_nothing().returning(table.c.id)
+            inserted = set((await connection.execute(statement, values)).scalars())
+            taken += await _taken(connection, table, [row for row in own if row.values["id"] not in inserted])
+    return taken
 
 
-def _statement(dialect: str, table: Table) -> Any:
+async def _taken(connection: AsyncConnection, table: Table, rows: list[Row]) -> list[Row]:
+    """Those of the rows whose id stands for something else; the others are there already."""
+    if not rows:
+        return []
+    columns = table.c.id, table.c.at, table.c.kind
+    query = select(*columns).where(table.c.id.in_({row.values["id"] for row in rows}))
+    stored = {row.id: tuple(row) for row in await connection.execute(query)}
+    return [row for row in rows if stored.get(row.values["id"]) != tuple(row.values[c.name] for c in columns)]
+
+
+def _insert(connection: AsyncConnection, table: Table) -> Any:
     """`INSERT … ON CONFLICT`, which both databases spell alike but SQLAlchemy keeps per dialect."""
-    statement: Any = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
-    keys = list(table.primary_key.columns)
-    newer = {contacts: "version", recordings: "updated_at"}.get(table)
-    if newer is None:
-        return statement.on_conflict_do_nothing(index_elements=keys)
-    new = statement.excluded
+    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+
+
+def _upsert(statement: Any, table: Table) -> Any:
+    newer = _LATEST_VIEW[table]
     return statement.on_conflict_do_update(
-        index_elements=keys,
-        set_={column.name: new[column.name] for column in table.columns if not column.primary_key},
-        where=table.c[newer] < new[newer],
+        index_elements=list(table.primary_key.columns),
+        set_={column.name: statement.excluded[column.name] for column in table.c if not column.primary_key},
+        where=table.c[newer] < statement.excluded[newer],
     )

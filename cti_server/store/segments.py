@@ -4,17 +4,23 @@ JSON text holds no newline, so the end of a write that was cut short shows as a 
 (torn), and a line that was altered later shows by its CRC (damaged).
 """
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import orjson
+import structlog
 
 from cti_server.domain.records import Record
 from cti_server.store.errors import RecordNotSerialisable
 
 _CRC_DIGITS = 8
+_ODD = "outbox_record_approximated"
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -38,14 +44,27 @@ class Batch:
 
 
 def encode_line(record: Record) -> bytes:
-    """One line of a segment. Raises RecordNotSerialisable when `data` is no JSON."""
+    """One line of a segment.
+
+    What JSON as we keep it cannot say (integers of more than 64 bits, half surrogate pairs, foreign types) is
+    kept as well as it can be: a fact must not be lost, nor the server fall, for an odd value in its data.
+    Raises RecordNotSerialisable for keys that are no text.
+    """
+    content = {"id": record.id, "kind": record.kind, "at": record.at, "data": record.data}
     try:
-        payload = orjson.dumps({"id": record.id, "kind": record.kind, "at": record.at, "data": record.data})
+        payload = orjson.dumps(content)
     except TypeError as error:
-        raise RecordNotSerialisable(
-            f"record {record.id} is not JSON: {error}", detail={"record_id": record.id}
-        ) from error
+        log.error(_ODD, record_id=record.id, kind=record.kind, why=str(error))  # noqa: TRY400 (no bug in itself)
+        payload = _approximate(content)
     return b"%08x %s\n" % (crc32(payload), payload)
+
+
+def _approximate(content: dict[str, Any]) -> bytes:
+    try:
+        return json.dumps(content, default=repr, ensure_ascii=False).encode(errors="replace")
+    except (TypeError, ValueError) as error:
+        detail = {"record_id": content["id"]}
+        raise RecordNotSerialisable(f"record {content['id']} is no JSON: {error}", detail=detail) from error
 
 
 def decode_line(line: bytes) -> Record | None:

@@ -152,6 +152,17 @@ async def test_poison_is_set_aside_and_blocks_nobody(outbox: Outbox, database: D
     assert OutboxDrain(outbox, database).status().healthy
 
 
+async def test_two_facts_with_one_id_are_both_kept(outbox: Outbox, database: Database) -> None:
+    first = event_record(1, 2)
+    other = Record(first.id, first.kind, first.at + 1, {**first.data, "kind": "contact.retrieved"})
+    await outbox.append([first, first, other])
+    drain = await delivered(outbox, database)
+    assert [row["kind"] for row in await rows(database, contact_events)] == ["contact.held"]
+    (letter,) = (json.loads(line) for line in (outbox.folder / "dead-letters.jsonl").read_text().splitlines())
+    assert (letter["why"], letter["data"]) == ("id_taken", other.data)
+    assert drain.status().dead_letters == 1
+
+
 async def test_a_damaged_line_is_set_aside(tmp_path: Path, database: Database) -> None:
     folder = tmp_path / "damaged"
     outbox = await Outbox.open(folder)

@@ -191,7 +191,7 @@ async def test_full_disk_is_told_and_recovers(
 async def test_no_json_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     outbox = await Outbox.open(tmp_path)
     with pytest.raises(RecordNotSerialisable):
-        await outbox.append([record(1), Record("bad", "contact", 1.0, {"x": object()})])
+        await outbox.append([record(1), Record("bad", "contact", 1.0, {"x": {b"raw": 1}})])
     assert outbox.backlog == 0
     await outbox.close()
 

@@ -63,7 +63,16 @@ def test_what_is_no_line_is_noticed(line: bytes) -> None:
     assert decode_line(line) is None
 
 
-@pytest.mark.parametrize("data", [{"x": object()}, {"x": 2**70}, {"x": "\ud800"}, {1: 2}, {"x": b"raw"}])
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [(2**70, float(2**70)), ("a\ud800b", "a?b"), (b"raw", "b'raw'"), ({1: 2}, {"1": 2}), ((1, 2), [1, 2])],
+)
+def test_odd_values_are_kept_as_well_as_can_be(value: object, kept: object) -> None:
+    read = decode_line(encode_line(Record("e1", "contact_event", 1.0, {"x": value, "y": "王"})))
+    assert read == Record("e1", "contact_event", 1.0, {"x": kept, "y": "王"})
+
+
+@pytest.mark.parametrize("data", [{(1, 2): 3}, {"x": {b"raw": 1}}])
 def test_what_is_no_json_is_refused(data: dict[Any, Any]) -> None:
     with pytest.raises(RecordNotSerialisable) as refusal:
         encode_line(Record("e1", "contact_event", 1.0, data))
