@@ -26,7 +26,7 @@ _NASTY: Final = (
 
 
 def sip_garbage(host: str, port: int, seed: int, n: int = 200) -> int:
-    """Send `n` broken SIP messages by UDP, always the same ones for a seed; return how many were sent."""
+    """Send `n` broken SIP messages by UDP, the same ones for a port and seed; return how many were sent."""
     loopback_only(host)
     rng = random.Random(seed)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
