@@ -57,6 +57,7 @@ def up(
 @app.command()
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable result.")] = False,
+    var: Annotated[Path, typer.Option(help="Folder of the centre, as of `cti up`.")] = Path("var"),
 ) -> None:
     """Check everything a server needs; each failure says how to mend it.
 
@@ -64,12 +65,12 @@ def doctor(
     """
     from cti_server.doctor import examine
 
-    findings = asyncio.run(examine())
+    findings = asyncio.run(examine(var=var))
     if as_json:
         sys.stdout.write(json.dumps([finding.as_dict() for finding in findings], ensure_ascii=False) + "\n")
     else:
         for finding in findings:
-            console.print(finding.line())
+            console.print(finding.line(), highlight=False, soft_wrap=True)
     raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
 
 
