@@ -39,7 +39,7 @@ class Edge:
         body = _BoundedBody(receive, self._max_body)
         language = preferred(headers.get("accept-language"))
         try:
-            body.check_announced(headers.get("content-length"))
+            await body.read(headers.get("content-length"))
             await self._app(scope, body.receive, answer.send)
         except BodyTooLarge as error:
             await self._refuse(error, language, scope, receive, answer)
@@ -74,18 +74,30 @@ class _Answer:
 
 
 class _BoundedBody:
-    """Counts what comes, whether its length was announced or not."""
+    """Reads the whole body, whether its length was announced or not, and hands it on in one piece."""
 
     def __init__(self, receive: Receive, limit: int) -> None:
-        self._receive, self._limit, self._seen = receive, limit, 0
+        self._receive, self._limit = receive, limit
+        self._whole: Message | None = None
 
-    def check_announced(self, length: str | None) -> None:
-        if length is not None and length.isdecimal() and int(length) > self._limit:
-            raise BodyTooLarge(f"more than {self._limit} bytes")
+    async def read(self, announced: str | None) -> None:
+        """Raises BodyTooLarge as soon as that is known."""
+        error = BodyTooLarge(f"more than {self._limit} bytes")
+        if announced is not None and announced.isdecimal() and int(announced) > self._limit:
+            raise error
+        body, more = b"", True
+        while more:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                self._whole = message
+                return
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(body) > self._limit:
+                raise error
+        self._whole = {"type": "http.request", "body": body, "more_body": False}
 
     async def receive(self) -> Message:
-        message = await self._receive()
-        self._seen += len(message.get("body", b""))
-        if self._seen > self._limit:
-            raise BodyTooLarge(f"more than {self._limit} bytes")
-        return message
+        """The body, then whatever the server says next."""
+        message, self._whole = self._whole, None
+        return message or await self._receive()

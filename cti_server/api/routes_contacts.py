@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from cti_server.api.access import SEES_ALL, SEES_OWN, Caller, Having, Known
 from cti_server.api.errors import ContactNotFound, ContactOfAnother
@@ -20,6 +21,16 @@ from cti_server.domain.views import masked
 router = APIRouter(prefix="/api/v1", tags=["interaction log"])
 
 
+def _rfc_3339(value: str) -> str:
+    """Refuses what pydantic would take for seconds since 1970, or for a day."""
+    if not re.match(r"\d{4}-\d\d-\d\d[Tt ]", value):
+        raise ValueError("not RFC 3339")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_rfc_3339, json_schema_input_type=str)]
+
+
 class ContactFilter(BaseModel):
     """Which contacts; an agent gets its own whatever it asks."""
 
@@ -28,8 +39,8 @@ class ContactFilter(BaseModel):
     agent_id: Word | None = None
     group_id: Word | None = None
     state: ContactStateName | None = None
-    arrived_from: AwareDatetime | None = None
-    arrived_to: AwareDatetime | None = None
+    arrived_from: Moment | None = None
+    arrived_to: Moment | None = None
     limit: int = Field(default=50, ge=1, le=200)
     cursor: Annotated[str, Field(max_length=512)] | None = None
 

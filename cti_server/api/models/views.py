@@ -36,7 +36,7 @@ class AgentView(Model):
     pending_state: AskableState | None = Field(
         description="Asked for during a contact, applied when it ends."
     )
-    state_since: Instant
+    state_since: Instant | None = Field(description="Null before the first sign-in.")
     station: StationView | None
     contact_ids: list[str]
 
