@@ -135,8 +135,20 @@ async def write_rows(connection: AsyncConnection, rows: list[Row]) -> list[Row]:
         else:
             statement = _insert(connection, table).on_conflict_do_nothing().returning(table.c.id)
             inserted = set((await connection.execute(statement, values)).scalars())
-            taken += await _taken(connection, table, [row for row in own if row.values["id"] not in inserted])
+            taken += await _taken(connection, table, _not_inserted(own, inserted))
     return taken
+
+
+def _not_inserted(rows: list[Row], inserted: set[str]) -> list[Row]:
+    """All but the first row of each inserted id."""
+    seen: set[str] = set()
+    rest = []
+    for row in rows:
+        name = row.values["id"]
+        if name not in inserted or name in seen:
+            rest.append(row)
+        seen.add(name)
+    return rest
 
 
 async def _taken(connection: AsyncConnection, table: Table, rows: list[Row]) -> list[Row]:
