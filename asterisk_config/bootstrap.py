@@ -7,7 +7,7 @@ import shutil
 import stat
 import subprocess
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from asterisk_config.apt_sources import Archive, debian_archives
@@ -93,13 +93,13 @@ def _mmdebstrap(root: Path, archive: Archive, progress: Progress) -> None:
     signed = f" [signed-by={archive.keyring}]" if archive.keyring else ""
     source = f"deb{signed} {archive.uri} {SUITE} main"
     command = ["mmdebstrap", *options, SUITE, str(root), source]
-    _run([*_own_mounts(), *command], lambda line: _report(line, progress))
+    _run(command, lambda line: _report(line, progress), guard=_own_mounts())
 
 
-def _own_mounts() -> list[str]:
+def _own_mounts() -> Sequence[str]:
     """What mmdebstrap mounts goes when it goes, however it ends; a sandbox may allow no mounts at all."""
-    apart = ["unshare", "--mount"]
-    return apart if subprocess.run([*apart, "true"], capture_output=True, check=False).returncode == 0 else []
+    apart = ("unshare", "--mount")
+    return apart if subprocess.run([*apart, "true"], capture_output=True, check=False).returncode == 0 else ()
 
 
 def _ensure_devices(root: Path) -> None:
@@ -139,12 +139,14 @@ def _report(line: str, progress: Progress) -> None:
             progress(f"Debian {SUITE}: {words}", share)
 
 
-def _run(command: list[str], watch: Callable[[str], None] = lambda _line: None) -> None:
+def _run(
+    command: list[str], watch: Callable[[str], None] = lambda _line: None, guard: Sequence[str] = ()
+) -> None:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
     tail: deque[str] = deque(maxlen=12)
     try:
         process = subprocess.Popen(
-            command,
+            [*guard, *command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -7,10 +7,12 @@ import contextlib
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from asterisk_config.errors import NodeNotReadyError, NodeStartError
 from asterisk_config.node import RenderedNode
 from asterisk_config.sip_probe import answers_options
+from asterisk_config.sockets import listens
 
 _POLL = 0.02
 _AMI_GREETING = b"Asterisk Call Manager"
@@ -26,6 +28,7 @@ class NodeProcess:
     def __init__(self, node: RenderedNode) -> None:
         self.node = node
         self._process: asyncio.subprocess.Process | None = None
+        self._log_start = 0
 
     @property
     def pid(self) -> int:
@@ -40,11 +43,12 @@ class NodeProcess:
         return self._process is not None and self._process.returncode is None
 
     async def start(self) -> None:
-        """Start Asterisk in a process group of its own.
+        """Start Asterisk in a session of its own, out of the terminal's reach.
 
         Raises:
             NodeStartError: it cannot be executed.
         """
+        self._log_start = _size(self.node.log_file)
         with (self.node.home / "log/console.log").open("ab") as console:
             try:
                 self._process = await asyncio.create_subprocess_exec(
@@ -52,7 +56,7 @@ class NodeProcess:
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=console,
                     stderr=console,
-                    process_group=0,
+                    start_new_session=True,
                 )
             except OSError as error:
                 raise NodeStartError(
@@ -60,10 +64,10 @@ class NodeProcess:
                 ) from error
 
     async def wait_ready(self, deadline: float = 20.0) -> None:
-        """Return when the manager port greets and SIP answers OPTIONS; ``deadline`` in seconds.
+        """Return when this node's own manager port greets and SIP answers OPTIONS; ``deadline`` in seconds.
 
         Raises:
-            NodeStartError: the process ended.
+            NodeStartError: the process ended, or a port it needs is taken.
             NodeNotReadyError: the time is over.
         """
         try:
@@ -103,7 +107,7 @@ class NodeProcess:
         guard = ["setpriv", "--pdeathsig", "KILL"]
         if account is not None:
             guard += [f"--reuid={account.uid}", f"--regid={account.gid}", "--clear-groups"]
-        asterisk = [self.node.installation.binary, "-f", "-C", self.node.config_file]
+        asterisk = [self.node.installation.binary, "-f", "-n", "-C", self.node.config_file]
         return self.node.installation.command_for([*guard, *asterisk])
 
     def _signal(self, number: signal.Signals) -> None:
@@ -114,10 +118,21 @@ class NodeProcess:
         while not await probe():
             if not self.running:
                 raise NodeStartError(f"node {self.node.config.name} ended: {self.logs_tail()}")
+            if taken := self._taken():
+                raise NodeStartError(f"node {self.node.config.name}: {taken}", "give the node other ports")
             await asyncio.sleep(_POLL)
+
+    def _taken(self) -> str:
+        """What Asterisk said of an address that is in use: it goes on without, so only its log tells."""
+        with contextlib.suppress(FileNotFoundError), self.node.log_file.open(errors="replace") as log:
+            log.seek(self._log_start)
+            return next((line.strip() for line in log if "Address already in use" in line), "")
+        return ""
 
     async def _ami_greets(self) -> bool:
         ami = self.node.config.ami
+        if not listens(self.pid, ami.port, "tcp"):
+            return False
         try:
             reader, writer = await asyncio.open_connection(ami.host, ami.port)
         except OSError:
@@ -131,4 +146,9 @@ class NodeProcess:
             writer.close()
 
     async def _sip_answers(self) -> bool:
-        return await answers_options(self.node.config.sip.host, self.node.config.sip.port)
+        sip = self.node.config.sip
+        return listens(self.pid, sip.port, "udp") and await answers_options(sip.host, sip.port)
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0

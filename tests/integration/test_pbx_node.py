@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from asterisk_config.errors import NodeNotReadyError, NodeStartError
+from asterisk_config.install import install
 from asterisk_config.installation import Installation
 from asterisk_config.node import render
 from asterisk_config.process import NodeProcess
@@ -145,6 +147,18 @@ async def test_a_frozen_node_is_stopped_all_the_same(tmp_path: Path) -> None:
         os.kill(node.process.pid, signal.SIGSTOP)
         await node.process.stop()
         assert not _alive(node.process.pid)
+
+
+async def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
+    async with running_node(tmp_path) as node:
+        other = NodeProcess(render(replace(node.config, folder=f"{node.config.folder}-2"), install()))
+        await other.start()
+        try:
+            with pytest.raises(NodeStartError, match="Address already in use"):
+                await other.wait_ready()
+        finally:
+            await other.stop()
+            other.node.remove()
 
 
 async def test_a_node_that_cannot_start_says_why(asterisk: Installation) -> None:

@@ -97,7 +97,16 @@ class RunningNode:
 @pytest.fixture(scope="session")
 def asterisk() -> Installation:
     """Give a real Asterisk; the first of several workers to ask installs it, the others wait."""
-    return install()
+    installation = install()
+    _sweep(installation)
+    return installation
+
+
+def _sweep(installation: Installation) -> None:
+    """Remove the folders of test runs that were killed."""
+    for folder in installation.nodes_dir.glob("t-*-*"):
+        if not Path(f"/proc/{folder.name.split('-')[1]}").exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def endpoint(kind: socket.SocketKind = socket.SOCK_STREAM) -> Endpoint:
