@@ -28,12 +28,32 @@ class LoginFailed(CtiError):  # noqa: N818  # says what is, like its siblings in
     code = "ami_login"
 
 
+class Ear(EventQueue):
+    """Keeps no event: whoever waits for a device hears of its changes."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self._waiting: dict[str, asyncio.Future[None]] = {}
+
+    def device(self, name: str) -> asyncio.Future[None]:
+        """Done at the device's next change."""
+        return self._waiting.setdefault(name, asyncio.get_running_loop().create_future())
+
+    def put(self, events: list[AmiMessage]) -> bool:
+        """See `EventQueue.put`; there always is room."""
+        for event in events:
+            waiting = self._waiting.pop(event.get("Device", ""), None)
+            if waiting and not waiting.done():
+                waiting.set_result(None)
+        return True
+
+
 class NodeProbe:
     """One node, with one login shared by all its checks. `close` when done."""
 
     def __init__(self, node: PbxNodeSettings) -> None:
         self.node = node
-        self.events = EventQueue(5000)
+        self.ear = Ear()
         self._opening: asyncio.Task[AmiSession] | None = None
 
     @property
@@ -88,7 +108,7 @@ class NodeProbe:
         wanted = frozenset({"DeviceStateChange"})
         try:
             session = await open_session(
-                login, lambda: AmiProtocol(wanted, self.events, ids.__next__), seconds=STEP
+                login, lambda: AmiProtocol(wanted, self.ear, ids.__next__), seconds=STEP
             )
         except AmiLoginRefused:
             raise LoginFailed("login_refused") from None

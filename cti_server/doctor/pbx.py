@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from asterisk_config.installation import MINIMUM_VERSION, parse_version
 from asterisk_config.sip_probe import answers_options
 from asterisk_config.surface import MODULES
-from cti_server.asterisk.ami_codec import AmiMessage
 from cti_server.asterisk.translate import WANTED
 from cti_server.doctor.finding import Check, NotThere, Text, Wrong
 from cti_server.doctor.machine import dotted
@@ -145,11 +144,11 @@ class _Look:
         probe = self._node()
         before = (await probe.ask("Getvar", {"Variable": f"DEVICE_STATE({DEVICE})"})).get("Value")
         after = "NOT_INUSE" if before == "INUSE" else "INUSE"
-        began = time.perf_counter()
+        changed, began = probe.ear.device(DEVICE), time.perf_counter()
         await probe.ask("Setvar", {"Variable": f"DEVICE_STATE({DEVICE})", "Value": after})
         try:
             async with asyncio.timeout(EVENT_TIME):
-                await _event_of(probe, DEVICE)
+                await changed
         except TimeoutError:
             raise Wrong(
                 f"no DeviceStateChange in {EVENT_TIME:.0f} s",
@@ -230,12 +229,3 @@ class _Look:
                 Text("检查 Asterisk 与防火墙的 SIP 端口", "see Asterisk, and the firewall for the SIP port"),
             )
         return place
-
-
-async def _event_of(probe: NodeProbe, device: str) -> AmiMessage:
-    while True:
-        event = probe.events.take()
-        if event is None:
-            await probe.events.filled()
-        elif event.get("Device") == device:
-            return event
