@@ -17,13 +17,13 @@ class LogIn(Model):
     )
 
     agent_id: Word
-    password: Password
+    password: Password = Field(repr=False)
 
 
 class TokenGrant(Model):
     """A token; `expires_in` is in seconds."""
 
-    access_token: str
+    access_token: str = Field(repr=False)
     token_type: Literal["bearer"] = "bearer"  # noqa: S105  # the kind of token, no token
     expires_in: int
 

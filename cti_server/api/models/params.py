@@ -38,7 +38,7 @@ class OpenParams(Model):
 
     model_config = _example(token="eyJhbGciOiJIUzI1NiJ9.e30.c2ln", resume={"epoch": 1, "seq": 42})  # noqa: S106  # no token
 
-    token: TokenText
+    token: TokenText = Field(repr=False)
     resume: ResumePoint | None = None
 
 
