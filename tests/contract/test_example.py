@@ -1,15 +1,25 @@
-"""The example of the docs, run as it stands, against the edge."""
+"""The docs for agent programs: the example runs as it stands, the tables are whole."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 from pathlib import Path
 
+import pytest
+
+from cti_server.api.errors import ApiError
+from cti_server.api.messages import MESSAGES
+from cti_server.api.models.methods import METHODS
+from cti_server.api.problems import STATUS
+from cti_server.api.rpc import _INTEGERS
+from cti_server.domain.errors import refusals
 from tests.support.edge import PASSWORD, Edge
 
-EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "agent.py"
+DOCS = Path(__file__).parents[2] / "docs"
+EXAMPLE = DOCS / "examples" / "agent.py"
 
 
 def test_it_is_short_and_needs_nothing_of_ours() -> None:
@@ -41,3 +51,22 @@ async def test_it_takes_a_call(edge: Edge, tmp_path: Path) -> None:
     ]
     assert contact_id not in edge.centre.world.state.contacts
     assert edge.centre.world.state.agents["1001"].state == "signed_out"
+
+
+@pytest.mark.parametrize("page", ["agent-programs.md", "agent-programs.zh.md"])
+def test_the_page_names_every_method(page: str) -> None:
+    text = (DOCS / page).read_text()
+    for method in METHODS:
+        assert f"`{method}`" in text or f"{method} " in text, method
+
+
+def test_the_table_of_errors_is_whole() -> None:
+    """Every code that an agent program can meet, and none that does not exist."""
+    text = (DOCS / "agent-programs.md").read_text().partition("## 8. Errors")[2].partition("## 9.")[0]
+    named = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", "".join(text.splitlines(keepends=True)[6:])))
+    met = set(refusals()) | set(_INTEGERS) | {c.code for c in ApiError.__subclasses__()}
+    http_only = {
+        c for c in STATUS if c.startswith(("unknown_path", "method_", "body_", "unsupported_media", "bad_"))
+    }
+    assert met - named - http_only - {"refused", "not_ready", "unknown_agent", "api_error"} == set()
+    assert named - set(MESSAGES) - {"wrong_use"} == set()
