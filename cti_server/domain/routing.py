@@ -27,11 +27,11 @@ def matches(state: WorldState) -> Iterator[tuple[Contact, Agent]]:
 
 
 def _waiting(state: WorldState) -> list[Contact]:
-    """Those that can be connected: while a node is out of reach its customers wait on."""
+    """Those that can be connected: at a node in reach, and not talking to somebody outside the seats."""
     up = {node.name for node in state.nodes.values() if node.up}
     contacts = [state.contacts[cid] for group in state.groups.values() for cid in group.waiting]
     return sorted(
-        (contact for contact in contacts if contact.node in up),
+        (contact for contact in contacts if contact.node in up and not contact.customer_leg.bridge),
         key=lambda c: (-c.priority, c.queued_at or 0.0, c.contact_id),
     )
 

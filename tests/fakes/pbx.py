@@ -17,6 +17,8 @@ from cti_server.domain.agent import StationMode
 
 NORMAL, BUSY, NO_ANSWER, OUT_OF_ORDER = 16, 17, 19, 27
 """Q.850 causes."""
+CEL_SLACK = 5.0
+"""Seconds of calls that are read again, for clocks differ."""
 EFFECTS = "effects"
 """The source of the effects' answers."""
 
@@ -33,6 +35,8 @@ class Channel:
     number: str = ""
     held: bool = False
     """Its phone holds the call."""
+    taken_by: str = ""
+    """The station that took a customer from the fallback queue."""
     dialled: bool = False
     """Rung by the fallback queue: it has no place of its own and ends with the conversation."""
     variables: dict[str, str] = field(default_factory=dict)
@@ -58,20 +62,31 @@ class FakePbx:
         self.facts: dict[str, deque[s.Signal]] = {}
         self.snapshot: s.NodeSnapshot | None = None
         """Taken, not told yet; what is told after it waits behind it."""
+        self.cel: deque[s.ContactRecovered] = deque()
+        """Calls that ended, for the server to read when it comes back."""
+        self._unread: deque[s.ContactRecovered] = deque()
+        self._seen_until = 0.0
         self._counter = 0
 
     # --- the link to the server ---------------------------------------------------------------------
 
     def connect(self) -> s.NodeUp:
-        """The AMI connection stands: facts are told from now on, a snapshot is taken."""
+        """The AMI connection stands: ended calls are read, a snapshot is taken, then facts are told."""
         self.link = True
+        self._unread = deque(call for call in self.cel if call.ended_at > self._seen_until - CEL_SLACK)
         self._take_snapshot()
         return s.NodeUp(self.now, self.name)
 
-    def disconnect(self, *, unknown: bool = False) -> s.NodeDown:
-        """The link breaks: what was not read is lost, effects not carried out fail or are in doubt."""
+    def disconnect(self, *, unknown: bool = False, done: bool = False) -> s.NodeDown:
+        """The link breaks: facts not read are lost, waiting effects fail or are in doubt (`done` or not)."""
+        while unknown and done and self.effects:
+            effect = self.effects.popleft()
+            self._carry_out(effect)
+            self._fail(effect, "outcome_unknown")
+        self._seen_until = self.now
         self.link = False
         self.snapshot = None
+        self._unread.clear()
         self.facts = {EFFECTS: self.facts[EFFECTS]} if EFFECTS in self.facts else {}
         code = "outcome_unknown" if unknown else "pbx_unavailable"
         while self.effects:
@@ -89,6 +104,8 @@ class FakePbx:
 
     def sources(self) -> list[str]:
         """Where a fact can be read from now."""
+        if self._unread:
+            return ["cel"]
         if self.snapshot:
             # AMI is buffered behind the snapshot; a call's question comes by its own way.
             asking = [n for n, queue in self.facts.items() if isinstance(queue[0], s.ContactArrived)]
@@ -97,6 +114,8 @@ class FakePbx:
 
     def read(self, source: str) -> s.Signal:
         """The next fact of a source, at the time of now."""
+        if source == "cel":
+            return replace(self._unread.popleft(), at=self.now)
         if source == "snapshot":
             taken, self.snapshot = self.snapshot, None
             assert taken is not None
@@ -152,7 +171,26 @@ class FakePbx:
         found = self.channels[channel]
         self._part(found)
         del self.channels[channel]
+        if found.customer:
+            self._log_end(found)
+            if "CTI_PEER" in found.variables:
+                self._tell(channel, s.RecordingChanged(self.now, self.name, channel, recording=False))
         self._tell(channel, s.ChannelGone(self.now, self.name, channel, cause))
+
+    def _log_end(self, found: Channel) -> None:
+        fact = s.ContactRecovered(
+            self.now,
+            self.name,
+            found.channel,
+            found.variables["CTI_NUMBER"],
+            found.variables["CTI_GROUP"],
+            found.number,
+            arrived_at=self.now - 60,
+            ended_at=self.now,
+            connected_at=self.now - 30 if found.taken_by else None,
+            station=found.taken_by,
+        )
+        self.cel.append(fact)
 
     def _place(self, found: Channel, place: str) -> None:
         found.context = f"cti-{place}"
@@ -196,6 +234,7 @@ class FakePbx:
         self._counter += 1
         new = f"{self.name}-{self._counter}.0"
         self.channels[new] = Channel(new, "cti-fallback-agent", address, dialled=True)
+        self.channels[channel].taken_by = address
         self._join(self.channels[channel], self.channels[new])
         return new
 
@@ -283,9 +322,12 @@ class FakePbx:
         if not self.link:
             self._fail(effect, "pbx_unavailable")
             return
-        done = getattr(self, f"_do_{type(effect).__name__}")(effect)
-        if not done:
+        if not self._carry_out(effect):
             self._fail(effect, "pbx_refused")
+
+    def _carry_out(self, effect: e.Effect) -> bool:
+        done: bool = getattr(self, f"_do_{type(effect).__name__}")(effect)
+        return done
 
     def _do_RingStation(self, effect: e.RingStation) -> bool:  # noqa: N802  (the effect's name)
         if effect.address not in self.registered:

@@ -55,9 +55,9 @@ def hang_up(step: Step, command: HangUp) -> None:
     """End the conversation; answered when the customer's channel is gone."""
     contact, _ = own_contact(step, command)
     require(contact, "contact.hang_up", *TALK_STATES)
-    seats.require_node(step, contact.node)
     if contact.operation and contact.operation.kind is not OperationKind.HANG_UP:
         # Hanging up overtakes what is under way: nobody waits for a hold to end a call.
+        seats.require_node(step, contact.node)
         offers.refuse_operation(step, contact, errors.ContactEnded)
     begin(step, contact, OperationKind.HANG_UP, command)
     contact.end_reason = "agent_hung_up"
@@ -174,7 +174,8 @@ def _begin_wrap_up(step: Step, contact: Contact) -> None:
 
 
 def _abandoned(step: Step, contact: Contact) -> None:
-    contact.end_reason = "answered_unserved" if contact.connected_at else "abandoned"
+    if contact.end_reason != "answered_unserved":  # which the PBX's own log has told
+        contact.end_reason = "abandoned"
     step.clear_timer(f"arrival:{contact.contact_id}")
     offered = contact.state is ContactState.OFFERED
     agent = None
@@ -219,7 +220,7 @@ def lose_agent(step: Step, contact: Contact) -> None:
     agent = step.state.agents[contact.agent_id or ""]
     offers.refuse_operation(step, contact, errors.StationNoAnswer)
     offers.drop_agent_leg(step, contact)
-    step.clear_timer(f"apart:{contact.contact_id}")
+    watch(step, contact, offers.OPERATION_TIME)
     contact.held_at_phone, contact.end_reason = False, ""
     contact.apply(ContactEvent.RETURN_TO_QUEUE)
     contact.customer_leg.state = LegState.WAITING

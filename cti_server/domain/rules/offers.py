@@ -226,7 +226,7 @@ def connected(step: Step, contact: Contact) -> None:
     """Customer and agent are in one bridge for the first time."""
     agent = step.state.agents[contact.agent_id or ""]
     contact.apply(ContactEvent.CONNECT)
-    contact.connected_at = contact.connected_at or step.at
+    contact.connected_at, contact.end_reason = contact.connected_at or step.at, ""
     step.clear_timer(f"offer:{contact.contact_id}")
     talking(contact)
     agent.apply(AgentEvent.TALK, step.at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cti_server.domain.agent import Agent, AgentState, AskedState
-from cti_server.domain.contact import Contact, ContactState, LegRole, LegState
+from cti_server.domain.contact import Contact, ContactState, Leg, LegRole, LegState
 from cti_server.domain.effects import Connect, HangUpChannel, ReturnToQueue
 from cti_server.domain.rules import conversation, offers, pbx, seats
 from cti_server.domain.signals import (
@@ -82,34 +82,44 @@ def _in_conversation(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, part
     contact = step.state.contacts.get(fact.channel)
     leg = contact.leg_by_channel(partner.channel) if contact else None
     if contact is None or leg is None:
-        contact = _adopt(step, snapshot, fact, partner)
-        leg = contact.leg_by_channel(partner.channel) if contact else None
+        _take_up(step, snapshot, fact, "wait")
+        contact = step.state.contacts.get(fact.channel)
+        leg = _adopt(step, contact, partner) if contact else None
     if contact and leg:
         leg.bridge = contact.customer_leg.bridge = fact.bridge
         conversation.together(step, contact)
+    elif contact:
+        _served_outside(step, contact, fact.bridge)
 
 
-def _adopt(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, partner: ChannelFact) -> Contact | None:
+def _served_outside(step: Step, contact: Contact, bridge: str) -> None:
+    """Whoever talks to the caller holds no seat: nobody else is offered it, and it counts as answered."""
+    if contact.state is ContactState.OFFERED:
+        offers.withdraw(step, contact, None)
+    if contact.state is ContactState.QUEUED and contact.customer_leg.bridge != bridge:
+        contact.customer_leg.bridge = bridge
+        contact.connected_at = contact.connected_at or step.at
+        contact.end_reason = "answered_unserved"
+        step.note_contact(contact, "contact.answered_unserved")
+    step.clear_timer(f"apart:{contact.contact_id}")
+
+
+def _adopt(step: Step, contact: Contact, partner: ChannelFact) -> Leg | None:
     """An agent's phone took the call from the fallback queue: it is that agent's contact now.
 
-    None, and nothing changed, when nobody is signed in at that phone.
+    None, and nothing changed, when nobody is signed in at that phone, or has another customer (on hold).
     """
     station = step.state.stations.get(partner.peer_station)
     agent = step.state.agents.get(station.agent_id or "") if station else None
-    if agent is None or not agent.signed_in:
-        return None
-    _take_up(step, snapshot, fact, "wait")
-    contact = step.state.contacts.get(fact.channel)
-    if contact is None or not contact.live or not _release(step, contact, agent):
+    if agent is None or not agent.signed_in or not contact.live or not _release(step, contact, agent):
         return None
     step.dequeue(contact)
     contact.agent_id = agent.agent_id
     agent.contact_ids.append(contact.contact_id)
-    contact.add_leg(LegRole.AGENT, agent.agent_id, partner.channel, LegState.UP)
     step.state.channels[partner.channel] = contact.contact_id
     if agent.state is not AgentState.READY:
         agent.pending = AskedState(agent.state, agent.reason)
-    return contact
+    return contact.add_leg(LegRole.AGENT, agent.agent_id, partner.channel, LegState.UP)
 
 
 def _release(step: Step, contact: Contact, agent: Agent) -> bool:

@@ -8,7 +8,9 @@ from typing import Any
 
 import msgspec
 
+from cti_server.domain import effects as e
 from cti_server.domain import signals as s
+from cti_server.domain.agent import AgentState, StationMode
 from cti_server.domain.events import Outcome, Reply
 from cti_server.domain.state import WorldState
 from cti_server.domain.world import World
@@ -16,6 +18,8 @@ from tests.fakes.pbx import FakePbx
 from tests.unit.domain import invariants
 
 START = 1_790_000_000.0
+TICK = 0.001
+"""Seconds that every signal takes: time never stands still."""
 SIGNALS: dict[str, type[s.Signal]] = {
     cls.__name__: cls for cls in vars(s).values() if isinstance(cls, type) and issubclass(cls, s.Signal)
 }
@@ -89,13 +93,26 @@ class Centre:
         for reply in outcome.replies:
             self.replies[reply.agent_id, reply.request_id].append(reply)
         self.broken = True
+        self.now = self.pbx.now = self.now + TICK
         contradictions = [a for a in outcome.anomalies if " in state " in a]
         assert not contradictions, (signal, contradictions)
         self.pbx.ask(outcome.effects)
+        self._effects(outcome)
         self._sequences(outcome)
         invariants.check(self.state)
         self.broken = False
         return outcome
+
+    def _effects(self, outcome: Outcome) -> None:
+        """Nobody is rung at a node out of reach, nobody connected without having agreed."""
+        for effect in outcome.effects:
+            if isinstance(effect, e.RingStation):
+                assert self.state.nodes[effect.node].up, "a phone is to ring at a node out of reach"
+            if isinstance(effect, e.Connect):
+                contact = self.state.contacts[effect.channel]
+                agent = self.state.agents[contact.agent_id or ""]
+                if agent.state is AgentState.RESERVED and agent.station_mode is StationMode.PERSISTENT:
+                    assert contact.operation, "connected, but not accepted"
 
     def _sequences(self, outcome: Outcome) -> None:
         for notification in outcome.notifications:
@@ -135,9 +152,9 @@ class Centre:
         """The link to the PBX comes up."""
         self.apply(self.pbx.connect())
 
-    def disconnect(self, *, unknown: bool = False) -> None:
+    def disconnect(self, *, unknown: bool = False, done: bool = False) -> None:
         """The link to the PBX breaks."""
-        self.apply(self.pbx.disconnect(unknown=unknown))
+        self.apply(self.pbx.disconnect(unknown=unknown, done=done))
 
     def restart(self) -> None:
         """Kill the server and start another one from its snapshot; agents' programs come later."""

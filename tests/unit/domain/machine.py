@@ -16,6 +16,7 @@ from cti_server.domain.effects import Resync
 from tests.fakes.pbx import BUSY, EFFECTS, NO_ANSWER, NORMAL, OUT_OF_ORDER, Channel
 from tests.unit.domain import centre as c
 from tests.unit.domain.actions import check_allowed_actions
+from tests.unit.domain.agreement import check_agreement
 from tests.unit.domain.centre import Centre
 
 SEATS = {"1001": "1001", "1002": "1002", "1003": "1003"}
@@ -23,6 +24,7 @@ ON_CONTACT = (s.Accept, s.Reject, s.Hold, s.Retrieve, s.HangUp, s.SetData, s.Wra
 agents = st.sampled_from(sorted(SEATS))
 which = st.integers(0, 99)
 """Picks one of what there is."""
+some = st.lists(which, max_size=12)
 modes = st.sampled_from(["persistent", "on_demand"])
 states = st.sampled_from(["ready", "not_ready", "busy"])
 T = TypeVar("T")
@@ -51,12 +53,53 @@ class Life(RuleBasedStateMachine):
             centre.settle()
             centre.apply(s.AgentConnected(centre.now, agent))
             centre.command(s.SignIn, agent, SEATS[agent], mode)
-            centre.settle()
-            for channel in self._ringing():
-                centre.pbx.answer(channel.channel)
-            centre.settle()
+            self._pick_up()
             if ready:
                 centre.command(s.SetState, agent, "ready")
+
+    # --- the plain way, or else chance would seldom come so far ------------------------------------------
+
+    @rule()
+    def all_is_well(self) -> None:
+        """Link up, programs there, phones registered, everybody idle goes ready."""
+        centre = self.centre
+        centre.settle()
+        if not centre.pbx.link:
+            centre.connect()
+        for agent_id, own in SEATS.items():
+            agent = centre.state.agents[agent_id]
+            if not agent.connected:
+                centre.apply(s.AgentConnected(centre.now, agent_id))
+            address = agent.station or own
+            if address not in centre.pbx.registered:
+                centre.pbx.register(address)
+            centre.settle()
+            if not agent.signed_in:
+                centre.command(s.SignIn, agent_id, address, "on_demand")
+            centre.command(s.SetState, agent_id, "ready")
+            self._pick_up()
+
+    @rule(number=st.sampled_from(["4000", "4001"]))
+    def a_call_waits(self, number: str) -> None:
+        self.arrive(number, wait=True)
+        self.centre.settle()
+
+    @rule(numbers=some)
+    def all_accept(self, numbers: list[int]) -> None:
+        """Every offer becomes a conversation, or nearly."""
+        for contact in list(self.centre.state.contacts.values()):
+            if contact.state is ContactState.OFFERED:
+                self._ask(s.Accept, contact.agent_id or "", contact.contact_id)
+        self.flurry(numbers)
+        for channel in self._ringing():
+            self.centre.pbx.answer(channel.channel)
+        self.flurry(numbers)
+
+    def _pick_up(self) -> None:
+        self.centre.settle()
+        for channel in self._ringing():
+            self.centre.pbx.answer(channel.channel)
+        self.centre.settle()
 
     # --- what there is --------------------------------------------------------------------------------
 
@@ -72,17 +115,16 @@ class Life(RuleBasedStateMachine):
 
     # --- the machinery --------------------------------------------------------------------------------
 
-    @precondition(lambda self: self.centre.pbx.effects)
-    @rule()
-    def carry_out(self) -> None:
-        self.centre.pbx.carry_out()
-
-    @precondition(lambda self: self.centre.pbx.sources())
-    @rule(number=which)
-    def read(self, number: int) -> None:
-        source = pick(self.centre.pbx.sources(), number)
-        assert source
-        self.centre.apply(self.centre.pbx.read(source))
+    @rule(numbers=some)
+    def flurry(self, numbers: list[int]) -> None:
+        """Effects and facts in any order, not all of them."""
+        pbx = self.centre.pbx
+        for number in numbers:
+            choice = pick([*pbx.sources(), *(["do"] if pbx.effects else [])], number)
+            if choice == "do":
+                pbx.carry_out()
+            elif choice:
+                self.centre.apply(pbx.read(choice))
 
     @rule()
     def settle(self) -> None:
@@ -198,10 +240,7 @@ class Life(RuleBasedStateMachine):
             return
         self._ask(s.Accept, contact.agent_id or "", contact.contact_id)
         if settle:
-            self.centre.settle()
-            for channel in self._ringing():
-                self.centre.pbx.answer(channel.channel)
-            self.centre.settle()
+            self._pick_up()
 
     @rule(number=which, settle=st.booleans())
     def move_on(self, number: int, settle: bool) -> None:
@@ -220,9 +259,9 @@ class Life(RuleBasedStateMachine):
     # --- faults -----------------------------------------------------------------------------------------
 
     @precondition(lambda self: self.centre.pbx.link)
-    @rule(unknown=st.booleans())
-    def link_breaks(self, unknown: bool) -> None:
-        self.centre.disconnect(unknown=unknown)
+    @rule(unknown=st.booleans(), done=st.booleans())
+    def link_breaks(self, unknown: bool, done: bool) -> None:
+        self.centre.disconnect(unknown=unknown, done=done)
 
     @precondition(lambda self: not self.centre.pbx.link and EFFECTS not in self.centre.pbx.facts)
     @rule()
@@ -230,12 +269,27 @@ class Life(RuleBasedStateMachine):
         self.centre.connect()
 
     @precondition(lambda self: not self.centre.pbx.link)
-    @rule(number=which)
-    def on_its_own(self, number: int) -> None:
-        idle = [ch for ch in self.centre.pbx.channels.values() if not ch.bridge and ch.up]
-        channel = pick(idle, number)
-        if channel:
-            self.centre.pbx.on_its_own(channel.channel)
+    @rule(numbers=some)
+    def on_its_own(self, numbers: list[int]) -> None:
+        """For longer than the beat may be missed, callers and phones are left to the dialplan."""
+        for number in numbers:
+            idle = [ch for ch in self.centre.pbx.channels.values() if not ch.bridge and ch.up]
+            channel = pick(idle, number)
+            if channel:
+                self.centre.pbx.on_its_own(channel.channel)
+            self.fallback_answers(number, number // 2)
+
+    @rule(unknown=st.booleans(), done=st.booleans(), dies=st.booleans(), alone=some, numbers=some)
+    def outage(self, unknown: bool, done: bool, dies: bool, alone: list[int], numbers: list[int]) -> None:
+        """The link or the server is away for a while."""
+        if dies:
+            self.centre.restart()
+        elif self.centre.pbx.link:
+            self.centre.disconnect(unknown=unknown, done=done)
+        self.on_its_own(alone)
+        self.flurry(numbers)
+        if not self.centre.pbx.link and EFFECTS not in self.centre.pbx.facts:
+            self.centre.connect()
 
     @rule(number=which, member=which)
     def fallback_answers(self, number: int, member: int) -> None:
@@ -275,6 +329,17 @@ class Life(RuleBasedStateMachine):
         key = pick(sorted(self.centre.state.timers), number) or "offer:gone"
         self.centre.apply(s.TimerFired(self.centre.now, key))
 
+    @rule(kind=st.sampled_from(["Connect", "HoldCustomer", "HangUpChannel"]), number=which)
+    def never_answered(self, kind: str, number: int) -> None:
+        """An action ran into its deadline though the link stands; it was not done."""
+        doomed = [effect for effect in self.centre.pbx.effects if type(effect).__name__ == kind]
+        effect = pick(doomed, number)
+        if effect:
+            self.centre.pbx.effects.remove(effect)
+            channel = getattr(effect, "channel", "")
+            now, node = self.centre.now, effect.node
+            self.centre.apply(s.EffectFailed(now, node, kind, channel, "outcome_unknown"))
+
     # --- what must hold ---------------------------------------------------------------------------------
 
     @invariant()
@@ -284,6 +349,16 @@ class Life(RuleBasedStateMachine):
     @rule()
     def actions_tell_the_truth(self) -> None:
         check_allowed_actions(self.centre)
+
+    @precondition(lambda self: self.centre.pbx.link)
+    @rule()
+    def they_agree(self) -> None:
+        """Left alone for a while, the world knows what the PBX does."""
+        for _ in range(4):
+            self.centre.settle()
+            self.centre.pass_time(3.0)
+        self.centre.settle()
+        check_agreement(self.centre)
 
     def teardown(self) -> None:
         if self.centre.broken:

@@ -1,0 +1,63 @@
+"""The world against the fake PBX when nothing is on its way: both must tell the same story."""
+
+from __future__ import annotations
+
+from cti_server.domain import routing
+from cti_server.domain.contact import Contact, ContactState
+from cti_server.domain.rules.conversation import TALK_STATES
+from tests.fakes.pbx import Channel, FakePbx
+from tests.unit.domain.centre import Centre
+
+
+def check_agreement(centre: Centre) -> None:
+    """Raise AssertionError where world and PBX differ."""
+    contacts, pbx = centre.state.contacts, centre.pbx
+    for channel in pbx.channels.values():
+        if channel.customer and channel.context != "cti-entry":
+            assert channel.channel in contacts, (channel, "a caller nobody knows of")
+    for contact in contacts.values():
+        if contact.live and contact.state is not ContactState.IVR:
+            assert contact.contact_id in pbx.channels, (contact, "a ghost")
+            if _outside(centre, pbx.channels[contact.contact_id]):
+                assert contact.state is not ContactState.OFFERED, "offered, but it talks"
+            else:
+                _customer(contact, pbx.channels[contact.contact_id], pbx)
+    for station in centre.state.stations.values():
+        if station.channel and station.answered:  # one that rings is bounded by its ring time
+            there = pbx.channels.get(station.channel)
+            assert there is not None, (station, "a channel that is no more")
+            assert there.up, (station, there)
+        if station.registered or station.node:
+            assert station.registered == (station.address in pbx.registered)
+    assert not list(routing.matches(centre.state)), "a caller waits, an agent is ready"
+
+
+def _outside(centre: Centre, channel: Channel) -> bool:
+    """It talks to a phone at which nobody is signed in, or whose agent has another customer (on hold)."""
+    there = [c for c in centre.pbx.channels.values() if channel.bridge and c.bridge == channel.bridge]
+    phones = [c for c in there if c.address]
+    if not phones:
+        return False
+    agent = centre.state.agents.get(centre.state.stations[phones[0].address].agent_id or "")
+    if agent is None or not agent.signed_in:
+        return True
+    others = (centre.state.contacts[contact_id] for contact_id in agent.contact_ids)
+    return any(other.contact_id != channel.channel and other.state in TALK_STATES for other in others)
+
+
+def _customer(contact: Contact, channel: Channel, pbx: FakePbx) -> None:
+    leg = contact.agent_leg
+    if contact.state is ContactState.ACTIVE or contact.held_at_phone:
+        assert leg is not None
+        assert channel.bridge, (contact, "talks to nobody")
+        assert channel.bridge == pbx.channels[leg.channel].bridge, (contact, "talks to somebody else")
+    elif contact.state is ContactState.HELD:
+        assert not channel.bridge, (contact, "is not on hold")
+        assert channel.context == "cti-hold", (contact, channel)
+        assert leg is not None
+        assert not pbx.channels[leg.channel].bridge
+    elif contact.end_reason == "answered_unserved":  # who talks to it may have taken a seat since
+        assert contact.customer_leg.bridge == channel.bridge
+    else:
+        assert not channel.bridge, (contact, "talks though it waits")
+        assert channel.context == "cti-wait", (contact, channel)
