@@ -275,14 +275,11 @@ class AmiClient:
             session.link.abort("resync_failed")
         else:
             self._become(AmiState.UP)
-            await pump(queue, self._handle, lambda: session.is_lost)
+            await pump(queue, self._on_event, self._event_failed, lambda: session.is_lost)
 
-    def _handle(self, event: AmiMessage) -> None:
-        try:
-            self._on_event(event)
-        except Exception as error:  # noqa: BLE001 (one event's handler must not end the link)
-            self._metrics("ami_event_failed", 1)
-            self._log.error("ami_event_failed", ami_event=event.name, **_where(error))
+    def _event_failed(self, event: AmiMessage, error: Exception) -> None:
+        self._metrics("ami_event_failed", 1)
+        self._log.error("ami_event_failed", ami_event=event.name, **_where(error))
 
     def _became_down(self, reason: str) -> None:
         try:

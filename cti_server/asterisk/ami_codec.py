@@ -38,9 +38,9 @@ MAX_MESSAGE: Final = 256 * 1024
 
 _EOL: Final = b"\r\n"
 _END: Final = b"\r\n\r\n"
-_EVENT: Final = b"Event: "
-_RESPONSE: Final = b"Response: "
-_ACTION_ID: Final = b"\r\nActionID: "
+_EVENT: Final = "Event: "
+_RESPONSE: Final = "Response: "
+_ACTION_ID: Final = "\r\nActionID: "
 
 
 class AmiKind(StrEnum):
@@ -116,7 +116,11 @@ class AmiMessage:
 
     def headers(self) -> dict[str, str]:
         """Every header, the last value of a repeated one."""
-        return dict(self.pairs())
+        lines = self._text.split("\r\n")[1:]
+        try:
+            return dict([line.split(": ", 1) for line in lines])
+        except ValueError:  # a line that is no header
+            return dict(self.pairs())
 
     def get_all(self, key: str) -> list[str]:
         """Every value of a header that may be repeated (`Output`, `Variable` …), in order."""
@@ -147,13 +151,13 @@ class AmiMessage:
 class AmiDecoder:
     """Turns the bytes of one connection into messages, however they were cut into reads.
 
-    Only events named in `wanted` are decoded (all of them when it is None), and any event that carries an
-    `ActionID`, since it may be part of a list that was asked for; the others are skipped as bytes.
-    Responses are always decoded.
+    Events named in `wanted` are given back (all of them when it is None), and any event that carries an
+    `ActionID`, since it may be part of a list that was asked for; nothing is spent on the others.
+    Responses are always given back.
     """
 
     def __init__(self, wanted: Iterable[str] | None = None, *, max_message: int = MAX_MESSAGE) -> None:
-        self._wanted = None if wanted is None else {name.encode(): name for name in wanted}
+        self._wanted = None if wanted is None else frozenset(wanted)
         self._max_message = max_message
         self._buffer = bytearray()
         self.version: str | None = None
@@ -163,7 +167,7 @@ class AmiDecoder:
         self.malformed = 0
         """Messages that were neither an event nor a response."""
         self.invalid_utf8 = 0
-        """Messages in which bytes had to be replaced by U+FFFD."""
+        """Messages, wanted or not, in which bytes had to be replaced by U+FFFD."""
 
     def feed(self, data: bytes) -> list[AmiMessage]:
         """Take what was read and return the messages that it completes, in order.
@@ -182,11 +186,27 @@ class AmiDecoder:
         if buffer.find(_END, search_from) < 0:
             self._check_size(len(buffer))
             return []
-        parts = bytes(buffer).split(_END)
-        self._buffer = bytearray(parts.pop())
-        self._check_size(max(map(len, parts)))
-        self._check_size(len(self._buffer))
-        return self._messages(parts)
+        end = buffer.rfind(_END)
+        complete = bytes(buffer[:end])
+        del buffer[: end + len(_END)]
+        self._check_size(len(buffer))
+        if len(complete) > self._max_message:
+            self._check_size(max(map(len, complete.split(_END))))
+        return self._messages(self._parts(complete))
+
+    def _parts(self, complete: bytes) -> list[str]:
+        """Whole messages as text; decoding all at once costs less than picking out those that are wanted."""
+        try:
+            return complete.decode().split("\r\n\r\n")
+        except UnicodeDecodeError:
+            return [self._replaced(part) for part in complete.split(_END)]
+
+    def _replaced(self, part: bytes) -> str:
+        try:
+            return part.decode()
+        except UnicodeDecodeError:
+            self.invalid_utf8 += 1
+            return part.decode(errors="replace")
 
     def _take_greeting(self) -> bool:
         line, found, _ = self._buffer.partition(_EOL)
@@ -204,40 +224,27 @@ class AmiDecoder:
         if size > self._max_message:
             raise AmiProtocolError(f"a message of more than {self._max_message} bytes")
 
-    def _messages(self, parts: list[bytes]) -> list[AmiMessage]:
-        wanted = self._wanted
+    def _messages(self, parts: list[str]) -> list[AmiMessage]:
+        wanted, event = self._wanted, AmiKind.EVENT
         messages: list[AmiMessage] = []
         for part in parts:
             if not part.startswith(_EVENT):
                 self._unusual(part, messages)
                 continue
-            raw_name = part[len(_EVENT) :].partition(_EOL)[0]
-            if wanted is None:
-                name = raw_name.decode(errors="replace")
-            elif (known := wanted.get(raw_name)) is not None:
-                name = known
-            elif _ACTION_ID in part:
-                name = raw_name.decode(errors="replace")
+            end = part.find("\r\n")
+            name = part[7:end] if end > 0 else part[7:]  # 7: what `Event: ` takes
+            if wanted is None or name in wanted or _ACTION_ID in part:
+                messages.append(AmiMessage(event, name, part))
             else:
                 self.skipped += 1
-                continue
-            messages.append(AmiMessage(AmiKind.EVENT, name, self._text(part)))
         return messages
 
-    def _unusual(self, part: bytes, messages: list[AmiMessage]) -> None:
+    def _unusual(self, part: str, messages: list[AmiMessage]) -> None:
         """A response, a message with an empty line too many before it, or what cannot be made out."""
         if part.startswith(_RESPONSE):
-            text = self._text(part)
-            name = text[len(_RESPONSE) :].partition("\r\n")[0]
-            messages.append(AmiMessage(AmiKind.RESPONSE, name, text))
-        elif part.startswith(_EOL):
-            messages.extend(self._messages([part.lstrip(_EOL)]))
+            name = part.partition("\r\n")[0][len(_RESPONSE) :]
+            messages.append(AmiMessage(AmiKind.RESPONSE, name, part))
+        elif part.startswith("\r\n"):
+            messages.extend(self._messages([part.lstrip("\r\n")]))
         elif part:
             self.malformed += 1
-
-    def _text(self, part: bytes) -> str:
-        try:
-            return part.decode()
-        except UnicodeDecodeError:
-            self.invalid_utf8 += 1
-            return part.decode(errors="replace")

@@ -14,6 +14,8 @@ Handler = Callable[[AmiMessage], None]
 
 _SLICE: Final = 0.005
 """Seconds of dispatching before the reader gets its turn."""
+_BATCH: Final = 32
+"""Events between two looks at the clock."""
 _MAX_NAMES: Final = 1024
 """Event names remembered; Asterisk 22 has fewer than 300."""
 
@@ -41,12 +43,17 @@ class EventQueue:
         self._filled.set()
         return True
 
-    def take(self) -> AmiMessage | None:
-        """The oldest event, or None when there is none now."""
-        if self._events:
-            return self._events.popleft()
-        self._filled.clear()
-        return None
+    def take(self, limit: int) -> list[AmiMessage]:
+        """The oldest events, at most so many; an empty list when there are none now."""
+        events = self._events
+        if not events:
+            self._filled.clear()
+            return []
+        if len(events) > limit:
+            return [events.popleft() for _ in range(limit)]
+        batch = list(events)
+        events.clear()
+        return batch
 
     async def filled(self) -> None:
         """Wait until there is an event to take, or until `wake`."""
@@ -57,23 +64,34 @@ class EventQueue:
         self._filled.set()
 
 
-async def pump(queue: EventQueue, handle: Handler, finished: Callable[[], bool]) -> None:
+async def pump(
+    queue: EventQueue,
+    handle: Handler,
+    failed: Callable[[AmiMessage, Exception], None],
+    finished: Callable[[], bool],
+) -> None:
     """Hand the queue's events to `handle`, one after the other, until the queue is empty and `finished()`.
 
-    `handle` must not raise. The reader gets its turn in between, however many events there are.
+    What `handle` raises goes to `failed`, and the next event follows. The reader gets its turn in between,
+    however many events there are.
     """
+    until = time.monotonic() + _SLICE
     while True:
-        until = time.monotonic() + _SLICE
-        while (event := queue.take()) is not None:
-            handle(event)
-            if time.monotonic() > until:
-                break
-        if event is not None:
-            await asyncio.sleep(0)
-        elif finished():
-            return
-        else:
+        batch = queue.take(_BATCH)
+        for event in batch:
+            try:
+                handle(event)
+            except Exception as error:  # noqa: BLE001 (one event's handler must not end the rest)
+                failed(event, error)
+        if not batch:
+            if finished():
+                return
             await queue.filled()
+        elif time.monotonic() > until:
+            await asyncio.sleep(0)
+        else:
+            continue
+        until = time.monotonic() + _SLICE
 
 
 class EventDispatcher:

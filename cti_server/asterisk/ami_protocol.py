@@ -97,7 +97,7 @@ class AmiProtocol(asyncio.Protocol):
             return
         if not self.greeted.done() and self.decoder.version is not None:
             self.greeted.set_result(None)
-        events = [message for message in messages if self._is_for_queue(message)]
+        events = self._news(messages)
         if events and not self._events.put(events):
             self.abort("event_queue_overflow")
 
@@ -163,16 +163,20 @@ class AmiProtocol(asyncio.Protocol):
 
     # --- messages ---
 
-    def _is_for_queue(self, message: AmiMessage) -> bool:
-        """Whether a message is an event for the dispatcher; others are dealt with here."""
-        if message.kind is AmiKind.RESPONSE:
-            self._answered(message)
-            return False
-        if self._lists and self._collected(message):
-            return False
-        if not self.booted.done() and message.name == "FullyBooted":
-            self.booted.set_result(None)
-        return self._wanted is None or message.name in self._wanted
+    def _news(self, messages: list[AmiMessage]) -> list[AmiMessage]:
+        """The events for the dispatcher; answers and lists are settled here."""
+        event, wanted, is_booted = AmiKind.EVENT, self._wanted, self.booted.done()
+        news: list[AmiMessage] = []
+        for message in messages:
+            if message.kind is not event:
+                self._answered(message)
+            elif not (self._lists and self._collected(message)):
+                if not is_booted and message.name == "FullyBooted":
+                    is_booted = True
+                    self.booted.set_result(None)
+                if wanted is None or message.name in wanted:
+                    news.append(message)
+        return news
 
     def _answered(self, message: AmiMessage) -> None:
         action_id = message.get("ActionID", "")

@@ -116,13 +116,13 @@ def test_only_wanted_events_and_answers_are_decoded():
     messages = decoder.feed(GREETING + stream + listed)
     assert [message.name for message in messages] == ["Newchannel", "Success", "CoreShowChannel"]
     assert decoder.skipped == 1
-    assert decoder.invalid_utf8 == 0
 
 
 def test_bytes_that_are_no_utf8_are_replaced_and_counted():
     decoder = AmiDecoder()
-    (message,) = decoder.feed(GREETING + b"Event: X\r\nName: a\xffb\r\n\r\n")
+    message, other = decoder.feed(GREETING + b"Event: X\r\nName: a\xffb\r\n\r\n" + NEWCHANNEL)
     assert message["Name"] == "a\ufffdb"
+    assert other["CallerIDName"] == "王小明"
     assert decoder.invalid_utf8 == 1
 
 

@@ -48,12 +48,7 @@ async def test_a_full_queue_takes_nothing_of_what_does_not_fit():
     assert not queue.put([event("C"), event("D")])
     assert len(queue) == 2
     assert queue.put([event("C")])
-    assert [queue.take(), queue.take(), queue.take(), queue.take()] == [
-        event("A"),
-        event("B"),
-        event("C"),
-        None,
-    ]
+    assert [queue.take(2), queue.take(2), queue.take(2)] == [[event("A"), event("B")], [event("C")], []]
 
 
 async def test_the_pump_lets_others_run_and_ends_when_all_is_told():
@@ -72,7 +67,7 @@ async def test_the_pump_lets_others_run_and_ends_when_all_is_told():
             others_ran_at.append(len(seen))
             await asyncio.sleep(0)
 
-    pumping = asyncio.create_task(pump(queue, slow, lambda: done))
+    pumping = asyncio.create_task(pump(queue, slow, lambda *_: None, lambda: done))
     await other()
     assert seen == [str(number) for number in range(2000)]
     assert len(others_ran_at) > 2

@@ -1,0 +1,62 @@
+"""What a benchmark gives back, and how docs/benchmarks.md is made of it."""
+
+import os
+import platform
+import statistics
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One benchmark's part of the report. `passed` says whether its bars were met."""
+
+    title: str
+    body: str
+    passed: bool
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table; every column but the first is a figure."""
+    names = list(header)
+    lines = [names, ["---", *["---:"] * (len(names) - 1)], *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def in_turns(rounds: int, contestants: dict[str, Callable[[], float]]) -> dict[str, list[float]]:
+    """Each one's figures, taken in turns so that a busy moment of the machine meets all of them alike."""
+    figures: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(rounds):
+        for name, run in contestants.items():
+            figures[name].append(run())
+    return figures
+
+
+def ratio(one: list[float], other: list[float]) -> float:
+    """How many times `one` is `other`: the median over the rounds."""
+    return statistics.median(mine / theirs for mine, theirs in zip(one, other, strict=True))
+
+
+def document(sections: Iterable[Section]) -> str:
+    """The whole of docs/benchmarks.md."""
+    parts = [
+        "# Benchmarks",
+        "Made by `make bench`; do not edit. Figures depend on the machine, ratios hardly do.",
+        f"Measured {datetime.now(UTC):%Y-%m-%d} on {_machine()}.",
+        *(f"## {section.title}\n\n{section.body}" for section in sections),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _machine() -> str:
+    processor = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        models = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        processor = models[0].partition(": ")[2] if models else processor
+    return (
+        f"{os.cpu_count()} shared cores of {processor}, Linux {platform.release().partition('-')[0]}, "
+        f"{platform.python_implementation()} {platform.python_version()}"
+    )
