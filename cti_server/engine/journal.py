@@ -6,6 +6,7 @@ leader that was frozen cannot write after its successor (fencing). Keys: `cti:{S
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +26,8 @@ PAGE = 500
 """Entries read at once when following."""
 
 _ACQUIRE = """
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[2] then return 0 end
 local term = redis.call('INCR', KEYS[2])
 redis.call('SET', KEYS[1], term, 'PX', ARGV[1])
 return term
@@ -75,10 +77,13 @@ class Journal:
 
     # --- lease --------------------------------------------------------------------------------------
 
-    async def acquire(self, ttl_ms: int) -> int:
-        """Take the free lease; returns the new term, or 0 when another server holds it."""
+    async def acquire(self, ttl_ms: int, own_term: int) -> int:
+        """Take the lease; returns the new term, or 0 when another server holds it.
+
+        `own_term` is the term we held last: a lease that is still ours need not run out first.
+        """
         with _faults():
-            return int(await self._acquire_script(keys=[self._lease, self._term], args=[ttl_ms]))
+            return int(await self._acquire_script(keys=[self._lease, self._term], args=[ttl_ms, own_term]))
 
     async def renew(self, term: int, ttl_ms: int) -> bool:
         """Prolong our lease; False when it is no longer ours."""
@@ -180,12 +185,16 @@ def _text(value: bytes | str) -> str:
 
 
 class _faults:  # noqa: N801  # used as a statement: `with _faults():`
-    """Translate redis-py's errors into ours."""
+    """Translate redis-py's errors into ours, and let no cancellation get lost in it."""
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        task = asyncio.current_task()
+        if error is None and task and task.cancelling():
+            # redis-py sends through `asyncio.wait_for`, which in Python 3.11 may swallow a cancellation.
+            raise asyncio.CancelledError
         if isinstance(error, ResponseError) and "NOTLEADER" in str(error):
             raise NotLeader("another server has taken the lease") from error
         if isinstance(error, (RedisError, OSError)):

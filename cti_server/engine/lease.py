@@ -41,7 +41,7 @@ class Lease:
         while True:
             asked = self._clock()
             try:
-                term = await self._journal.acquire(LEASE_MS)
+                term = await self._journal.acquire(LEASE_MS, self.term)
                 self.reachable = True
             except JournalUnavailable:
                 term, self.reachable = 0, False
@@ -73,8 +73,8 @@ class Lease:
 
     async def release(self) -> None:
         """Give the lease back so that the next server need not wait for it to run out."""
-        if self.held:
-            self.drop()
+        self.drop()
+        if self.term:
             try:
                 await self._journal.release(self.term)
             except JournalUnavailable:

@@ -122,11 +122,14 @@ class Site:
                 term = await self.lease.acquire()
                 log.info("leader.elected", term=term)
                 try:
-                    await self._lead(term)
+                    # In a task of its own: a task group that fails may leave its task marked as cancelled.
+                    await asyncio.create_task(self._lead(term))
                 except* (NotLeader, JournalUnavailable) as lost:
+                    self.lease.reachable = lost.subgroup(JournalUnavailable) is None
                     log.warning("leader.lost", term=term, causes=[str(e) for e in lost.exceptions])
                 finally:
                     self._step_down()
+                _stop_if_cancelled()
         finally:
             await self.lease.release()
 
@@ -195,13 +198,20 @@ class Site:
 
     def post(self, signal: s.Signal) -> None:
         """Hand in a fact. Raises Overloaded (inbox full: the caller resyncs) or NotLeader."""
-        if not self._leading:
-            raise NotLeader("this server does not lead")
+        self._require_leading()
         try:
             self._inbox.put_nowait(signal)
         except asyncio.QueueFull:
             self.counters.dropped += 1
             raise Overloaded("the inbox is full") from None
+
+    def _require_leading(self) -> None:
+        """Raises NotLeader, or JournalUnavailable when that is why."""
+        if self._leading and self.lease.held:
+            return
+        if not self.lease.reachable:
+            raise JournalUnavailable("the journal (Redis) is out of reach; calls go on, try again")
+        raise NotLeader("this server does not lead (yet); try again, or another server")
 
     async def apply(self, signal: s.Signal) -> None:
         """Hand in a fact and return when it is in the journal and in the world. Raises as `post`."""
@@ -298,7 +308,7 @@ class Site:
         key = (command.agent_id, command.request_id)
         reply = self._answered.get(key)
         if reply is None and key not in self._waiting:
-            self.lease.check()
+            self._require_leading()
             stored = await self._journal.stored_reply(*key)
             reply = self._answered.get(key) or stored  # it may have been answered meanwhile
         if reply is None:
@@ -321,8 +331,7 @@ class Site:
         """See `port.Centre.join`."""
         state = self.world.state
         agent = state.agents.get(agent_id)
-        if not self._leading:
-            raise NotLeader("this server does not lead (yet)")
+        self._require_leading()
         if agent is None:
             raise CommandRefused(domain_errors.UnknownAgent.code, "not in the directory", retryable=False)
         missed = None
@@ -380,6 +389,13 @@ class Site:
             "agents_signed_in": sum(agent.signed_in for agent in state.agents.values()),
         }
         return {f"cti_{name}": value for name, value in {**figures, **self._outside.figures()}.items()}
+
+
+def _stop_if_cancelled() -> None:
+    """A task group that fails while it is cancelled raises its failure and forgets the cancellation."""
+    task = asyncio.current_task()
+    if task and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _future() -> asyncio.Future[Reply]:

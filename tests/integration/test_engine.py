@@ -1,0 +1,337 @@
+"""The engine on a real Redis: persist before publish, recovery, resume, dedupe, leadership and fencing."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from cti_server.domain import signals as s
+from cti_server.domain.events import Notification
+from cti_server.engine.journal import Journal
+from cti_server.engine.port import CommandRefused, Joined, JournalUnavailable, NotLeader, Resume
+from cti_server.engine.site import Site
+from cti_server.errors import CtiError
+from tests.fakes.outside import FakeOutside
+from tests.support.redis import RedisServer
+
+DIRECTORY = s.DirectoryLoaded(
+    at=0.0,
+    agents=(
+        s.AgentProfile("1001", "甲", ("agent",), {"general": 5}),
+        s.AgentProfile("1002", "乙", ("agent",), {"general": 5}),
+    ),
+    groups=(s.GroupProfile("general", "综合", "General"),),
+    service_numbers={"4000": "general"},
+    stations=("1001", "1002"),
+)
+NODE_UP = (
+    s.NodeUp(0.0, "pbx-a"),
+    s.NodeSnapshot(0.0, "pbx-a", (), ("1001", "1002")),
+)
+
+
+@dataclass
+class Server:
+    """One server process's engine, and a client of agent 1001 on it."""
+
+    site: Site
+    outside: FakeOutside
+    task: asyncio.Task[None]
+    heard: list[Notification] = field(default_factory=list)
+
+    async def until(self, condition: Callable[[], bool], deadline: float = 10) -> None:
+        async with asyncio.timeout(deadline):
+            while not condition():  # noqa: ASYNC110  # a condition of many kinds, with a deadline
+                await asyncio.sleep(0.005)
+
+    async def leading(self) -> None:
+        await self.until(lambda: self.outside.leading and bool(self.site.world.state.agents))
+
+    async def post(self, *signals: s.Signal) -> None:
+        for signal in signals:
+            await self.site.apply(signal)
+
+    async def join(self, resume: Resume | None = None) -> Joined:
+        return await self.site.join("1001", self.heard.append, resume)
+
+    async def sign_in(self, request_id: str = "in") -> dict[str, Any]:
+        return await self.site.execute(s.SignIn(0.0, request_id, "1001", "1001", "on_demand"))
+
+    async def crash(self) -> None:
+        """As `kill -9` would: nothing is released, nothing is said."""
+        self.site.lease.drop()
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+    @property
+    def told(self) -> list[tuple[int, str]]:
+        return [(n.seq, n.event.value) for n in self.heard]
+
+
+@asynccontextmanager
+async def running(redis: RedisServer) -> AsyncIterator[Server]:
+    client = Redis.from_url(redis.url, socket_timeout=1, socket_connect_timeout=1)
+    outside = FakeOutside()
+
+    async def directory() -> s.DirectoryLoaded:
+        return DIRECTORY
+
+    site = Site(Journal(client, "test"), outside, directory)
+    server = Server(site, outside, asyncio.create_task(site.run()))
+    try:
+        yield server
+    finally:
+        server.task.cancel()
+        await asyncio.gather(server.task, return_exceptions=True)
+        await client.aclose()
+
+
+async def test_a_command_is_answered_and_told_with_gapless_numbers(redis_server: RedisServer) -> None:
+    async with running(redis_server) as server:
+        await server.leading()
+        await server.post(*NODE_UP)
+        joined = await server.join()
+        result = await server.sign_in()
+        await server.site.execute(s.SetState(0.0, "ready", "1001", "ready"))
+        assert result["agent"]["state"] == "not_ready"
+        assert server.told == [(1, "agent.signed_in"), (2, "agent.state_changed")]
+        assert (joined.seq, joined.resumed) == (0, False)
+
+
+async def test_a_repeated_request_gets_the_first_answer_and_is_not_done_again(
+    redis_server: RedisServer,
+) -> None:
+    async with running(redis_server) as server:
+        await server.leading()
+        await server.post(*NODE_UP)
+        first, second = await asyncio.gather(server.sign_in("same"), server.sign_in("same"))
+        third = await server.sign_in("same")
+        assert first == second == third
+        assert server.site.world.state.agents["1001"].seq == 1
+
+
+async def test_a_repeated_request_is_recognised_after_a_crash(redis_server: RedisServer) -> None:
+    async with running(redis_server) as first:
+        await first.leading()
+        await first.post(*NODE_UP)
+        answer = await first.sign_in("same")
+        await first.crash()
+        async with running(redis_server) as second:
+            await second.leading()
+            assert await second.sign_in("same") == answer
+            assert second.site.world.state.agents["1001"].seq == 1
+
+
+async def test_after_a_crash_the_next_server_knows_everything(redis_server: RedisServer) -> None:
+    async with running(redis_server) as first:
+        await first.leading()
+        await first.post(*NODE_UP)
+        await first.join()
+        await first.sign_in()
+        await first.site.execute(s.SetState(0.0, "r", "1001", "busy", "training"))
+        await first.post(s.ContactArrived(0.0, "pbx-a", "pbx-a-1.1", "4000", "13800138000"))
+        before = first.site.world.state
+        await first.crash()
+        async with running(redis_server) as second:
+            await second.leading()
+            after = second.site.world.state
+            assert after.epoch == before.epoch
+            assert after.contacts == before.contacts
+            agent = after.agents["1001"]
+            assert (agent.state, agent.reason, agent.seq) == ("busy", "training", 2)
+
+
+async def test_a_client_resumes_with_exactly_what_it_missed(redis_server: RedisServer) -> None:
+    async with running(redis_server) as first:
+        await first.leading()
+        await first.post(*NODE_UP)
+        epoch = (await first.join()).epoch
+        await first.sign_in()
+        await first.site.execute(s.SetState(0.0, "a", "1001", "busy"))
+        await first.site.execute(s.SetState(0.0, "b", "1001", "ready"))
+        told = first.told
+        await first.crash()
+        async with running(redis_server) as second:
+            await second.leading()
+            joined = await second.join(Resume(epoch, 1))
+            assert joined.resumed
+            assert [(n.seq, n.event.value) for n in joined.missed] == told[1:]
+            assert second.told == []
+
+
+@pytest.mark.parametrize("resume", [Resume(1, 1), None])
+async def test_a_client_that_cannot_be_resumed_gets_a_snapshot(
+    redis_server: RedisServer, resume: Resume | None
+) -> None:
+    async with running(redis_server) as server:
+        await server.leading()
+        await server.post(*NODE_UP)
+        await server.sign_in()
+        joined = await server.join(resume)
+        assert not joined.resumed
+        assert joined.missed == ()
+        assert (joined.agent["state"], joined.seq) == ("not_ready", 1)
+
+
+async def test_a_client_ahead_of_us_is_not_resumed(redis_server: RedisServer) -> None:
+    async with running(redis_server) as server:
+        await server.leading()
+        joined = await server.join(Resume(server.site.world.state.epoch, 7))
+        assert not joined.resumed
+
+
+async def test_the_second_server_waits_until_the_first_is_gone(redis_server: RedisServer) -> None:
+    async with running(redis_server) as first:
+        await first.leading()
+        async with running(redis_server) as second:
+            await second.until(lambda: second.site.lease.reachable)
+            with pytest.raises(NotLeader):
+                await second.sign_in()
+            assert not second.outside.leading
+            await first.crash()
+            await second.leading()
+            assert second.site.lease.term > first.site.lease.term
+
+
+async def test_a_leader_that_slept_cannot_write_any_more(redis_server: RedisServer) -> None:
+    async with running(redis_server) as first:
+        await first.leading()
+        old_term = first.site.lease.term
+        await first.crash()
+        async with running(redis_server) as second:
+            await second.leading()
+            journal = Journal(Redis.from_url(redis_server.url), "test")
+            with pytest.raises(NotLeader):
+                await journal.append(old_term, [s.NodeUp(0.0, "pbx-a")])
+            assert not await journal.renew(old_term, 2000)
+
+
+async def test_a_graceful_end_hands_the_lease_over_at_once(redis_server: RedisServer) -> None:
+    async with running(redis_server) as first:
+        await first.leading()
+        async with running(redis_server) as second:
+            first.task.cancel()
+            await asyncio.gather(first.task, return_exceptions=True)
+            async with asyncio.timeout(1):
+                await second.leading()
+
+
+async def test_without_redis_commands_are_refused_and_nothing_is_told(redis_server: RedisServer) -> None:
+    async with running(redis_server) as server:
+        await server.leading()
+        await server.post(*NODE_UP)
+        await server.join()
+        redis_server.kill9()
+        with pytest.raises(JournalUnavailable) as refused:
+            await server.sign_in()
+        assert refused.value.retryable
+        assert server.heard == []
+        await server.until(lambda: not server.outside.leading)
+        with pytest.raises(JournalUnavailable):
+            await server.sign_in()
+
+
+async def test_a_frozen_redis_is_noticed_before_the_lease_runs_out(redis_server: RedisServer) -> None:
+    async with running(redis_server) as server:
+        await server.leading()
+        redis_server.freeze()
+        async with asyncio.timeout(4):
+            await server.until(lambda: not server.outside.leading)
+        redis_server.thaw()
+        await server.leading()
+
+
+async def test_when_redis_comes_back_with_its_data_the_history_goes_on(redis_server: RedisServer) -> None:
+    async with running(redis_server) as server:
+        await server.leading()
+        await server.post(*NODE_UP)
+        await server.join()
+        await server.sign_in()
+        epoch = server.site.world.state.epoch
+        redis_server.stop()
+        await server.until(lambda: not server.outside.leading)
+        redis_server.start()
+        await server.leading()
+        await server.site.execute(s.SetState(0.0, "r", "1001", "busy"))
+        assert server.site.world.state.epoch == epoch
+        assert server.told[-1] == (2, "agent.state_changed")
+
+
+async def test_when_redis_lost_everything_our_memory_is_the_truth_in_a_new_history(
+    redis_server: RedisServer,
+) -> None:
+    async with running(redis_server) as server:
+        await server.leading()
+        await server.post(*NODE_UP)
+        await server.sign_in()
+        epoch = server.site.world.state.epoch
+        client = Redis.from_url(redis_server.url)
+        await client.flushall()
+        await client.aclose()
+        await server.until(lambda: server.site.world.state.epoch != epoch)
+        await server.leading()
+        joined = await server.join(Resume(epoch, 1))
+        assert not joined.resumed
+        assert joined.agent["state"] == "not_ready"
+        await server.crash()
+        async with running(redis_server) as second:
+            await second.leading()
+            assert second.site.world.state.agents["1001"].state == "not_ready"
+
+
+async def test_a_fresh_server_on_another_redis_process_begins_a_new_history(
+    redis_server: RedisServer,
+) -> None:
+    async with running(redis_server) as first:
+        await first.leading()
+        await first.post(*NODE_UP)
+        await first.sign_in()
+        epoch = first.site.world.state.epoch
+        await first.crash()
+    redis_server.stop()
+    redis_server.start()
+    async with running(redis_server) as second:
+        await second.leading()
+        state = second.site.world.state
+        assert state.epoch > epoch
+        assert state.agents["1001"].state == "not_ready"
+
+
+async def test_records_of_a_crashed_leader_are_produced_again_under_the_same_ids(
+    redis_server: RedisServer,
+) -> None:
+    async with running(redis_server) as first:
+        await first.leading()
+        await first.post(*NODE_UP)
+        await first.sign_in()
+        await first.post(s.ContactArrived(0.0, "pbx-a", "pbx-a-1.1", "4000", "13800138000"))
+        kept = {record.id: record for record in first.outside.records}
+        await first.crash()
+        async with running(redis_server) as second:
+            await second.leading()
+            again = {record.id: record for record in second.outside.records if record.id in kept}
+            assert again == kept
+
+
+async def test_timers_go_on_after_a_crash(redis_server: RedisServer) -> None:
+    async with running(redis_server) as first:
+        await first.leading()
+        await first.post(*NODE_UP)
+        # a persistent station that never answers: its timer must still refuse the sign-in later
+        waiting = asyncio.create_task(first.site.execute(s.SignIn(0.0, "slow", "1001", "1001", "persistent")))
+        await first.until(lambda: bool(first.outside.effects))
+        await first.crash()
+        with pytest.raises(CtiError):
+            await waiting
+        async with running(redis_server) as second:
+            await second.leading()
+            state = second.site.world.state
+            assert "station:1001" in state.timers
+            state.timers["station:1001"] = state.last_at
+            with pytest.raises(CommandRefused) as refused:
+                await second.site.execute(s.SignIn(0.0, "slow", "1001", "1001", "persistent"))
+            assert refused.value.code == "station_no_answer"
