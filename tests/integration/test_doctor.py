@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import shutil
 import sqlite3
 import sys
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
 from pydantic import SecretStr
@@ -84,6 +86,17 @@ async def _command(*arguments: str) -> tuple[int | None, str]:
     )
     out, _ = await asyncio.wait_for(process.communicate(), 30)
     return process.returncode, out.decode()
+
+
+async def test_every_figure_is_described_for_operators(centre: TestCentre) -> None:
+    async with httpx.AsyncClient() as http:
+        text = (await http.get(f"{centre.http}/metrics")).text
+    given = {
+        name for name in re.findall(r"^# TYPE (\S+)", text, re.MULTILINE) if not name.endswith("_created")
+    }
+    guide = Path(__file__).parents[2] / "docs/operators.md"
+    table = guide.read_text(encoding="utf-8").split("<!-- metrics:", 1)[1].split("\n\n", 1)[0]
+    assert set(re.findall(r"^\| `(\S+)`", table, re.MULTILINE)) == {n.replace("pbx_a", "NODE") for n in given}
 
 
 async def test_a_wrong_ami_secret(centre: TestCentre, settings: Settings) -> None:
