@@ -79,7 +79,7 @@ class Surroundings:
 
     def dependencies(self) -> tuple[Dependency, ...]:
         """See `Outside.dependencies`."""
-        down = [name for name, link in self._links.items() if not link.client.connected]
+        down = [name for name, link in self._links.items() if not link.serving]
         up = bool(self._links) and len(down) < len(self._links)
         drain = self._drain.status()
         return (
@@ -92,7 +92,7 @@ class Surroundings:
         figures: dict[str, float] = {
             "records_waiting_for_disk": self._keeper.waiting,
             "records_waiting_for_database": self._drain.status().backlog,
-            "pbx_nodes_up": sum(link.client.connected for link in self._links.values()),
+            "pbx_nodes_up": sum(link.serving for link in self._links.values()),
         }
         for link in self._links.values():
             trips = link.client.round_trips

@@ -61,6 +61,7 @@ class PbxLink:
         self._failed_originates: set[str] = set()
         self._running: set[asyncio.Task[None]] = set()
         self._facts_lost = False
+        self._beating = False
         self._resyncing: asyncio.Task[None] | None = None
         self.client = AmiClient(
             address.host,
@@ -73,6 +74,11 @@ class PbxLink:
             on_down=self._on_down,
             gate=gate,
         )
+
+    @property
+    def serving(self) -> bool:
+        """Whether the node knows that a server lives: callers are asked about, not sent to the fallback."""
+        return self._beating and self.client.connected
 
     async def run(self) -> None:
         """Connect, and stay connected, until cancelled."""
@@ -114,6 +120,7 @@ class PbxLink:
 
     async def _on_up(self) -> None:
         """The link stands: bring our state in line before any buffered event is applied."""
+        await self._beat_once()  # first of all: until then the dialplan sends callers to the fallback
         self._registered.clear()
         self._originates.clear()
         self._failed_originates.clear()
@@ -123,6 +130,7 @@ class PbxLink:
         await self._snapshot()
 
     def _on_down(self, reason: str) -> None:
+        self._beating = False
         self._hand_in(s.NodeDown(0.0, self.name, reason))
 
     async def _snapshot(self) -> None:
@@ -162,12 +170,17 @@ class PbxLink:
                 self._facts_lost = False
                 self._resync()
             if self.client.connected:
-                beat = {"Variable": "GLOBAL(CTI_BEAT)", "Value": str(int(self._clock()))}
-                try:
-                    await self.client.action("Setvar", beat, timeout=BEAT_EVERY * 2)
-                except CtiError as error:
-                    log.warning("pbx.beat_failed", node=self.name, code=error.code)
+                await self._beat_once()
             await asyncio.sleep(BEAT_EVERY)
+
+    async def _beat_once(self) -> None:
+        beat = {"Variable": "GLOBAL(CTI_BEAT)", "Value": str(int(self._clock()))}
+        try:
+            await self.client.action("Setvar", beat, timeout=BEAT_EVERY * 2)
+            self._beating = True
+        except CtiError as error:
+            self._beating = False
+            log.warning("pbx.beat_failed", node=self.name, code=error.code)
 
     async def _perform_forever(self) -> None:
         while True:

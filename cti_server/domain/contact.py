@@ -155,6 +155,8 @@ class Contact:
     recording: RecordingState = RecordingState.OFF
     operation: Operation | None = None
     held_at_phone: bool = False
+    taken_back_at: float = 0.0
+    """When it was last fetched from the fallback queue."""
     queued_at: float | None = None
     offered_at: float | None = None
     connected_at: float | None = None

@@ -30,6 +30,8 @@ from cti_server.domain.step import Step
 
 APART_TIME = 1.0
 """Seconds two legs may be out of their bridge with nothing to explain it."""
+TAKE_BACK_PAUSE = 10.0
+"""Seconds a caller stays with the fallback queue that has just been fetched from it."""
 ARRIVAL_TIME = 120.0
 """Seconds a call may take from its arrival to its waiting place."""
 
@@ -96,7 +98,14 @@ def customer_placed(step: Step, fact: CustomerPlaced) -> None:
     if fact.place == "unserved" and offers.still_waits(contact):
         # The dialplan gave us up (a hiccup, a refused AGI), and here we are: take the caller back.
         step.note_contact(contact, "contact.unserved")
-        step.do(ReturnToQueue(fact.node, fact.channel))
+        _take_back(step, contact)
+
+
+def _take_back(step: Step, contact: Contact) -> None:
+    """Not again and again: a dialplan that does not hear us (clocks apart) would send it back each time."""
+    if step.at - contact.taken_back_at >= TAKE_BACK_PAUSE:
+        contact.taken_back_at = step.at
+        step.do(ReturnToQueue(contact.node, contact.contact_id))
 
 
 def recording_changed(step: Step, fact: RecordingChanged) -> None:
@@ -276,8 +285,7 @@ def station_changed(step: Step, fact: StationChanged) -> None:
 def effect_failed(step: Step, fact: EffectFailed) -> None:
     """The PBX did not do it: answer the command that wanted it; the state follows by resync.
 
-    `AnswerPhone` is no matter: the phone goes on ringing and may be picked up by hand. Nor are the fallback
-    queue's members, which every snapshot sets again.
+    The fallback queue's members are no matter: every snapshot sets them again.
     """
     if fact.effect == "RingStation":
         _ring_failed(step, fact)
