@@ -5,6 +5,10 @@ from __future__ import annotations
 from cti_server.api.errors import AccountLocked, InvalidCredentials
 from cti_server.api.ports import Credentials, LoginGuard
 from cti_server.api.tokens import Issued, Tokens, TokenUse
+from cti_server.engine.port import Overloaded
+
+MAX_AT_ONCE = 200
+"""Log-ins under way: a password check is slow on purpose, and a flood of them must not pile up."""
 
 
 class Authenticator:
@@ -12,12 +16,22 @@ class Authenticator:
 
     def __init__(self, credentials: Credentials, guard: LoginGuard, tokens: Tokens) -> None:
         self._credentials, self._guard, self.tokens = credentials, guard, tokens
+        self._under_way = 0
 
     async def log_in(self, agent_id: str, password: str) -> Issued:
-        """An access token. Raises InvalidCredentials, AccountLocked, AuthStoreUnavailable, store errors.
+        """An access token. Raises InvalidCredentials, AccountLocked, AuthStoreUnavailable, Overloaded.
 
         While an account is locked the password is not even looked at: the answer tells nothing about it.
         """
+        if self._under_way >= MAX_AT_ONCE:
+            raise Overloaded
+        self._under_way += 1
+        try:
+            return await self._check(agent_id, password)
+        finally:
+            self._under_way -= 1
+
+    async def _check(self, agent_id: str, password: str) -> Issued:
         wait = await self._guard.attempt(agent_id)
         if wait > 0:
             raise AccountLocked(detail={"retry_after": int(wait) + 1})

@@ -193,6 +193,13 @@ class BodyTooLarge(ApiError):
     code = "body_too_large"
 
 
+class RequestTimeout(ApiError):
+    """A request that does not come to its end."""
+
+    code = "request_timeout"
+    retryable = True
+
+
 class UnsupportedMediaType(ApiError):
     """A request body that is not `application/json`."""
 

@@ -54,6 +54,13 @@ class Hub:
         self._sessions.add(session)
         self.metrics.sockets.set(len(self._sessions))
 
+    @property
+    def full(self) -> bool:
+        """Whether another socket would be one too many."""
+        opened = sum(len(sessions) for sessions in self._by_agent.values())
+        too_many = len(self._sessions) >= self.settings.max_sockets
+        return too_many or len(self._sessions) - opened >= self.settings.max_unopened
+
     def admit(self, session: OpenSession, agent_id: str) -> None:
         """The session turns out to be the agent's. Raises TooManySessions."""
         sessions = self._by_agent.setdefault(agent_id, set())

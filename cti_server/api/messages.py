@@ -50,6 +50,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "unknown_path": ("No such resource", "资源不存在"),
     "method_not_allowed": ("The resource does not have this method", "资源不支持此方法"),
     "body_too_large": ("The request body is too large", "请求体过大"),
+    "request_timeout": ("The request did not come to its end in time", "请求未在规定时间内传完"),
     "unsupported_media_type": ("Send application/json", "请使用 application/json"),
     "bad_http_request": ("The request is not acceptable", "请求无法接受"),
     "not_ready": ("Something that the server needs is not there", "服务器所需的依赖未就绪"),

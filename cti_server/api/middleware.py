@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cti_server.api.errors import BodyTooLarge
+from cti_server.api.errors import BodyTooLarge, RequestTimeout
 from cti_server.api.messages import Language, preferred
 from cti_server.api.problems import problem_response
 from cti_server.errors import CtiError
 
 log = structlog.get_logger(__name__)
+BODY_DEADLINE = 10.0
+"""Seconds for the body of a request."""
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -41,7 +45,7 @@ class Edge:
         try:
             await body.read(headers.get("content-length"))
             await self._app(scope, body.receive, answer.send)
-        except BodyTooLarge as error:
+        except (BodyTooLarge, RequestTimeout) as error:
             await self._refuse(error, language, scope, receive, answer)
         except Exception:
             log.exception("http_request_failed", path=scope["path"])
@@ -81,10 +85,17 @@ class _BoundedBody:
         self._whole: Message | None = None
 
     async def read(self, announced: str | None) -> None:
-        """Raises BodyTooLarge as soon as that is known."""
+        """Raises BodyTooLarge as soon as that is known, and RequestTimeout."""
         error = BodyTooLarge(f"more than {self._limit} bytes")
         if announced is not None and announced.isdecimal() and int(announced) > self._limit:
             raise error
+        try:
+            async with asyncio.timeout(BODY_DEADLINE):
+                await self._read(error)
+        except TimeoutError:
+            raise RequestTimeout from None
+
+    async def _read(self, error: BodyTooLarge) -> None:
         body, more = b"", True
         while more:
             message = await self._receive()

@@ -25,6 +25,7 @@ STATUS = {
     "unknown_contact": 404,
     "unknown_agent": 404,
     "method_not_allowed": 405,
+    "request_timeout": 408,
     "body_too_large": 413,
     "unsupported_media_type": 415,
     "invalid_params": 422,

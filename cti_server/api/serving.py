@@ -14,8 +14,10 @@ import ssl
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
+import h11
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
 from websockets.frames import Frame
@@ -29,6 +31,8 @@ PING_INTERVAL = 10.0
 PING_TIMEOUT = 10.0
 SEND_BUFFER = 256 * 1024
 """Bytes the kernel takes for a client that does not read; without a bound it grows to megabytes."""
+REQUEST_DEADLINE = 10.0
+"""Seconds for the head of a request."""
 CUT_GRACE = 1.0
 """Seconds in which a client that is cut may still read the close code."""
 
@@ -100,6 +104,39 @@ class Connection(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
 
 
+class HttpConnection(H11Protocol):
+    """One HTTP connection. Who says nothing, or half of a request, is ended after one to two deadlines."""
+
+    _check: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Begin to watch."""
+        super().connection_made(transport)
+        self._watch(None)
+
+    def _watch(self, before: object) -> None:
+        served = self.cycle
+        waiting = served is None or served.response_complete
+        if waiting and before == (served,):
+            self.transport.abort()
+            return
+        self._check = self.loop.call_later(REQUEST_DEADLINE, self._watch, (served,) if waiting else None)
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        """From here on it is a `Connection`."""
+        self._stop_watching()
+        super().handle_websocket_upgrade(event)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing left to watch."""
+        self._stop_watching()
+        super().connection_lost(exc)
+
+    def _stop_watching(self) -> None:
+        if self._check:
+            self._check.cancel()
+
+
 class _Server(uvicorn.Server):
     """uvicorn without its own signal handlers: the process has one owner of signals, and it is not this."""
 
@@ -125,7 +162,7 @@ class ApiServer:
         self._app, self._host, self._port = app, host, port
         config = uvicorn.Config(
             app,
-            http="h11",
+            http=HttpConnection,
             ws=Connection,
             loop="none",
             lifespan="off",

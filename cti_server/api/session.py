@@ -47,6 +47,7 @@ class Session:
         self._early: list[Notification] | None = []
         """What came between joining and the answer to `session.open`; None once that is queued."""
         self._pending = 0
+        self._over = False
 
     # --- life ---------------------------------------------------------------------------------------------
 
@@ -63,6 +64,7 @@ class Session:
             too_late.cancel()
             writer.cancel()
             await asyncio.wait({writer})
+            self._over = True
             self._hub.forget(self)
             if self._joined:
                 await self._hub.centre.leave(self.agent_id, self._listener)
@@ -143,6 +145,8 @@ class Session:
             self._refuse(call.request_id, method.name, CtiError(), read_at)
         finally:
             self._pending -= 1
+            if self._over:  # it claimed the seat for a socket that is gone
+                self._hub.seats.release(self)
 
     async def _outcome(self, call: rpc.Call, method: Method, params: Any) -> dict[str, Any]:
         assert method.command is not None  # noqa: S101  # _dispatch sends nothing else here

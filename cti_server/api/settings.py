@@ -22,6 +22,10 @@ class ApiSettings:
     """Requests of one session whose answer is not known yet."""
     max_sessions: int = 5
     """Sessions of one agent at once."""
+    max_sockets: int = 4000
+    """Sockets of this server at once."""
+    max_unopened: int = 1000
+    """Of them, those that have not opened their session: strangers cannot keep agents out."""
     max_backlog_messages: int = 512
     max_backlog_bytes: int = 1024 * 1024
     close_deadline: float = 2.0

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-import structlog
 from starlette.websockets import WebSocket
 
-from cti_server.api.errors import ApiError, OriginNotAllowed, ServerStopping, UnsupportedSubprotocol
+from cti_server.api.errors import OriginNotAllowed, ServerStopping, UnsupportedSubprotocol
 from cti_server.api.hub import Hub
 from cti_server.api.messages import preferred
 from cti_server.api.problems import problem_response
 from cti_server.api.serving import LINK
 from cti_server.api.session import Session
+from cti_server.engine.port import Overloaded
+from cti_server.errors import CtiError
 
-log = structlog.get_logger(__name__)
 SUBPROTOCOL = "cti.v1"
 
 
@@ -37,10 +37,12 @@ def agent_socket(hub: Hub) -> Callable[[WebSocket], Awaitable[None]]:
     return endpoint
 
 
-def _refusal(hub: Hub, websocket: WebSocket) -> ApiError | None:
+def _refusal(hub: Hub, websocket: WebSocket) -> CtiError | None:
     """Why the upgrade is refused, if it is."""
     if hub.stopping:
         return ServerStopping()
+    if hub.full:
+        return Overloaded()
     origin = websocket.headers.get("origin")
     missing_is_fine = origin is None and hub.settings.allow_missing_origin
     if not missing_is_fine and origin not in hub.settings.allowed_origins:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from cti_server.api.models.http import ContactList, ContactStory, Problem, Ready, TokenGrant
 from cti_server.api.tokens import TokenUse
 from cti_server.store.errors import StoreUnavailable
-from tests.support.edge import PASSWORD, Edge
+from tests.support.edge import PASSWORD, Edge, until
 
 ARRIVED = datetime(2026, 11, 21, 8, 0, 0, 250000, UTC)
 PUBLIC = {
@@ -329,3 +330,54 @@ async def test_figures(edge: Edge) -> None:
     assert "cti_sockets_open 1.0" in text
     assert "cti_contacts_live 0.0" in text
     assert 'cti_requests_total{code="ok",method="session.open"} 1.0' in text
+
+
+async def test_a_request_that_does_not_come_to_its_end(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cti_server.api.middleware.BODY_DEADLINE", 0.2)
+    reader, writer = await asyncio.open_connection("127.0.0.1", edge.server.port)
+    writer.write(b"POST /api/v1/auth/token HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n")
+    writer.write(b"Content-Length: 9\r\n\r\n{")
+    answer = await asyncio.wait_for(reader.readuntil(b"}"), 5)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b'"code":"request_timeout"' in answer
+    writer.close()
+
+
+@pytest.mark.parametrize("said", [b"", b"GET /health/live HTTP/1.1\r\nHost: x\r\n", b"\x16\x03\x01\x00"])
+async def test_a_connection_that_says_nothing_sensible(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    monkeypatch.setattr("cti_server.api.serving.REQUEST_DEADLINE", 0.1)
+    reader, writer = await asyncio.open_connection("127.0.0.1", edge.server.port)
+    writer.write(said)
+    with contextlib.suppress(ConnectionResetError):
+        await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+    async with edge.http() as http:
+        assert (await http.get("/health/live")).status_code == 200
+
+
+async def test_deep_json_is_refused(edge: Edge) -> None:
+    async with edge.http() as http:
+        answer = await http.post(
+            "/api/v1/auth/token", content=b"[" * 60_000, headers={"Content-Type": "application/json"}
+        )
+    refused(answer, 400, "bad_http_request")
+
+
+async def test_a_flood_of_log_ins_does_not_pile_up(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cti_server.api.auth.MAX_AT_ONCE", 3)
+    gate = asyncio.Event()
+
+    async def slow(agent_id: str, password: str) -> bool:
+        await gate.wait()
+        return True
+
+    edge.credentials.verify = slow  # type: ignore[method-assign]  # a slow hash
+    async with edge.http() as http:
+        waiting = [asyncio.create_task(log_in(http, who, PASSWORD)) for who in ("1001", "1002", "2001")]
+        await until(lambda: edge.auth._under_way == 3)
+        refused(await log_in(http, "5001", PASSWORD), 503, "overloaded")
+        gate.set()
+        assert [(await answer).status_code for answer in waiting] == [200] * 3
+        assert (await log_in(http, "5001", PASSWORD)).status_code == 200

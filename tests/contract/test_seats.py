@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 
 from cti_server.api.settings import ApiSettings
+from cti_server.domain import signals as s
+from tests.fakes.centre import NODE, FakeCentre
 from tests.support.edge import Edge, Peer, serving_edge, until
 
 
@@ -89,3 +91,18 @@ async def test_a_holder_that_does_not_answer_loses_the_seat() -> None:
             await until(lambda: edge.metric("cti_sockets_open") == 1)
         frozen.connection.transport.resume_reading()
         assert await frozen.closed() in (4001, 1006)
+
+
+async def test_a_seat_is_not_claimed_for_a_socket_that_is_gone() -> None:
+    centre = FakeCentre(answers=False)
+    async with serving_edge(centre) as edge:
+        async with edge.session() as gone:
+            await gone.send("agent.sign_in", station="1001", station_mode="persistent", take_over=True)
+            await until(lambda: bool(centre.commands))
+        await until(lambda: edge.metric("cti_sockets_open") == 0)
+        channel = centre.world.state.stations["1001"].channel
+        assert channel is not None
+        centre.signal(s.StationPlaced(time.time(), NODE, channel))
+        async with edge.session() as here:
+            assert edge.hub.seats.holder("1001") is not None
+            await here.result("agent.set_state", state="busy")

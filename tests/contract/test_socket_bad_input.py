@@ -364,3 +364,16 @@ async def test_too_many_sessions(edge: Edge) -> None:
         assert data == {"code": "too_many_sessions", "retryable": True}
     async with edge.session() as peer:
         await usable(peer)
+
+
+async def test_strangers_cannot_keep_agents_out() -> None:
+    async with serving_edge(settings=ApiSettings(max_unopened=2)) as edge:
+        async with edge.session() as agent, edge.socket(), edge.socket():
+            with pytest.raises(InvalidStatus) as refused:
+                async with edge.socket():
+                    pass
+            assert json.loads(refused.value.response.body or b"")["code"] == "overloaded"
+            assert refused.value.response.headers["retry-after"]
+            await usable(agent)
+        async with edge.session() as agent:
+            await usable(agent)
