@@ -1,1 +1,1 @@
-"""Asterisk at the edge: AMI and FastAGI codecs and links, facts in (`translate`), effects out (`call_control`)."""
+"""Asterisk at the edge: AMI and FastAGI, facts in (`translate`), effects out (`call_control`)."""

@@ -53,10 +53,6 @@ def _ring_station(effect: e.RingStation) -> list[Action]:
     return [Action("Originate", fields, tag=effect.channel)]
 
 
-def _answer_phone(effect: e.AnswerPhone) -> list[Action]:
-    return [Action("PJSIPNotify", {"Channel": effect.channel, "Variable": ["Event=talk"]})]
-
-
 def _connect(effect: e.Connect) -> list[Action]:
     """The dialplan's `cti-connect` joins them, because the manager may not start a recording itself."""
     join: Fields = {"Channel": effect.channel, "Context": "cti-connect", "Exten": "s", "Priority": 1}
@@ -128,7 +124,6 @@ def _remove_member(effect: e.RemoveFallbackMember) -> list[Action]:
 
 _RECIPES: dict[type[e.Effect], Callable[[Any], list[Action]]] = {
     e.RingStation: _ring_station,
-    e.AnswerPhone: _answer_phone,
     e.Connect: _connect,
     e.HoldCustomer: _hold_customer,
     e.ReturnToQueue: _return_to_queue,

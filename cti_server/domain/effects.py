@@ -28,13 +28,6 @@ class RingStation(Effect):
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerPhone(Effect):
-    """Ask a ringing phone to answer (SIP NOTIFY `Event: talk`); phones that cannot go on ringing."""
-
-    channel: str
-
-
-@dataclass(frozen=True, slots=True)
 class Connect(Effect):
     """Bring customer and agent together, and record from the first time on to the customer's end."""
 

@@ -16,6 +16,7 @@ from typing import Any
 from cti_server.domain import effects as e
 from cti_server.domain import signals as s
 from cti_server.domain.agent import StationMode
+from cti_server.domain.contact import LegState
 from cti_server.domain.errors import refusals
 from cti_server.domain.events import Event, Notification, Outcome
 from cti_server.domain.step import Step
@@ -137,6 +138,8 @@ class FakeCentre:
         if not repeated:
             self.commands.append(command)
             self.signal(command)
+            if isinstance(command, s.Accept):
+                self._pick_up(command.contact_id)
         return await asyncio.shield(future)
 
     async def join(self, agent_id: str, listener: Listener, resume: Resume | None) -> Joined:
@@ -185,6 +188,13 @@ class FakeCentre:
         missed = [n for n in self._history[agent_id] if n.seq > resume.seq]
         return missed if len(missed) == seq - resume.seq else None
 
+    def _pick_up(self, contact_id: str) -> None:
+        """Whoever accepts picks the ringing phone up."""
+        contact = self.world.state.contacts.get(contact_id)
+        leg = contact.agent_leg if contact else None
+        if leg and leg.state is LegState.RINGING:
+            self.signal(s.StationPlaced(time.time(), NODE, leg.channel))
+
     # --- the make-believe PBX -----------------------------------------------------------------------------
 
     def _carry_out(self, effect: e.Effect) -> None:
@@ -192,8 +202,6 @@ class FakeCentre:
         if isinstance(effect, e.RingStation):
             if effect.mode is StationMode.PERSISTENT:
                 self.signal(s.StationPlaced(now, NODE, effect.channel))
-        elif isinstance(effect, e.AnswerPhone):
-            self.signal(s.StationPlaced(now, NODE, effect.channel))
         elif isinstance(effect, e.Connect):
             bridge = f"bridge-{next(self._numbers)}"
             self.signal(s.ChannelEnteredBridge(now, NODE, effect.channel, bridge))

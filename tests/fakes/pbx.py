@@ -338,9 +338,6 @@ class FakePbx:
         )
         return True
 
-    def _do_AnswerPhone(self, effect: e.AnswerPhone) -> bool:  # noqa: N802
-        return effect.channel in self.channels
-
     def _do_Connect(self, effect: e.Connect) -> bool:  # noqa: N802
         customer, agent = self.channels.get(effect.channel), self.channels.get(effect.agent_channel)
         if customer is None or agent is None or not agent.up:

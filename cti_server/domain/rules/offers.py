@@ -15,7 +15,7 @@ from cti_server.domain.contact import (
     Operation,
     OperationKind,
 )
-from cti_server.domain.effects import AnswerPhone, Connect, HangUpChannel
+from cti_server.domain.effects import Connect, HangUpChannel
 from cti_server.domain.events import Event
 from cti_server.domain.rules import seats
 from cti_server.domain.signals import Accept, ContactCommand, Reject
@@ -84,8 +84,8 @@ def begin(step: Step, contact: Contact, kind: OperationKind, command: ContactCom
 def finish_operation(step: Step, contact: Contact, *kinds: OperationKind) -> None:
     """The outcome showed: answer a pending command of one of these kinds; refuse any other as overtaken."""
     operation = contact.operation
-    if operation is None:
-        return
+    if operation is None or (operation.kind is OperationKind.HANG_UP and operation.kind not in kinds):
+        return  # a hang-up is overtaken by nothing but the end
     contact.operation = None
     step.clear_timer(f"operation:{contact.contact_id}")
     if operation.kind in kinds:
@@ -105,7 +105,7 @@ def refuse_operation(step: Step, contact: Contact, refusal: type[errors.Refusal]
 
 
 def accept(step: Step, command: Accept) -> dict[str, Any] | None:
-    """Take the offered contact. Persistent: connect now; on demand: ask the phone to answer."""
+    """Take the offered contact. Persistent: connect now; on demand: when the phone is picked up."""
     contact, agent = own_contact(step, command)
     require(contact, "contact.accept", ContactState.OFFERED)
     leg = contact.agent_leg
@@ -116,9 +116,8 @@ def accept(step: Step, command: Accept) -> dict[str, Any] | None:
         step.clear_timer(f"offer:{contact.contact_id}")
         _connect(step, contact)
     elif leg.state is LegState.RINGING:
-        # The phone decides; the offer's own timer bounds the wait.
+        # The phone has to be picked up (docs/adr/0005); the offer's own timer bounds the wait.
         step.clear_timer(f"operation:{contact.contact_id}")
-        step.do(AnswerPhone(contact.node, leg.channel))
     return None
 
 
