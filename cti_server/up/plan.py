@@ -6,7 +6,8 @@ import json
 import os
 import secrets
 import socket
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,8 @@ class Plan:
     var: Path
     ports: Ports
     node_folder: str
+    node_options: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of NodeConfig to be set otherwise: timings, a bank's own prompts and music."""
 
     @property
     def centre_json(self) -> Path:
@@ -146,4 +149,5 @@ def node_config(
         numbers=tuple(numbers),
         groups=tuple(groups),
         rtp_ports=(ports.rtp_first, ports.rtp_last),
+        **plan.node_options,
     )

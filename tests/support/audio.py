@@ -6,6 +6,7 @@ in all of Asterisk's stock music no window of 0.4 s has more than 0.08 of its po
 """
 
 import struct
+import wave
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -116,6 +117,15 @@ def described(sound: Sound) -> str:
 def sine(hz: float, seconds: float, rate: int = 8000, level: float = 0.5) -> Samples:
     """Return a tone with the amplitude `level`."""
     return level * np.sin(2 * np.pi * hz * np.arange(round(seconds * rate)) / rate)
+
+
+def write_wav(path: Path, samples: Samples, rate: int = 8000) -> None:
+    """Write a mono wav file of 16 bit."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes((samples * 32767).astype("<i2").tobytes())
 
 
 def read_wav(path: Path, channel: int = 0) -> Sound:

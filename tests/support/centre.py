@@ -1,19 +1,39 @@
 """A whole centre for tests, as `cti up` runs it: real Asterisk, Redis, database and server, free ports."""
 
 import asyncio
+import csv
 import json
 import os
 import signal
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeVar
+
+import httpx
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from asterisk_config.install import install
+from asterisk_config.model import Timings
+from asterisk_config.surface import CEL_COLUMNS
+from cti_server.store.database import Database
+from cti_server.store.schema import upgrade
+from cti_server.store.tables import groups, metadata, service_numbers
 from cti_server.up.centre import Centre, running_centre
 from cti_server.up.plan import Plan, Ports
+from tests.support.audio import sine, write_wav
 from tests.support.phones import BaresipPhone
+
+GREETING_TONE: Final = 2683
+"""What callers hear as the greeting: a bank's own prompt, short and to be told from music."""
+SORRY_TONE: Final = 3089
+"""What the fallback says before it queues a caller."""
+QUICK: Final = Timings(fallback_greeting=4, fallback_ring=5, fallback_turn=4)
+_LOOK: Final = 0.05
+Row = dict[str, Any]
+T = TypeVar("T")
 
 
 class TestCentre:
@@ -28,6 +48,10 @@ class TestCentre:
         self.http = centre.about["http"]
         self.ws = centre.about["ws"]
         self.database_url = centre.plan.database_url
+        self._may_restart = asyncio.Event()
+        self._may_restart.set()
+        self._start_server = centre.server.start
+        centre.server.start = self._restart  # type: ignore[method-assign]  # the supervisor's hand is held here
 
     def person(self, agent_id: str) -> dict[str, Any]:
         """An entry of centre.json's people."""
@@ -38,11 +62,27 @@ class TestCentre:
         agent_id = address.removesuffix("-browser")
         return BaresipPhone(address, self.person(agent_id)["station"]["sip_password"], self.sip, **options)
 
+    def customer(self, number: str = "13800138000", **options: Any) -> BaresipPhone:
+        """A customer's phone."""
+        return BaresipPhone.customer(number, self.sip, **options)
+
     # --- the server process ---------------------------------------------------------------------------
 
     def kill_server(self) -> None:
         """`kill -9`; the supervisor starts it again."""
         os.kill(self.centre.server.pid, signal.SIGKILL)
+
+    def hold_restart_back(self) -> None:
+        """From now on a server that dies stays dead, until `let_restart`."""
+        self._may_restart.clear()
+
+    def let_restart(self) -> None:
+        """Let the supervisor go on."""
+        self._may_restart.set()
+
+    async def _restart(self) -> None:
+        await self._may_restart.wait()
+        await self._start_server()
 
     def freeze_server(self) -> None:
         """SIGSTOP."""
@@ -57,17 +97,30 @@ class TestCentre:
         lines = self.centre.server.log.read_text(errors="replace").splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
-    # --- what is left in Asterisk -----------------------------------------------------------------------
+    async def health(self) -> dict[str, Any]:
+        """What `/health/ready` says, whatever its status."""
+        async with httpx.AsyncClient(base_url=self.http, timeout=5) as client:
+            answer: dict[str, Any] = (await client.get("/health/ready")).json()
+            return answer
+
+    async def figure(self, name: str) -> float:
+        """One gauge of `/metrics`."""
+        async with httpx.AsyncClient(base_url=self.http, timeout=5) as client:
+            lines = (await client.get("/metrics")).text.splitlines()
+        return float(next(line.split()[1] for line in lines if line.startswith(f"{name} ")))
+
+    # --- what Asterisk says -----------------------------------------------------------------------------
 
     async def channels(self) -> list[str]:
         """Channels that exist in Asterisk right now, by its own console."""
-        return await self._console("core show channels concise")
+        return await self.console("core show channels concise")
 
     async def bridges(self) -> list[str]:
         """Bridges that exist in Asterisk right now."""
-        return (await self._console("bridge show all"))[1:]
+        return (await self.console("bridge show all"))[1:]
 
-    async def _console(self, command: str) -> list[str]:
+    async def console(self, command: str) -> list[str]:
+        """What Asterisk's own console answers."""
         rendered = self.centre.rendered
         argv = rendered.installation.command(["-C", rendered.config_file, "-rx", command])
         process = await asyncio.create_subprocess_exec(
@@ -76,12 +129,89 @@ class TestCentre:
         out, _ = await asyncio.wait_for(process.communicate(), 10)
         return [line for line in out.decode(errors="replace").splitlines() if line.strip()]
 
+    def cel(self) -> list[dict[str, str]]:
+        """Asterisk's channel events so far, oldest first; keys are `surface.CEL_COLUMNS`."""
+        if not self.centre.rendered.cel_file.exists():
+            return []
+        with self.centre.rendered.cel_file.open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file, fieldnames=list(CEL_COLUMNS)))
+
+    async def reaches(self, place: str, since: float, count: int = 1, deadline: float = 10) -> list[Row]:
+        """CEL rows of an event of ours (`CTI_UNSERVED` …) after `since`, once there are `count`."""
+
+        async def look() -> list[Row]:
+            return [r for r in self.cel() if r["userdeftype"] == place and float(r["eventtime"]) >= since]
+
+        return await eventually(look, lambda rows: len(rows) >= count, f"{count} x {place}", deadline)
+
+    async def empty(self, stations: int = 0, deadline: float = 10) -> None:
+        """Return once no channel (but idle ones of `stations`), no bridge and no contact is left."""
+
+        async def look() -> tuple[list[str], list[str], float]:
+            return await self.channels(), await self.bridges(), await self.figure("cti_contacts")
+
+        def nothing(left: tuple[list[str], list[str], float]) -> bool:
+            channels, bridges, contacts = left
+            idle = [channel for channel in channels if "!cti-station!" in channel]
+            return len(channels) == len(idle) == stations and not bridges and contacts == 0
+
+        await eventually(look, nothing, "empty", deadline)
+
+    # --- what the database has ----------------------------------------------------------------------------
+
+    async def rows(self, table: str, **where: Any) -> list[Row]:
+        """Rows of a table with these values, in order of time."""
+        which = metadata.tables[table]
+        order = which.c.get("at", which.c.get("arrived_at", which.c.get("started_at")))
+        query = select(which).filter_by(**where).order_by(order)
+
+        async def work(connection: AsyncConnection) -> list[Row]:
+            return [dict(row) for row in (await connection.execute(query)).mappings()]
+
+        database = Database(self.database_url)
+        try:
+            return await database.read(work)
+        finally:
+            await database.close()
+
+    async def logged(self, contact_id: str, deadline: float = 10, **values: Any) -> Row:
+        """The contact's row once it has these values."""
+        found = await eventually(
+            lambda: self.rows("contacts", contact_id=contact_id),
+            lambda rows: bool(rows) and all(rows[0][name] == value for name, value in values.items()),
+            f"{contact_id} logged as {values}",
+            deadline,
+        )
+        return found[0]
+
+
+async def eventually(
+    look: Callable[[], Awaitable[T]], good: Callable[[T], bool], what: str, deadline: float = 10
+) -> T:
+    """Look again and again until it is good; AssertionError with the last sight after `deadline` s."""
+    end = asyncio.get_running_loop().time() + deadline
+    while True:
+        seen = await look()
+        if good(seen):
+            return seen
+        assert asyncio.get_running_loop().time() < end, f"not {what} within {deadline} s: {seen}"
+        await asyncio.sleep(_LOOK)
+
 
 @asynccontextmanager
-async def whole_centre(tmp_path: Path) -> AsyncIterator[TestCentre]:
-    """Run a centre below `tmp_path` until the block ends; its logs are kept there."""
+async def whole_centre(
+    tmp_path: Path, *, ring_timeout: float = 20, timings: Timings = QUICK
+) -> AsyncIterator[TestCentre]:
+    """Run a centre below `tmp_path` until the block ends; its logs are kept there.
+
+    The bank's own prompts are tones; callers of 4000 are greeted too briefly for a measurement.
+    Agents are rung for `ring_timeout` seconds.
+    """
     await asyncio.to_thread(install)
-    plan = Plan(tmp_path / "var", Ports.free(), f"t-{os.getpid()}-{uuid.uuid4().hex[:10]}")
+    prompts = _prompts(tmp_path / "prompts")
+    node = {"timings": timings, "prompts_dir": prompts}
+    plan = Plan(tmp_path / "var", Ports.free(), f"t-{os.getpid()}-{uuid.uuid4().hex[:10]}", node)
+    await _directory(plan.database_url, ring_timeout)
     async with AsyncExitStack() as stack:
         centre = await stack.enter_async_context(
             running_centre(plan, lambda _what: None, cheap_passwords=True)
@@ -92,6 +222,33 @@ async def whole_centre(tmp_path: Path) -> AsyncIterator[TestCentre]:
             _keep_logs(centre, tmp_path)
             await stack.aclose()
             centre.rendered.remove()
+
+
+def _prompts(folder: Path) -> Path:
+    for language in ("zh", "en"):
+        (folder / language).mkdir(parents=True)
+        write_wav(folder / language / "brief.wav", sine(GREETING_TONE, 0.3))
+        write_wav(folder / language / "welcome.wav", sine(GREETING_TONE, 1.6))
+        write_wav(folder / language / "sorry_technical.wav", sine(SORRY_TONE, 1.5))
+    return folder
+
+
+async def _directory(url: str, ring_timeout: float) -> None:
+    """What is there already is left as it is by the seed."""
+    await upgrade(url)
+    names = {"general": "4000", "credit_card": "4001", "elder": "4002", "vtm": "4003"}
+    row = {"name_zh": "", "name_en": "", "ring_timeout_s": ring_timeout, "wrap_up_s": 60.0}
+
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(groups.insert(), [{"group_id": name, **row} for name in names])
+        general = {"number": "4000", "group_id": "general", "language": "zh", "greeting": "brief", "name": ""}
+        await connection.execute(service_numbers.insert(), general)
+
+    database = Database(url)
+    try:
+        await database.write(work)
+    finally:
+        await database.close()
 
 
 def _keep_logs(centre: Centre, tmp_path: Path) -> None:
