@@ -32,7 +32,7 @@ def serve() -> None:
 
     运行一台 CTI 服务器。
     """
-    from cti_server.bootstrap import run
+    from cti_server.bootstrap.server import run
 
     run()
 

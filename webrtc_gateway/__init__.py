@@ -1,0 +1,1 @@
+"""The video gateway: signalling, rooms, forwarding, recording (to come)."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from cti_server.domain.events import Outcome
 from cti_server.domain.state import WorldState
 from cti_server.domain.world import World
+from cti_server.engine.applying import apply_safely
 from cti_server.engine.journal import Journal
 
 RESUME_WINDOW = 60.0
@@ -52,7 +53,7 @@ async def _follow(
     count = 0
     async for entry in journal.entries(after=position):
         for signal in entry.signals:
-            replayed(world.apply(signal))
+            replayed(apply_safely(world, signal))
             count += 1
         position = entry.position
     return position, count

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -22,6 +21,8 @@ from cti_server.domain.records import Record
 from cti_server.domain.views import agent_view, own_contacts
 from cti_server.domain.world import World
 from cti_server.engine import recovery
+from cti_server.engine.answers import Answers, RequestKey, fail_all
+from cti_server.engine.applying import apply_safely
 from cti_server.engine.codec import Snapshot
 from cti_server.engine.journal import Journal
 from cti_server.engine.lease import Lease
@@ -44,10 +45,6 @@ INBOX_SIZE = 20_000
 BATCH_SIZE = 200
 COMMAND_DEADLINE = 60.0
 SNAPSHOT_EVERY = 15.0
-REPLIES_KEPT = 10_000
-"""Answers kept in memory; older ones are asked of the journal."""
-
-RequestKey = tuple[str, str]
 
 
 class Outside(Protocol):
@@ -104,11 +101,9 @@ class Site:
         self._clock = clock
         self._mailboxes = Mailboxes()
         self._inbox: asyncio.Queue[s.Signal] = asyncio.Queue(INBOX_SIZE)
-        self._waiting: dict[RequestKey, asyncio.Future[Reply]] = {}
-        self._answered: OrderedDict[RequestKey, Reply] = OrderedDict()
+        self._answers = Answers()
         self._applied: dict[int, asyncio.Future[None]] = {}
         """Facts somebody waits for, by identity of the signal handed in."""
-        self._unsaved_replies: list[Reply] = []
         self._position = "0"
         self._leading = False
         self._last_at = 0.0
@@ -155,13 +150,9 @@ class Site:
         self._outside.follow()
         while not self._inbox.empty():
             self._inbox.get_nowait()
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_exception(
-                    JournalUnavailable("this server stopped leading; repeat with the same id")
-                )
-                future.exception()  # nobody may be waiting for it any more
-        self._waiting.clear()
+        stopped = JournalUnavailable("this server stopped leading; repeat with the same id")
+        self._answers.give_up(stopped)
+        fail_all(self._applied.values(), stopped)
 
     async def _recover(self, term: int) -> None:
         began = time.monotonic()
@@ -169,7 +160,7 @@ class Site:
         self.world, self._position = recovered.world, recovered.position
         if recovered.new_history:
             self._mailboxes.forget()
-        self._waiting.update({key: _future() for key in recovery.unanswered(self.world.state)})
+        self._answers.expect(*recovery.unanswered(self.world.state))
         first: list[s.Signal] = [s.LeaderStarted(0.0, term)]
         if recovered.new_history:
             first.insert(0, s.EpochBegan(0.0, max(int(self._clock()), self.world.state.epoch + 1)))
@@ -191,7 +182,7 @@ class Site:
         for notification in outcome.notifications:
             self._mailboxes.deliver(notification)
         for reply in outcome.replies:
-            self._remember(reply)
+            self._answers.replayed(reply)
         self._outside.keep(outcome.records)
 
     # --- the loop -------------------------------------------------------------------------------------
@@ -225,7 +216,7 @@ class Site:
     async def _apply_forever(self, term: int) -> None:
         while True:
             batch = await self._next_batch()
-            if batch or self._unsaved_replies:
+            if batch or self._answers.unsaved:
                 await self._apply(term, batch)
 
     async def _next_batch(self) -> list[s.Signal]:
@@ -233,7 +224,7 @@ class Site:
         now = self._clock()
         next_timer = self.world.next_timer()
         patience = 1.0 if next_timer is None else min(max(next_timer - now, 0.0), 1.0)
-        if self._unsaved_replies:
+        if self._answers.unsaved:
             patience = min(patience, 0.05)
         batch: list[s.Signal] = []
         if self._inbox.empty() and patience > 0:
@@ -251,14 +242,14 @@ class Site:
         """Journal, then apply, then publish."""
         at = self._last_at = max(self._clock(), self._last_at)
         stamped = [replace(signal, at=at) for signal in batch]
-        replies, self._unsaved_replies = self._unsaved_replies, []
+        replies, self._answers.unsaved = self._answers.unsaved, []
         began = time.perf_counter()
         position = await self._journal.append(term, stamped, replies)
         self.counters.journal_seconds += time.perf_counter() - began
         self.counters.batches += 1
         self.lease.check()
         for signal in stamped:
-            self._publish(self.world.apply(signal))
+            self._publish(apply_safely(self.world, signal))
             self.counters.signals += 1
         for signal in batch:
             done = self._applied.get(id(signal))
@@ -273,20 +264,11 @@ class Site:
         for notification in outcome.notifications:
             self._mailboxes.deliver(notification)
         for reply in outcome.replies:
-            self._remember(reply)
-            self._unsaved_replies.append(reply)
-            future = self._waiting.pop((reply.agent_id, reply.request_id), None)
-            if future and not future.done():
-                future.set_result(reply)
+            self._answers.give(reply)
         if outcome.effects:
             self._outside.perform(outcome.effects)
         if outcome.records:
             self._outside.keep(outcome.records)
-
-    def _remember(self, reply: Reply) -> None:
-        self._answered[(reply.agent_id, reply.request_id)] = reply
-        while len(self._answered) > REPLIES_KEPT:
-            self._answered.popitem(last=False)
 
     async def _snapshot_forever(self, term: int) -> None:
         saved = ""
@@ -306,20 +288,21 @@ class Site:
     async def execute(self, command: s.Command) -> dict[str, Any]:
         """See `port.Centre.execute`."""
         key = (command.agent_id, command.request_id)
-        reply = self._answered.get(key)
-        if reply is None and key not in self._waiting:
+        reply = self._answers.given(key)
+        if reply is None and not self._answers.under_way(key):
             self._require_leading()
             stored = await self._journal.stored_reply(*key)
-            reply = self._answered.get(key) or stored  # it may have been answered meanwhile
+            reply = self._answers.given(key) or stored  # it may have been answered meanwhile
         if reply is None:
             reply = await self._submit(key, command)
         return _result(reply)
 
     async def _submit(self, key: RequestKey, command: s.Command) -> Reply:
-        future = self._waiting.get(key)
-        if future is None:
+        if not self._answers.under_way(key):
             self.post(command)
-            future = self._waiting[key] = _future()
+            self._answers.expect(key)
+        future = self._answers.under_way(key)
+        assert future is not None  # noqa: S101  # expected just now, nothing was awaited since
         try:
             async with asyncio.timeout(COMMAND_DEADLINE):
                 return await asyncio.shield(future)
@@ -396,10 +379,6 @@ def _stop_if_cancelled() -> None:
     task = asyncio.current_task()
     if task and task.cancelling():
         raise asyncio.CancelledError
-
-
-def _future() -> asyncio.Future[Reply]:
-    return asyncio.get_running_loop().create_future()
 
 
 def _result(reply: Reply) -> dict[str, Any]:

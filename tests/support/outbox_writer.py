@@ -1,4 +1,4 @@
-"""A process that appends to an outbox and prints each record's id once it is acknowledged, until it is killed.
+"""A process that appends to an outbox and prints each acknowledged id, until it is killed.
 
 Arguments: the outbox's folder, the number of the first record.
 """

@@ -1,4 +1,4 @@
-"""The composition root: the only place where adapters are built and joined."""
+"""One server process: everything built, joined, run and ended in order."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from cti_server.api.tokens import Tokens
 from cti_server.asterisk.agi_server import AgiServer
 from cti_server.asterisk.inbound import inbound
 from cti_server.asterisk.pbx_link import PbxAddress, PbxLink
-from cti_server.directory import directory_signal
+from cti_server.bootstrap.directory import directory_signal
+from cti_server.bootstrap.interaction_log import StoredCredentials, StoredInteractionLog
+from cti_server.bootstrap.recording_desk import RecordingDesk
+from cti_server.bootstrap.surroundings import Surroundings
 from cti_server.domain import signals as s
 from cti_server.engine.journal import Journal
 from cti_server.engine.site import Site
-from cti_server.interaction_log import StoredCredentials, StoredInteractionLog
 from cti_server.logs import configure_logging
-from cti_server.recording_desk import RecordingDesk
 from cti_server.settings import PbxNodeSettings, Settings
 from cti_server.store.database import Database
 from cti_server.store.drain import OutboxDrain
 from cti_server.store.keeper import RecordKeeper
 from cti_server.store.outbox import Outbox
 from cti_server.store.passwords import CHEAP, STANDARD, Passwords
-from cti_server.surroundings import Surroundings
 from recordings.intake import Intake
 
 REDIS_TIMEOUT = 1.0
@@ -167,4 +167,3 @@ def _token_key(path: Path) -> bytes:
         path.touch(mode=0o600)
         path.write_bytes(secrets.token_bytes(48))
     return path.read_bytes()
-

@@ -1,0 +1,52 @@
+"""Resume is gapless or it is a snapshot."""
+
+import pytest
+
+from cti_server.domain.events import Event, Notification
+from cti_server.engine.mailboxes import KEPT, Mailboxes
+
+
+def note(seq: int) -> Notification:
+    return Notification("1001", seq, Event.AGENT_STATE_CHANGED, {"seq": seq})
+
+
+@pytest.fixture
+def boxes() -> Mailboxes:
+    boxes = Mailboxes()
+    for seq in range(1, 11):
+        boxes.deliver(note(seq))
+    return boxes
+
+
+def test_everything_after_the_clients_number(boxes: Mailboxes) -> None:
+    assert [n.seq for n in boxes.since("1001", 7, 10) or ()] == [8, 9, 10]
+
+
+def test_nothing_missed(boxes: Mailboxes) -> None:
+    assert boxes.since("1001", 10, 10) == ()
+
+
+@pytest.mark.parametrize(("seq", "last"), [(11, 10), (-1, 10), (3, 12)])
+def test_a_gap_or_a_number_from_elsewhere_is_no_resume(boxes: Mailboxes, seq: int, last: int) -> None:
+    assert boxes.since("1001", seq, last) is None
+
+
+def test_too_far_behind_is_no_resume() -> None:
+    boxes = Mailboxes()
+    for seq in range(1, KEPT + 10):
+        boxes.deliver(note(seq))
+    assert boxes.since("1001", 1, KEPT + 9) is None
+
+
+def test_listeners_hear_in_order_until_they_leave(boxes: Mailboxes) -> None:
+    heard: list[int] = []
+
+    def listener(notification: Notification) -> None:
+        heard.append(notification.seq)
+
+    assert boxes.attach("1001", listener)
+    boxes.deliver(note(11))
+    assert boxes.attached() == ["1001"]
+    assert boxes.detach("1001", listener)
+    boxes.deliver(note(12))
+    assert heard == [11]
