@@ -6,7 +6,6 @@ from cti_server.domain import effects as e
 from cti_server.domain import signals as s
 from cti_server.domain.agent import AgentState
 from cti_server.domain.events import Event
-from cti_server.domain.station import StationState
 from tests.unit.domain import scenes
 from tests.unit.domain.scenes import MODES, ON_DEMAND, PERSISTENT, agent, code, opened, seated, talking
 
@@ -28,11 +27,11 @@ def test_persistent_is_signed_in_when_the_phone_answers():
     centre.command(s.SignIn, "1001", "browser", PERSISTENT)
     assert scenes.last_reply(centre) == (None, False)
     assert agent(centre).state is AgentState.SIGNED_OUT
-    assert centre.state.stations["1001-browser"].state is StationState.RINGING
+    assert centre.state.stations["1001-browser"].state.value == "ringing"
     scenes.pick_up(centre)
     assert scenes.last_reply(centre) == (None, True)
     assert agent(centre).state is AgentState.NOT_READY
-    assert centre.state.stations["1001-browser"].state is StationState.CONNECTED
+    assert centre.state.stations["1001-browser"].state.value == "connected"
 
 
 @pytest.mark.parametrize("how", ["refused", "timeout", "unanswered"])
