@@ -66,11 +66,12 @@ def doctor(
     from cti_server.doctor import examine
 
     findings = asyncio.run(examine(var=var))
+    report = Console(highlight=False, soft_wrap=True)
     if as_json:
         sys.stdout.write(json.dumps([finding.as_dict() for finding in findings], ensure_ascii=False) + "\n")
     else:
         for finding in findings:
-            console.print(finding.line(), highlight=False, soft_wrap=True)
+            report.print(finding.line())
     raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
 
 

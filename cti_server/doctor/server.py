@@ -18,6 +18,11 @@ _TAKEN = Text(
     "停掉占用端口的程序,或执行 make up FREE_PORTS=1", "stop the other program, or run make up FREE_PORTS=1"
 )
 
+_TAKEN_OR_HANGS = Text(
+    "用 ss -ltnp 查看占用者:若是 cti serve,它已卡死,请重启;否则停掉该程序或换端口",
+    "ss -ltnp shows whose: cti serve hangs, restart it; any other, stop it or take other ports",
+)
+
 
 def checks(patient: Patient) -> list[Check]:
     """Ports and readiness."""
@@ -47,7 +52,7 @@ class _Look:
             return f"{_at(http)} (HTTP), {_at(agi)} (FastAGI): ours"
         taken = [_at(place) for place in (http, agi) if await _taken(*place)]
         if taken:
-            raise Wrong(f"another program has {', '.join(taken)}", _TAKEN)
+            raise Wrong(f"in use, and not answering as our server: {', '.join(taken)}", _TAKEN_OR_HANGS)
         return f"{_at(http)}, {_at(agi)}: free"
 
     async def ready(self) -> str:

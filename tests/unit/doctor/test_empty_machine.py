@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,21 @@ async def test_a_machine_with_nothing_behind_the_settings(tmp_path: Path) -> Non
     assert "connect_failed" in found["ami_login"].detail
     assert "secret-of-tests" not in "".join(finding.line() for finding in found.values())
     assert _is_empty(tmp_path), "the doctor changes nothing"
+
+
+async def test_a_port_in_use_that_does_not_answer_as_ours(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings = Settings(
+            http_port=silent.getsockname()[1],
+            agi_port=free_port(),
+            redis_url=f"redis://127.0.0.1:{free_port()}/0",
+            database_url=f"sqlite:///{tmp_path}/none/centre.db",
+            outbox_dir=tmp_path / "outbox",
+        )
+        found = _by_code(await examine(settings))["ports"]
+    assert found.state is State.FAILED
+    assert found.remedy
+    assert "hangs" in found.remedy.en
 
 
 def _is_empty(folder: Path) -> bool:
