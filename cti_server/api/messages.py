@@ -71,6 +71,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "not_your_contact": ("The contact is another agent's", "该联络属于其他坐席"),
     "action_not_allowed": ("Not possible in the present state", "当前状态不允许此操作"),
     "contact_in_progress": ("Finish the contact first", "请先结束当前联络"),
+    "data_too_large": ("The contact carries too much data already", "随路数据已达上限"),
     "held_at_phone": (
         "The phone itself holds the call; retrieve it there",
         "话机自身保持了通话,请在话机上取回",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import signal
 from contextlib import AsyncExitStack
@@ -161,9 +162,11 @@ class Server:
 
 
 def _token_key(path: Path) -> bytes:
-    """The signing key, made at the first start (mode 0600)."""
+    """The signing key, made at the first start (mode 0600), whole or not at all."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_bytes(secrets.token_bytes(48))
+        partial = path.with_name(f".{path.name}.{os.getpid()}")
+        partial.touch(mode=0o600)
+        partial.write_bytes(secrets.token_bytes(48))
+        partial.replace(path)
     return path.read_bytes()

@@ -98,6 +98,12 @@ class ContactInProgress(Refusal):
     code = "contact_in_progress"
 
 
+class DataTooLarge(Refusal):
+    """The attached data would grow past what a contact may carry."""
+
+    code = "data_too_large"
+
+
 class HeldAtPhone(Refusal):
     """The phone itself holds the call; it must be retrieved there."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from cti_server.domain import errors
@@ -23,6 +24,8 @@ from cti_server.domain.step import Step
 from cti_server.domain.views import agent_view, contact_view
 
 TALK_STATES = (ContactState.ACTIVE, ContactState.HELD)
+MOST_DATA = 32 * 1024
+"""Bytes of attached data as JSON: it goes along with every notification of the contact."""
 NORMAL_CLEARING = 16
 """Q.850 cause of a party that hung up on purpose."""
 
@@ -69,8 +72,10 @@ def set_data(step: Step, command: SetData) -> dict[str, Any]:
     contact, agent = own_contact(step, command)
     if contact.state not in (*TALK_STATES, ContactState.WRAP_UP):
         raise errors.ActionNotAllowed(f"contact.set_data is not allowed while the contact is {contact.state}")
-    merged = {**contact.data, **command.data}
-    contact.data = {key: value for key, value in merged.items() if value is not None}
+    merged = {key: value for key, value in {**contact.data, **command.data}.items() if value is not None}
+    if len(json.dumps(merged, ensure_ascii=False).encode()) > MOST_DATA:
+        raise errors.DataTooLarge(f"a contact carries at most {MOST_DATA} bytes of attached data")
+    contact.data = merged
     step.tell_contact(contact, Event.CONTACT_DATA_CHANGED)
     return {"contact": contact_view(contact, agent)}
 
