@@ -78,6 +78,15 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "operation_pending": ("An earlier command is still under way", "前一个操作尚未完成"),
     "contact_ended": ("The contact ended before it took effect", "联络已先行结束"),
+    "unknown_group": ("No such group", "没有这个技能组"),
+    "agent_not_available": ("The agent cannot be reached now", "该坐席当前不可用"),
+    "target_is_self": ("That is yourself", "目标不能是自己"),
+    "number_not_allowed": ("This number may not be called", "该号码不允许呼叫"),
+    "agent_cap_reached": ("You have made too many outside calls this hour", "本小时外呼次数已达上限"),
+    "centre_cap_reached": (
+        "Too many outside calls this minute; try again",
+        "当前分钟外呼次数已达上限,请稍后重试",
+    ),
     "sign_in_withdrawn": ("The sign-in was given up", "签到已取消"),
     "refused": ("Refused", "已拒绝"),
     # what is away

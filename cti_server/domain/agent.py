@@ -111,6 +111,8 @@ class Agent:
     connected: bool = False
     """An agent program is attached to the socket; nothing is offered without one."""
     contact_ids: list[str] = field(default_factory=list)
+    outside_calls: list[float] = field(default_factory=list)
+    """When calls to outside numbers were begun, within the last hour."""
     seq: int = 0
     """Sequence number of the last notification to this agent within the epoch."""
 

@@ -149,6 +149,45 @@ class SignInWithdrawn(Refusal):
     retryable = True
 
 
+class UnknownGroup(Refusal):
+    """No such group in the directory."""
+
+    code = "unknown_group"
+
+
+class AgentNotAvailable(Refusal):
+    """The agent asked for is not ready, signed out or at another PBX node; or nobody of the group is free."""
+
+    code = "agent_not_available"
+    retryable = True
+
+
+class TargetIsSelf(Refusal):
+    """The agent asked for is the one who asks."""
+
+    code = "target_is_self"
+
+
+class NumberNotAllowed(Refusal):
+    """The outside number is not on the allow-list."""
+
+    code = "number_not_allowed"
+
+
+class AgentCapReached(Refusal):
+    """The agent has made as many outside calls as one may within an hour."""
+
+    code = "agent_cap_reached"
+    retryable = True
+
+
+class CentreCapReached(Refusal):
+    """The centre has begun as many outside calls as it may within a minute."""
+
+    code = "centre_cap_reached"
+    retryable = True
+
+
 def refusals() -> dict[str, type[Refusal]]:
     """Every refusal by its code (to rebuild one from a stored answer, and for the docs)."""
     return {cls.code: cls for cls in Refusal.__subclasses__()}

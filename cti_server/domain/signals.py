@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from cti_server.domain.outside import OutsideRules
+
 # --- the centre itself ---------------------------------------------------------------------------------
 
 
@@ -63,6 +65,7 @@ class DirectoryLoaded(Signal):
     service_numbers: dict[str, str]
     """Service number to group id."""
     stations: tuple[str, ...]
+    outside: OutsideRules = field(default_factory=OutsideRules)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from cti_server.domain.agent import Agent
 from cti_server.domain.contact import Contact
+from cti_server.domain.outside import OutsideRules
 from cti_server.domain.queue import Group
 from cti_server.domain.station import Station
 
@@ -39,6 +40,9 @@ class WorldState:
     nodes: dict[str, Node] = field(default_factory=dict)
     ended: dict[str, float] = field(default_factory=dict)
     """Contacts that ended lately, with the time: the PBX's own log must not count them again."""
+    outside: OutsideRules = field(default_factory=OutsideRules)
+    outside_calls: list[float] = field(default_factory=list)
+    """When the centre began calls to outside numbers, within the last minute."""
     timers: dict[str, float] = field(default_factory=dict)
     """Timer key to the epoch second it is due. The engine fires them as `TimerFired`."""
     channels: dict[str, str] = field(default_factory=dict)

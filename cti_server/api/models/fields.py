@@ -42,6 +42,8 @@ OptionalWord = Annotated[str, Field(max_length=64, json_schema_extra=_NO_CONTROL
 """Like Word; may be empty."""
 Identifier = Annotated[str, Field(min_length=1, max_length=128, json_schema_extra=_NO_CONTROL), _clean]
 """An id of ours."""
+DialNumber = Annotated[str, Field(pattern=r"^\+?[0-9]{2,20}$")]
+"""A number that can be dialled; ^ and $ hold: pydantic's patterns know no line ends."""
 Sentence = Annotated[str, Field(max_length=4000, json_schema_extra=_NO_CONTROL), _clean]
 """Free text on one line, may be empty."""
 TokenText = Annotated[str, Field(min_length=1, max_length=2048, json_schema_extra=_NO_CONTROL), _clean]

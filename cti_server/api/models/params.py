@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ConfigDict, Field, NonNegativeInt
 
 from cti_server.api.models.fields import (
+    DialNumber,
     Identifier,
     Instant,
     JsonData,
@@ -17,6 +18,7 @@ from cti_server.api.models.fields import (
     Word,
 )
 from cti_server.api.models.views import AgentView, AskableState, ContactView, StationModeName
+from cti_server.domain.target import Target, TargetKind
 
 
 def _example(**values: Any) -> ConfigDict:
@@ -83,6 +85,34 @@ class ContactParams(Model):
     model_config = _example(contact_id="pbx-a-1795282224.12")
 
     contact_id: Identifier
+
+
+class GroupTarget(Model):
+    """Whoever of a group is free."""
+
+    group: Word
+
+
+class AgentTarget(Model):
+    """One agent."""
+
+    agent_id: Word
+
+
+class NumberTarget(Model):
+    """A number outside the centre."""
+
+    number: DialNumber = Field(repr=False)
+
+
+TargetChoice = GroupTarget | AgentTarget | NumberTarget
+"""Exactly one of the three."""
+
+
+def target(chosen: TargetChoice) -> Target:
+    """The domain's form of it."""
+    ((key, value),) = chosen.model_dump().items()
+    return Target(TargetKind(key), value)
 
 
 class SetDataParams(Model):

@@ -46,6 +46,7 @@ def directory_loaded(step: Step, signal: DirectoryLoaded) -> None:
     for address in signal.stations:
         state.stations.setdefault(address, Station(address))
     state.service_numbers = dict(signal.service_numbers)
+    state.outside = signal.outside
     agents = {profile.agent_id for profile in signal.agents}
     for left in [a for a in state.agents.values() if a.agent_id not in agents and a.station is None]:
         del state.agents[left.agent_id]
