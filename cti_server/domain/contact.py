@@ -152,6 +152,8 @@ class Contact:
     legs: dict[str, Leg] = field(default_factory=dict)
     agent_id: str | None = None
     """Whom it is offered to, or who has it, or who had it last."""
+    wrapping: list[str] = field(default_factory=list)
+    """Agents in after-call work for their part of it, though it went on with somebody else."""
     recording: RecordingState = RecordingState.OFF
     operation: Operation | None = None
     held_at_phone: bool = False

@@ -77,6 +77,13 @@ class Step:
             self._notify(agent, event, {"contact": contact_view(contact, agent)})
         self.note_contact(contact, event.value)
 
+    def tell_part(
+        self, contact: Contact, agent: Agent, event: Event, data: dict[str, Any] | None = None
+    ) -> None:
+        """Notify one agent whose own contact it is not (any more), and keep it in the contact's story."""
+        self._notify(agent, event, {"contact": contact_view(contact, agent)})
+        self.note_contact(contact, event.value, {"agent_id": agent.agent_id, **(data or {})})
+
     def note_contact(self, contact: Contact, kind: str, data: dict[str, Any] | None = None) -> None:
         """Keep an entry of the contact's story, and the contact's row as it stands now."""
         contact.version += 1
@@ -110,7 +117,9 @@ class Step:
         self.state.timers.pop(key, None)
 
     def remember_end(self, contact: Contact) -> None:
-        """The contact is over: drop it, but know for a while that it was."""
+        """The contact is over: drop it unless somebody wraps up its part; know for a while that it was."""
+        if contact.wrapping:
+            return
         self.state.contacts.pop(contact.contact_id, None)
         self.state.ended[contact.contact_id] = self.at
         while self.state.ended and next(iter(self.state.ended.values())) < self.at - ENDED_KEPT:

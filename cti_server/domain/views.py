@@ -70,6 +70,8 @@ _ACTIONS: dict[ContactState, tuple[str, ...]] = {
 
 def allowed_actions(contact: Contact, agent: Agent) -> list[str]:
     """Methods the agent may call on the contact right now, by their wire names."""
+    if agent.agent_id in contact.wrapping:
+        return ["contact.wrap_up"]
     if contact.agent_id != agent.agent_id:
         return []
     return [action for action in _ACTIONS.get(contact.state, ()) if _open(contact, action)]
@@ -87,13 +89,14 @@ def _open(contact: Contact, action: str) -> bool:
 
 
 def contact_view(contact: Contact, viewer: Agent) -> dict[str, Any]:
-    """The contact view of PROTOCOL, as `viewer` may see it."""
+    """The contact view of PROTOCOL, as `viewer` may see it: who handed it on sees after-call work."""
     customer = contact.customer
+    state = ContactState.WRAP_UP if viewer.agent_id in contact.wrapping else contact.state
     return {
         "contact_id": contact.contact_id,
         "medium": contact.medium,
         "direction": contact.direction,
-        "state": contact.state.value,
+        "state": state.value,
         "queue": contact.group_id,
         "priority": contact.priority,
         "customer": {

@@ -10,7 +10,7 @@ from cti_server.domain import signals as s
 from cti_server.domain.effects import Resync
 from cti_server.domain.errors import IllegalTransition, Refusal
 from cti_server.domain.events import Outcome, Reply
-from cti_server.domain.rules import conversation, directory, offers, pbx, resync, seats
+from cti_server.domain.rules import conversation, directory, handing, offers, pbx, resync, seats
 from cti_server.domain.state import WorldState
 from cti_server.domain.step import Step
 
@@ -57,6 +57,7 @@ TIMERS: dict[str, Callable[[Step, str], None]] = {
     "arrival": pbx.arrival_overdue,
     "apart": conversation.apart,
     "wrap_up": conversation.wrap_up_over,
+    "after_call": handing.after_call_over,
     "station": seats.station_timed_out,
     "disconnected": directory.grace_over,
 }

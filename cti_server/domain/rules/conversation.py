@@ -17,7 +17,7 @@ from cti_server.domain.contact import (
 )
 from cti_server.domain.effects import Connect, HangUpChannel, HoldCustomer, Resync, ReturnToQueue
 from cti_server.domain.events import Event
-from cti_server.domain.rules import offers, seats
+from cti_server.domain.rules import handing, offers, seats
 from cti_server.domain.rules.offers import begin, finish_operation, own_contact, require
 from cti_server.domain.signals import HangUp, Hold, Retrieve, SetData, WrapUp
 from cti_server.domain.step import Step
@@ -82,6 +82,9 @@ def set_data(step: Step, command: SetData) -> dict[str, Any]:
 
 def wrap_up(step: Step, command: WrapUp) -> dict[str, Any]:
     """Register the outcome and end after-call work."""
+    part = handing.part_of(step, command)
+    if part:
+        return handing.wrap_up_part(step, *part, command)
     contact, agent = own_contact(step, command)
     require(contact, "contact.wrap_up", ContactState.WRAP_UP)
     asked = seats.asked_state(command.next_state) if command.next_state else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cti_server.domain.agent import Agent, AgentState, AskedState
 from cti_server.domain.contact import Contact, ContactState, Leg, LegRole, LegState
 from cti_server.domain.effects import Connect, HangUpChannel, ReturnToQueue
-from cti_server.domain.rules import conversation, offers, pbx, seats
+from cti_server.domain.rules import conversation, handing, offers, pbx, seats
 from cti_server.domain.signals import (
     ChannelFact,
     ChannelGone,
@@ -125,6 +125,9 @@ def _adopt(step: Step, contact: Contact, partner: ChannelFact) -> Leg | None:
 def _release(step: Step, contact: Contact, agent: Agent) -> bool:
     """End what contact and agent were engaged in before; False when the agent talks to somebody else."""
     other = step.state.contacts.get(agent.contact_ids[0]) if agent.contact_ids else None
+    if other and agent.agent_id in other.wrapping:
+        handing.after_call_over(step, agent.agent_id)
+        other = None
     if other and other is not contact and other.state in conversation.TALK_STATES:
         return False
     if contact.state is ContactState.OFFERED:

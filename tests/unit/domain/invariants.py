@@ -29,11 +29,14 @@ def check(state: WorldState) -> None:
 
 def _agent(state: WorldState, agent: Agent) -> None:
     for contact_id in agent.contact_ids:
-        assert state.contacts[contact_id].agent_id == agent.agent_id
+        contact = state.contacts[contact_id]
+        assert agent.agent_id in (contact.agent_id, *contact.wrapping), (contact, agent)
     assert len(agent.contact_ids) == (1 if agent.state in IN_CONTACT else 0), (agent, "contacts")
     if agent.contact_ids:
         contact = state.contacts[agent.contact_ids[0]]
-        assert OF_AGENT[contact.state] is agent.state, (contact.state, agent.state)
+        wrapping = agent.agent_id in contact.wrapping
+        of_agent = AgentState.WRAP_UP if wrapping else OF_AGENT[contact.state]
+        assert of_agent is agent.state, (contact.state, agent.state)
     assert agent.pending is None or agent.state in IN_CONTACT, (agent, "pending")
     holds_seat = agent.signed_in or agent.station_wait is not None
     assert (agent.station is not None) == holds_seat, (agent, "station")
@@ -51,14 +54,18 @@ def _agent(state: WorldState, agent: Agent) -> None:
 
 
 def _contact(state: WorldState, contact: Contact) -> None:
-    assert contact.state is not ContactState.ENDED
+    assert contact.state is not ContactState.ENDED or contact.wrapping
+    for agent_id in contact.wrapping:
+        assert agent_id != contact.agent_id
+        assert f"after_call:{agent_id}" in state.timers
     queued = contact.state is ContactState.QUEUED
     waits = [g.group_id for g in state.groups.values() if contact.contact_id in g.waiting]
     assert waits == ([contact.group_id] if queued else []), (contact.state, waits)
     if contact.state in OF_AGENT:
         assert state.agents[contact.agent_id or ""].contact_ids == [contact.contact_id]
     else:
-        assert contact.agent_id is None, (contact.state, contact.agent_id)
+        ended = contact.state is ContactState.ENDED
+        assert ended or contact.agent_id is None, (contact.state, contact.agent_id)
         assert contact.agent_leg is None
         assert contact.operation is None
     if contact.operation:
@@ -117,6 +124,8 @@ def _timers(state: WorldState) -> None:
             assert not state.agents[of].connected
         elif kind == "station":
             assert state.agents[state.stations[of].agent_id or ""].station_wait
+        elif kind == "after_call":
+            assert any(of in contact.wrapping for contact in state.contacts.values())
         elif kind == "wrap_up":
             assert state.contacts[of].state is ContactState.WRAP_UP
         else:
