@@ -34,6 +34,12 @@ class AgentEvent(StrEnum):
     FINISH_TALK = "finish_talk"
 
 
+CAPACITY = {"voice": 1, "video": 1, "text": 3}
+"""Contacts of each medium that an agent may have at once, unless its profile says otherwise."""
+EXCLUSIVE = frozenset({"voice", "video"})
+"""Media that take the whole agent: no other contact beside them."""
+
+
 class StationMode(StrEnum):
     """How the agent's phone is used: one call per shift, or rung for each contact."""
 
@@ -99,6 +105,9 @@ class Agent:
     roles: tuple[str, ...]
     groups: dict[str, int]
     """Group id to skill level, 1 (low) to 10."""
+    skills: dict[str, int] = field(default_factory=dict)
+    """Other skills (languages, products) to level, 1 (low) to 10."""
+    capacity: dict[str, int] = field(default_factory=lambda: dict(CAPACITY))
     state: AgentState = AgentState.SIGNED_OUT
     reason: str = ""
     state_since: float = 0.0
@@ -129,6 +138,19 @@ class Agent:
     def signed_in(self) -> bool:
         """Whether the agent holds a seat."""
         return self.state is not AgentState.SIGNED_OUT
+
+    def level(self, skill: str) -> int:
+        """Of a skill or a group; 0 without it."""
+        return max(self.skills.get(skill, 0), self.groups.get(skill, 0))
+
+    def has_room(self, medium: str) -> bool:
+        """B1: whether a contact of that medium may come to what the agent has.
+
+        An agent whose state is `ready` has nothing yet. When text contacts keep an agent ready, theirs are to
+        be counted here.
+        """
+        room = self.capacity.get(medium, 0) - len(self.contact_ids)
+        return room > 0 and (medium not in EXCLUSIVE or not self.contact_ids)
 
     def may_be_offered(self) -> bool:
         """A2: only a ready agent whose program is attached is ever offered a contact."""

@@ -147,6 +147,12 @@ class Contact:
     direction: str = "inbound"
     language: str = ""
     priority: int = 0
+    requires: dict[str, int] = field(default_factory=dict)
+    """Skill to the lowest level an agent needs for this contact, beside what its queue asks for."""
+    dedicated_agent: str = ""
+    """The agent who looks after this customer; empty when nobody does."""
+    preferred_agent: str = ""
+    """The agent it waits for alone, for a limited time; empty when any agent that fits will do."""
     ivr_path: list[str] = field(default_factory=list)
     data: dict[str, Any] = field(default_factory=dict)
     legs: dict[str, Leg] = field(default_factory=dict)

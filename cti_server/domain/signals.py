@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from cti_server.domain.agent import CAPACITY
 from cti_server.domain.outside import OutsideRules
+from cti_server.domain.queue import Strategy
 
 # --- the centre itself ---------------------------------------------------------------------------------
 
@@ -43,6 +45,8 @@ class AgentProfile:
     name: str
     roles: tuple[str, ...]
     groups: dict[str, int]
+    skills: dict[str, int] = field(default_factory=dict)
+    capacity: dict[str, int] = field(default_factory=lambda: dict(CAPACITY))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,10 @@ class GroupProfile:
     name_en: str
     ring_timeout: float = 20.0
     wrap_up_time: float = 60.0
+    strategy: Strategy = Strategy.LONGEST_IDLE
+    requires: dict[str, int] = field(default_factory=dict)
+    preference_time: float = 0.0
+    last_agent_within: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +211,10 @@ class ContactArrived(PbxFact):
     customer_name: str = ""
     group_id: str = ""
     language: str = ""
+    tier: str = ""
+    elder: bool = False
+    dedicated_agent: str = ""
+    requires: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,14 @@ class Node:
     """Until when we saw everything that happened there, in epoch seconds; 0 when we never looked yet."""
 
 
+@dataclass(frozen=True, slots=True)
+class LastAgent:
+    """Who had a customer's last conversation, and when it ended."""
+
+    agent_id: str
+    at: float
+
+
 @dataclass(slots=True)
 class WorldState:
     """Everything live. `signals` counts applied signals and, with the epoch, names records and channels."""
@@ -43,6 +51,8 @@ class WorldState:
     outside: OutsideRules = field(default_factory=OutsideRules)
     outside_calls: list[float] = field(default_factory=list)
     """When the centre began calls to outside numbers, within the last minute."""
+    last_agents: dict[str, LastAgent] = field(default_factory=dict)
+    """By the customer's number; the oldest first."""
     timers: dict[str, float] = field(default_factory=dict)
     """Timer key to the epoch second it is due. The engine fires them as `TimerFired`."""
     channels: dict[str, str] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from cti_server.domain.contact import Contact, Operation
 from cti_server.domain.effects import Effect
 from cti_server.domain.errors import Refusal
 from cti_server.domain.events import Event, Notification, Outcome, Reply
+from cti_server.domain.queue import turn
 from cti_server.domain.records import Record, RecordKind
 from cti_server.domain.state import WorldState
 from cti_server.domain.views import agent_view, contact_view, timestamp
@@ -26,6 +27,10 @@ class Step:
     state: WorldState
     at: float
     outcome: Outcome = field(default_factory=Outcome)
+    agents: set[str] = field(default_factory=set)
+    """Agents that may have become free or not, for routing."""
+    waiting: set[str] = field(default_factory=set)
+    """Contacts that may have come to wait, to wait elsewhere or not to wait any more, for routing."""
     request_id: str = ""
     """Of the command that caused what is being told now, if one did."""
 
@@ -60,6 +65,7 @@ class Step:
 
     def tell_agent(self, agent: Agent, event: Event) -> None:
         """Notify the agent of itself and keep it in the agent's history."""
+        self.agents.add(agent.agent_id)
         self._notify(agent, event, {"agent": agent_view(self.state, agent)})
         data = {
             "agent_id": agent.agent_id,
@@ -132,19 +138,18 @@ class Step:
         return f"station-{address}-{state.epoch}-{state.term}-{state.counter}"
 
     def enqueue(self, contact: Contact) -> None:
-        """Put the contact into its group's queue: by priority, then by time in the queue."""
+        """Put the contact into its group's queue, where its turn is."""
         group = self.state.groups[contact.group_id]
-        insort(group.waiting, contact.contact_id, key=self._queue_order)
-
-    def _queue_order(self, contact_id: str) -> tuple[int, float, str]:
-        contact = self.state.contacts[contact_id]
-        return (-contact.priority, contact.queued_at or 0.0, contact_id)
+        insort(group.waiting, contact.contact_id, key=lambda other: turn(self.state.contacts[other]))
+        self.waiting.add(contact.contact_id)
 
     def dequeue(self, contact: Contact) -> None:
         """Take the contact out of its queue, if it is in it."""
         group = self.state.groups.get(contact.group_id)
         if group and contact.contact_id in group.waiting:
             group.waiting.remove(contact.contact_id)
+        self.waiting.add(contact.contact_id)
+        self.clear_timer(f"preference:{contact.contact_id}")
 
 
 def contact_row(contact: Contact) -> dict[str, Any]:

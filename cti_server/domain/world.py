@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cti_server.domain import routing
 from cti_server.domain import signals as s
 from cti_server.domain.effects import Resync
 from cti_server.domain.errors import IllegalTransition, Refusal
 from cti_server.domain.events import Outcome, Reply
-from cti_server.domain.rules import conversation, directory, handing, offers, pbx, resync, seats
+from cti_server.domain.routing import Router
+from cti_server.domain.rules import conversation, directory, handing, offers, pbx, preference, resync, seats
 from cti_server.domain.state import WorldState
 from cti_server.domain.step import Step
 
@@ -60,8 +60,13 @@ TIMERS: dict[str, Callable[[Step, str], None]] = {
     "after_call": handing.after_call_over,
     "station": seats.station_timed_out,
     "disconnected": directory.grace_over,
+    "preference": preference.over,
 }
 """By the part of the timer's key before the colon; called with the part after it."""
+
+
+MANY = (s.LeaderStarted, s.DirectoryLoaded, s.NodeSnapshot)
+"""Signals after which anybody may be free or not: routing looks at everybody again."""
 
 
 class World:
@@ -69,11 +74,21 @@ class World:
 
     def __init__(self, state: WorldState | None = None) -> None:
         self.state = state or WorldState()
+        self.router = Router(self.state)
 
     def apply(self, signal: s.Signal) -> Outcome:
         """Apply one signal. What the outside says never raises: refusals and contradictions are outcomes."""
         self.state.signals += 1
         step = Step(self.state, signal.at)
+        try:
+            self._apply(step, signal)
+        except BaseException:  # a bug half done: what the index was not told of must not stay unknown
+            self.router = Router(self.state)
+            raise
+        self.state.last_at = signal.at
+        return step.outcome
+
+    def _apply(self, step: Step, signal: s.Signal) -> None:
         if isinstance(signal, s.Command):
             self._command(step, signal)
         elif isinstance(signal, s.TimerFired):
@@ -81,10 +96,24 @@ class World:
         else:
             self._fact(step, signal)
         step.request_id = ""
-        for contact, agent in routing.matches(self.state):
-            offers.offer(step, contact, agent)
-        self.state.last_at = signal.at
-        return step.outcome
+        self._route(step, signal)
+
+    def _route(self, step: Step, signal: s.Signal) -> None:
+        """Offer whatever can be offered now."""
+        if isinstance(signal, MANY):
+            self.router = Router(self.state)
+        if isinstance(signal, s.Command | s.AgentConnected | s.AgentDisconnected):
+            step.agents.add(signal.agent_id)
+        elif isinstance(signal, s.PbxFact):
+            step.waiting.add(getattr(signal, "channel", ""))  # a contact has its channel's id
+        while True:
+            self.router.update(step.agents, step.waiting)
+            step.agents.clear()
+            step.waiting.clear()
+            pair = self.router.next_pair()
+            if pair is None:
+                return
+            offers.offer(step, *pair)
 
     def _command(self, step: Step, command: s.Command) -> None:
         step.request_id = command.request_id

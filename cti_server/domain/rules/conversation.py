@@ -17,7 +17,7 @@ from cti_server.domain.contact import (
 )
 from cti_server.domain.effects import Connect, HangUpChannel, HoldCustomer, Resync, ReturnToQueue
 from cti_server.domain.events import Event
-from cti_server.domain.rules import handing, offers, seats
+from cti_server.domain.rules import handing, offers, preference, seats
 from cti_server.domain.rules.offers import begin, finish_operation, own_contact, require
 from cti_server.domain.signals import HangUp, Hold, Retrieve, SetData, WrapUp
 from cti_server.domain.step import Step
@@ -104,6 +104,7 @@ def _close(step: Step, contact: Contact, agent: Agent, asked: AskedState | None)
     contact.apply(ContactEvent.END)
     step.clear_timer(f"wrap_up:{contact.contact_id}")
     agent.contact_ids.remove(contact.contact_id)
+    preference.remember(step, contact)
     step.tell_contact(contact, Event.CONTACT_WRAPPED_UP)
     step.remember_end(contact)
     seats.become_free(step, agent, asked)

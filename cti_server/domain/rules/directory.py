@@ -58,21 +58,22 @@ def directory_loaded(step: Step, signal: DirectoryLoaded) -> None:
 def _load_group(step: Step, profile: GroupProfile) -> None:
     group = step.state.groups.get(profile.group_id)
     if group is None:
-        step.state.groups[profile.group_id] = Group(
+        group = step.state.groups[profile.group_id] = Group(
             profile.group_id, profile.name_zh, profile.name_en, profile.ring_timeout, profile.wrap_up_time
         )
-        return
     group.name_zh, group.name_en = profile.name_zh, profile.name_en
     group.ring_timeout, group.wrap_up_time = profile.ring_timeout, profile.wrap_up_time
+    group.strategy, group.requires = profile.strategy, dict(profile.requires)
+    group.preference_time, group.last_agent_within = profile.preference_time, profile.last_agent_within
 
 
 def _load_agent(step: Step, profile: AgentProfile) -> None:
     agent = step.state.agents.get(profile.agent_id)
     if agent is None:
-        step.state.agents[profile.agent_id] = Agent(
+        agent = step.state.agents[profile.agent_id] = Agent(
             profile.agent_id, profile.name, profile.roles, dict(profile.groups)
         )
-        return
+    agent.skills, agent.capacity = dict(profile.skills), dict(profile.capacity)
     agent.name, agent.roles, agent.groups = profile.name, profile.roles, dict(profile.groups)
 
 

@@ -17,7 +17,7 @@ from cti_server.domain.contact import (
 )
 from cti_server.domain.effects import Connect, HangUpChannel
 from cti_server.domain.events import Event
-from cti_server.domain.rules import seats
+from cti_server.domain.rules import preference, seats
 from cti_server.domain.signals import Accept, ContactCommand, Reject
 from cti_server.domain.step import Step
 from cti_server.domain.views import contact_view
@@ -32,6 +32,7 @@ def queue(step: Step, contact: Contact) -> None:
     contact.queued_at = step.at
     step.clear_timer(f"arrival:{contact.contact_id}")
     contact.customer_leg.state = LegState.WAITING
+    preference.begin(step, contact)
     step.enqueue(contact)
     step.tell_contact(contact, Event.CONTACT_QUEUED)
 
@@ -41,6 +42,7 @@ def offer(step: Step, contact: Contact, agent: Agent) -> None:
     station = step.state.stations[agent.station or ""]
     group = step.state.groups[contact.group_id]
     step.dequeue(contact)
+    contact.preferred_agent = ""
     contact.apply(ContactEvent.OFFER)
     contact.agent_id, contact.offered_at = agent.agent_id, step.at
     agent.contact_ids.append(contact.contact_id)

@@ -7,7 +7,7 @@ from cti_server.domain.agent import Agent
 from cti_server.domain.contact import Contact, ContactState, Customer, LegRole, LegState, RecordingState
 from cti_server.domain.effects import HangUpChannel, Resync, ReturnToQueue
 from cti_server.domain.events import Event
-from cti_server.domain.rules import conversation, offers, seats
+from cti_server.domain.rules import conversation, offers, preference, seats
 from cti_server.domain.signals import (
     ChannelEnteredBridge,
     ChannelGone,
@@ -61,10 +61,12 @@ def contact_arrived(step: Step, fact: ContactArrived) -> None:
     if not group_id:
         step.anomaly("no_group")
         return
-    customer = Customer(number=fact.customer_number, name=fact.customer_name)
+    customer = Customer(fact.customer_number, fact.customer_name, fact.tier, fact.elder)
     contact = Contact(
         fact.channel, fact.node, fact.service_number, group_id, customer, step.at, language=fact.language
     )
+    contact.priority = preference.priority(customer)
+    contact.requires, contact.dedicated_agent = dict(fact.requires), fact.dedicated_agent
     contact.ivr_path.append(fact.service_number)
     contact.add_leg(LegRole.CUSTOMER, "", fact.channel, LegState.IVR)
     step.state.contacts[contact.contact_id] = contact

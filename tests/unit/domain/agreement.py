@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from cti_server.domain import routing
 from cti_server.domain.contact import Contact, ContactState
 from cti_server.domain.rules.conversation import TALK_STATES
 from tests.fakes.pbx import Channel, FakePbx
+from tests.unit.domain import plain_routing
 from tests.unit.domain.centre import Centre
 
 
@@ -29,7 +29,7 @@ def check_agreement(centre: Centre) -> None:
             assert there.up, (station, there)
         if station.registered or station.node:
             assert station.registered == (station.address in pbx.registered)
-    assert not list(routing.matches(centre.state)), "a caller waits, an agent is ready"
+    assert not plain_routing.pairs(centre.state), "a caller waits, an agent is ready"
 
 
 def _outside(centre: Centre, channel: Channel) -> bool:

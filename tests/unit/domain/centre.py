@@ -12,10 +12,11 @@ from cti_server.domain import effects as e
 from cti_server.domain import signals as s
 from cti_server.domain.agent import AgentState, StationMode
 from cti_server.domain.events import Outcome, Reply
+from cti_server.domain.routing import Router
 from cti_server.domain.state import WorldState
 from cti_server.domain.world import World
 from tests.fakes.pbx import FakePbx
-from tests.unit.domain import invariants
+from tests.unit.domain import invariants, plain_routing
 
 START = 1_790_000_000.0
 TICK = 0.001
@@ -100,8 +101,14 @@ class Centre:
         self._effects(outcome)
         self._sequences(outcome)
         invariants.check(self.state)
+        self._routing()
         self.broken = False
         return outcome
+
+    def _routing(self) -> None:
+        """The index was told of everything that changed, and nobody waits for somebody who is free."""
+        assert self.world.router.picture() == Router(self.state).picture()
+        assert not plain_routing.pairs(self.state)
 
     def _effects(self, outcome: Outcome) -> None:
         """Nobody is rung at a node out of reach, nobody connected without having agreed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cti_server.domain.agent import IN_CONTACT, Agent, AgentState, StationMode
 from cti_server.domain.contact import Contact, ContactState, LegState
+from cti_server.domain.queue import turn
 from cti_server.domain.rules.seats import station_usable
 from cti_server.domain.state import WorldState
 
@@ -94,7 +95,7 @@ def _queues(state: WorldState) -> None:
     for group in state.groups.values():
         waiting = [state.contacts[contact_id] for contact_id in group.waiting]
         assert len(set(group.waiting)) == len(waiting)
-        order = [(-c.priority, c.queued_at, c.contact_id) for c in waiting]
+        order = [turn(contact) for contact in waiting]
         assert order == sorted(order)
 
 

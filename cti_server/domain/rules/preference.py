@@ -1,0 +1,55 @@
+"""Whose turn comes sooner, and whom a customer had better talk to (REQUIREMENTS B2, B5)."""
+
+from __future__ import annotations
+
+from cti_server.domain.agent import IN_CONTACT, AgentState
+from cti_server.domain.contact import Contact, Customer
+from cti_server.domain.state import LastAgent
+from cti_server.domain.step import Step
+
+ELDER, VIP = 2, 1
+"""Steps of priority (`queue.AGEING`): an elderly customer's turn comes before a VIP's."""
+TIERS = frozenset({"vip"})
+REMEMBERED = 7 * 86_400.0
+"""Seconds after which nobody asks any more who had a customer last."""
+
+
+def priority(customer: Customer) -> int:
+    """Steps of priority of a customer."""
+    return ELDER * customer.elder + VIP * (customer.tier in TIERS)
+
+
+def begin(step: Step, contact: Contact) -> None:
+    """Let the contact wait for its dedicated or last agent alone, if that agent is at work."""
+    group = step.state.groups[contact.group_id]
+    agent = step.state.agents.get(contact.dedicated_agent or _last_agent(step, contact))
+    at_work = agent is not None and (agent.state is AgentState.READY or agent.state in IN_CONTACT)
+    if agent and at_work and group.preference_time > 0:
+        contact.preferred_agent = agent.agent_id
+        step.set_timer(f"preference:{contact.contact_id}", group.preference_time)
+
+
+def over(step: Step, contact_id: str) -> None:
+    """That agent did not become free in time: any agent that fits will do."""
+    contact = step.state.contacts.get(contact_id)
+    if contact:
+        contact.preferred_agent = ""
+        step.waiting.add(contact_id)
+
+
+def remember(step: Step, contact: Contact) -> None:
+    """The contact is over: note who had it, for the customer's next call."""
+    number = contact.customer.number
+    if not number or not contact.agent_id or contact.connected_at is None:
+        return
+    last = step.state.last_agents
+    last.pop(number, None)
+    last[number] = LastAgent(contact.agent_id, step.at)
+    while next(iter(last.values())).at < step.at - REMEMBERED:
+        del last[next(iter(last))]
+
+
+def _last_agent(step: Step, contact: Contact) -> str:
+    last = step.state.last_agents.get(contact.customer.number)
+    within = step.state.groups[contact.group_id].last_agent_within
+    return last.agent_id if last and step.at - last.at <= within else ""
