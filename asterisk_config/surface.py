@@ -44,6 +44,7 @@ MODULES = (
     "format_pcm",
     "format_sln",
     "res_musiconhold",
+    "res_mutestream",
     # dialplan
     "pbx_config",
     "app_celgenuserevent",

@@ -30,6 +30,7 @@ _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _BREAKS: Final = re.compile(r"[\r\n\0]")
 _RESERVED: Final = frozenset({"action", "actionid"})
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+_DIGITS: Final = re.compile(r"[0-9*#A-D]{1,32}")
 _NUMBER: Final = re.compile(r"\+?[0-9*#]{1,32}")
 
 
@@ -113,6 +114,17 @@ def station_channel(address: str) -> str:
     if not _ADDRESS.fullmatch(address):
         raise AmiInvalidField("Channel", "not the address of a station")
     return f"PJSIP/{address}"
+
+
+def dtmf_digits(digits: str) -> str:
+    """The digits, which are 0-9, *, #, A-D.
+
+    Raises:
+        AmiInvalidField: something else is among them, none is there, or too many.
+    """
+    if not _DIGITS.fullmatch(digits):
+        raise AmiInvalidField("Digit", "not digits that can be sent")
+    return digits
 
 
 def trunk_channel(number: str, trunk: str) -> str:

@@ -9,9 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cti_server.asterisk.ami_fields import Fields, station_channel
+from cti_server.asterisk.ami_fields import Fields, dtmf_digits, station_channel
 from cti_server.domain import effects as e
 from cti_server.domain.agent import StationMode
+
+DIGIT_MS = 100
+"""Asterisk does nothing else for this manager connection while a digit sounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,43 @@ def _hang_up(effect: e.HangUpChannel) -> list[Action]:
     return [Action("Hangup", {"Channel": effect.channel, "Cause": 16})]
 
 
+def _mute(effect: e.Mute) -> list[Action]:
+    return _microphone(effect.channel, "on", "1")
+
+
+def _unmute(effect: e.Unmute) -> list[Action]:
+    return _microphone(effect.channel, "off", "")
+
+
+def _microphone(channel: str, switch: str, noted: str) -> list[Action]:
+    """By the dialplan's function: the MuteAudio action would need the right to run programs.
+
+    CTI_MUTED tells a later snapshot, for the function itself cannot be read.
+    """
+    fields: Fields = {"Channel": channel, "Variable": "MUTEAUDIO(in)", "Value": switch}
+    return [Action("Setvar", fields), _set(channel, "CTI_MUTED", noted)]
+
+
+def _send_digits(effect: e.SendDigits) -> list[Action]:
+    return [
+        Action("PlayDTMF", {"Channel": effect.channel, "Digit": digit, "Duration": DIGIT_MS})
+        for digit in dtmf_digits(effect.digits)
+    ]
+
+
+def _pause_recording(effect: e.PauseRecording) -> list[Action]:
+    return _mute_recording(effect.channel, 1, "1")
+
+
+def _resume_recording(effect: e.ResumeRecording) -> list[Action]:
+    return _mute_recording(effect.channel, 0, "")
+
+
+def _mute_recording(channel: str, state: int, noted: str) -> list[Action]:
+    fields: Fields = {"Channel": channel, "Direction": "both", "State": state}
+    return [Action("MixMonitorMute", fields), _set(channel, "CTI_PAUSED", noted)]
+
+
 def _interface(address: str) -> str:
     return f"Local/{address}@cti-fallback-agent"
 
@@ -128,6 +168,11 @@ _RECIPES: dict[type[e.Effect], Callable[[Any], list[Action]]] = {
     e.HoldCustomer: _hold_customer,
     e.ReturnToQueue: _return_to_queue,
     e.HangUpChannel: _hang_up,
+    e.Mute: _mute,
+    e.Unmute: _unmute,
+    e.SendDigits: _send_digits,
+    e.PauseRecording: _pause_recording,
+    e.ResumeRecording: _resume_recording,
     e.AddFallbackMember: _add_member,
     e.RemoveFallbackMember: _remove_member,
 }

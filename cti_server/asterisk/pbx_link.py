@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 
 BEAT_EVERY = 0.5
 """Seconds; the dialplan gives the server up after three without a beat."""
+DIGIT_PAUSE = 0.06
+"""Seconds between two DTMF digits."""
 CEL_SLACK = 5.0
 """Seconds before the last known moment from which unseen calls are looked for (clocks, buffered rows)."""
 
@@ -188,14 +190,27 @@ class PbxLink:
             if isinstance(effect, e.Resync):
                 self._resync()
                 continue
-            sent = [(action, self._send(action)) for action in actions(effect)]
-            task = asyncio.create_task(self._outcome(effect, sent))
+            if isinstance(effect, e.SendDigits):
+                task = asyncio.create_task(self._digits(effect))
+            else:
+                sent = [(action, self._send(action)) for action in actions(effect)]
+                task = asyncio.create_task(self._outcome(effect, sent))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
 
     def _send(self, action: Action) -> asyncio.Task[AmiMessage]:
         # Tasks start in the order they are made, and an action is written before its first wait.
         return asyncio.create_task(self.client.action(action.name, action.fields))
+
+    async def _digits(self, effect: e.SendDigits) -> None:
+        """One digit at a time, with a pause in which Asterisk serves the other actions."""
+        for action in actions(effect):
+            answer = self._send(action)
+            await asyncio.wait((answer,))
+            if answer.cancelled() or answer.exception():
+                break
+            await asyncio.sleep(DIGIT_PAUSE)
+        await self._outcome(effect, [(action, answer)])
 
     async def _outcome(self, effect: e.Effect, sent: list[tuple[Action, asyncio.Task[AmiMessage]]]) -> None:
         """Report the first deciding action that was not done."""
@@ -213,6 +228,8 @@ class PbxLink:
         channel = getattr(effect, "channel", "")
         if failed:
             self._hand_in(s.EffectFailed(0.0, self.name, type(effect).__name__, channel, failed))
+        elif isinstance(effect, e.Confirmed):
+            self._hand_in(s.EffectDone(0.0, self.name, type(effect).__name__, channel))
 
     def _ringing(self, action_id: str, channel: str) -> None:
         """An Originate was taken; its result comes as an event, perhaps has come already."""

@@ -29,7 +29,7 @@ WANTED = frozenset(
 )
 """Events the server asks for; everything else is skipped unparsed."""
 
-SNAPSHOT_VARIABLES = ("CTI_NUMBER", "CTI_GROUP", "CTI_STATION")
+SNAPSHOT_VARIABLES = ("CTI_NUMBER", "CTI_GROUP", "CTI_STATION", "CTI_MUTED", "CTI_PAUSED")
 _DOWN_STATES = frozenset({"UNAVAILABLE", "INVALID", "UNKNOWN"})
 _STATION_CHANNEL = re.compile(r"PJSIP/([0-9]{2,8}(?:-browser)?)-[0-9a-f]{8}")
 _STATION_DEVICE = re.compile(r"PJSIP/([0-9]{2,8}(?:-browser)?)")

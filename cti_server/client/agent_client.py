@@ -135,6 +135,26 @@ class AgentClient:
         """End the conversation; the contact's view."""
         return self._contact(await self.request("contact.hang_up", contact_id=contact_id))
 
+    async def mute(self, contact_id: str) -> dict[str, Any]:
+        """Be heard by nobody; the contact's view."""
+        return self._contact(await self.request("contact.mute", contact_id=contact_id))
+
+    async def unmute(self, contact_id: str) -> dict[str, Any]:
+        """Be heard again; the contact's view."""
+        return self._contact(await self.request("contact.unmute", contact_id=contact_id))
+
+    async def send_dtmf(self, contact_id: str, digits: str) -> dict[str, Any]:
+        """Press keys towards the customer's side; the contact's view."""
+        return self._contact(await self.request("contact.send_dtmf", contact_id=contact_id, digits=digits))
+
+    async def pause_recording(self, contact_id: str) -> dict[str, Any]:
+        """Have silence recorded; the contact's view."""
+        return self._contact(await self.request("recording.pause", contact_id=contact_id))
+
+    async def resume_recording(self, contact_id: str) -> dict[str, Any]:
+        """Have the conversation recorded again; the contact's view."""
+        return self._contact(await self.request("recording.resume", contact_id=contact_id))
+
     async def set_data(self, contact_id: str, **data: Any) -> dict[str, Any]:
         """Merge attached data, None removes a key; the contact's view."""
         return self._contact(await self.request("contact.set_data", contact_id=contact_id, data=data))

@@ -76,6 +76,11 @@ class OperationKind(StrEnum):
     HOLD = "hold"
     RETRIEVE = "retrieve"
     HANG_UP = "hang_up"
+    MUTE = "mute"
+    UNMUTE = "unmute"
+    SEND_DTMF = "send_dtmf"
+    PAUSE = "pause"
+    RESUME = "resume"
 
 
 C, V = ContactState, ContactEvent
@@ -162,6 +167,10 @@ class Contact:
     """Agents in after-call work for their part of it, though it went on with somebody else."""
     recording: RecordingState = RecordingState.OFF
     operation: Operation | None = None
+    audio_operation: Operation | None = None
+    """A command under way that moves nobody: mute, DTMF, recording paused or resumed."""
+    audio_at: float = 0.0
+    """When the last of these took effect."""
     held_at_phone: bool = False
     taken_back_at: float = 0.0
     """When it was last fetched from the fallback queue."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cti_server.domain.agent import StationMode
 
@@ -57,6 +57,40 @@ class HangUpChannel(Effect):
     """End a channel normally (Q.850 cause 16)."""
 
     channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed(Effect):
+    """Base of effects that no event shows: `EffectDone` tells that it was carried out."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mute(Confirmed):
+    """What the channel's phone says reaches nobody any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unmute(Confirmed):
+    """Undo Mute."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendDigits(Confirmed):
+    """Press keys towards the channel's party, one after the other. `digits`: 0-9 * # A-D."""
+
+    digits: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PauseRecording(Confirmed):
+    """Record silence from here on; `channel` is the customer's."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeRecording(Confirmed):
+    """Undo PauseRecording."""
 
 
 @dataclass(frozen=True, slots=True)

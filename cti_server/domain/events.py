@@ -26,9 +26,13 @@ class Event(StrEnum):
     CONTACT_LEG_JOINED = "contact.leg_joined"
     CONTACT_LEG_LEFT = "contact.leg_left"
     CONTACT_DATA_CHANGED = "contact.data_changed"
+    CONTACT_MUTED = "contact.muted"
+    CONTACT_UNMUTED = "contact.unmuted"
     CONTACT_ENDED = "contact.ended"
     CONTACT_WRAPPED_UP = "contact.wrapped_up"
     RECORDING_STARTED = "recording.started"
+    RECORDING_PAUSED = "recording.paused"
+    RECORDING_RESUMED = "recording.resumed"
     RECORDING_STOPPED = "recording.stopped"
 
 

@@ -6,7 +6,7 @@ gives equal results.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cti_server.domain.agent import CAPACITY
@@ -164,6 +164,37 @@ class HangUp(ContactCommand):
 
 
 @dataclass(frozen=True, slots=True)
+class MuteMicrophone(ContactCommand):
+    """`contact.mute`."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnmuteMicrophone(ContactCommand):
+    """`contact.unmute`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendDtmf(ContactCommand):
+    """`contact.send_dtmf`. The digits may be a secret: the journal keeps only how many there were."""
+
+    digits: str = field(default="", repr=False)
+
+    def to_be_kept(self) -> SendDtmf:
+        """The signal as the journal has it."""
+        return replace(self, digits="0" * len(self.digits))
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingPause(ContactCommand):
+    """`recording.pause`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingResume(ContactCommand):
+    """`recording.resume`."""
+
+
+@dataclass(frozen=True, slots=True)
 class SetData(ContactCommand):
     """`contact.set_data`: merged into the attached data; a null value removes its key."""
 
@@ -301,6 +332,14 @@ class EffectFailed(PbxFact):
     """Class name of the effect."""
     channel: str
     code: str
+
+
+@dataclass(frozen=True, slots=True)
+class EffectDone(PbxFact):
+    """A `Confirmed` effect was carried out; `effect` is its class name."""
+
+    effect: str
+    channel: str
 
 
 @dataclass(frozen=True, slots=True)

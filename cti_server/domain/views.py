@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cti_server.domain.agent import Agent
-from cti_server.domain.contact import Contact, ContactState, Leg, LegRole, OperationKind
+from cti_server.domain.contact import Contact, ContactState, Leg, LegRole, OperationKind, RecordingState
 from cti_server.domain.state import WorldState
 
 MIN_MASKABLE = 7
@@ -60,10 +60,18 @@ def _leg_view(leg: Leg, contact: Contact) -> dict[str, Any]:
     }
 
 
+AUDIO_ACTIONS = ("contact.mute", "contact.unmute", "recording.pause", "recording.resume")
+
 _ACTIONS: dict[ContactState, tuple[str, ...]] = {
     ContactState.OFFERED: ("contact.accept", "contact.reject"),
-    ContactState.ACTIVE: ("contact.hold", "contact.hang_up", "contact.set_data"),
-    ContactState.HELD: ("contact.retrieve", "contact.hang_up", "contact.set_data"),
+    ContactState.ACTIVE: (
+        "contact.hold",
+        "contact.hang_up",
+        *AUDIO_ACTIONS,
+        "contact.send_dtmf",
+        "contact.set_data",
+    ),
+    ContactState.HELD: ("contact.retrieve", "contact.hang_up", *AUDIO_ACTIONS, "contact.set_data"),
     ContactState.WRAP_UP: ("contact.set_data", "contact.wrap_up"),
 }
 
@@ -81,11 +89,27 @@ def _open(contact: Contact, action: str) -> bool:
     """Whether what is under way leaves room for the action."""
     if action == "contact.set_data":
         return True
+    if action in AUDIO_ACTIONS or action == "contact.send_dtmf":
+        return _audio_open(contact, action)
     if action == "contact.hang_up":  # overtakes everything but itself
         return contact.operation is None or contact.operation.kind is not OperationKind.HANG_UP
     if action in ("contact.hold", "contact.retrieve") and (contact.held_at_phone or not contact.agent_leg):
         return False
     return contact.operation is None
+
+
+def _audio_open(contact: Contact, action: str) -> bool:
+    """Whether there is something to mute, to pause, to send digits to."""
+    leg = contact.agent_leg
+    if leg is None or contact.audio_operation:
+        return False
+    fits = {
+        "contact.mute": not leg.muted,
+        "contact.unmute": leg.muted,
+        "recording.pause": contact.recording is RecordingState.RECORDING,
+        "recording.resume": contact.recording is RecordingState.PAUSED,
+    }
+    return fits.get(action, True)
 
 
 def contact_view(contact: Contact, viewer: Agent) -> dict[str, Any]:

@@ -10,7 +10,17 @@ from cti_server.domain.effects import Resync
 from cti_server.domain.errors import IllegalTransition, Refusal
 from cti_server.domain.events import Outcome, Reply
 from cti_server.domain.routing import Router
-from cti_server.domain.rules import conversation, directory, handing, offers, pbx, preference, resync, seats
+from cti_server.domain.rules import (
+    audio,
+    conversation,
+    directory,
+    handing,
+    offers,
+    pbx,
+    preference,
+    resync,
+    seats,
+)
 from cti_server.domain.state import WorldState
 from cti_server.domain.step import Step
 
@@ -35,6 +45,7 @@ FACTS: dict[type[s.Signal], Callable[[Step, Any], None]] = {
     s.PhoneRetrieved: pbx.phone_retrieved,
     s.RecordingChanged: pbx.recording_changed,
     s.EffectFailed: pbx.effect_failed,
+    s.EffectDone: audio.effect_done,
 }
 
 COMMANDS: dict[type[s.Command], Callable[[Step, Any], dict[str, Any] | None]] = {
@@ -46,6 +57,11 @@ COMMANDS: dict[type[s.Command], Callable[[Step, Any], dict[str, Any] | None]] = 
     s.Hold: conversation.hold,
     s.Retrieve: conversation.retrieve,
     s.HangUp: conversation.hang_up,
+    s.MuteMicrophone: audio.mute,
+    s.UnmuteMicrophone: audio.unmute,
+    s.SendDtmf: audio.send_dtmf,
+    s.RecordingPause: audio.pause_recording,
+    s.RecordingResume: audio.resume_recording,
     s.SetData: conversation.set_data,
     s.WrapUp: conversation.wrap_up,
 }
@@ -54,6 +70,7 @@ COMMANDS: dict[type[s.Command], Callable[[Step, Any], dict[str, Any] | None]] = 
 TIMERS: dict[str, Callable[[Step, str], None]] = {
     "offer": offers.no_answer,
     "operation": conversation.operation_timed_out,
+    "audio": audio.timed_out,
     "arrival": pbx.arrival_overdue,
     "apart": conversation.apart,
     "wrap_up": conversation.wrap_up_over,

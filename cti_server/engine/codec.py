@@ -26,7 +26,12 @@ class JournalCorrupt(CtiError):  # noqa: N818  # says what is, like its siblings
 
 def encode_batch(batch: list[signals.Signal]) -> bytes:
     """A JSON array of `[type, fields]` pairs."""
-    return msgspec.json.encode([[type(signal).__name__, signal] for signal in batch])
+    return msgspec.json.encode([[type(signal).__name__, _to_be_kept(signal)] for signal in batch])
+
+
+def _to_be_kept(signal: signals.Signal) -> signals.Signal:
+    """Without what must be written down nowhere."""
+    return signal.to_be_kept() if isinstance(signal, signals.SendDtmf) else signal
 
 
 def decode_batch(data: bytes) -> list[signals.Signal]:

@@ -128,7 +128,7 @@ def oversteps(properties: dict[str, Any]) -> list[tuple[str, Any]]:
             found.append((field, ""))
         if "pattern" in schema:
             assert not re.search(schema["pattern"], "a\nb")
-            assert re.search(schema["pattern"], "一 b")
+            assert re.search(schema["pattern"], "一 b") or re.search(schema["pattern"], "1")
             found.append((field, "a\nb"))
         if "enum" in schema:
             found.append((field, "no such word"))

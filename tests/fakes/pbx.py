@@ -378,6 +378,29 @@ class FakePbx:
         self.hang_up(effect.channel)
         return True
 
+    def _set(self, effect: e.Confirmed, variable: str, value: str) -> bool:
+        if effect.channel not in self.channels:
+            return False
+        self.channels[effect.channel].variables[variable] = value
+        done = s.EffectDone(self.now, self.name, type(effect).__name__, effect.channel)
+        self.facts.setdefault(EFFECTS, deque()).append(done)
+        return True
+
+    def _do_Mute(self, effect: e.Mute) -> bool:  # noqa: N802
+        return self._set(effect, "CTI_MUTED", "1")
+
+    def _do_Unmute(self, effect: e.Unmute) -> bool:  # noqa: N802
+        return self._set(effect, "CTI_MUTED", "")
+
+    def _do_SendDigits(self, effect: e.SendDigits) -> bool:  # noqa: N802
+        return self._set(effect, "heard", effect.digits)
+
+    def _do_PauseRecording(self, effect: e.PauseRecording) -> bool:  # noqa: N802
+        return self._set(effect, "CTI_PAUSED", "1")
+
+    def _do_ResumeRecording(self, effect: e.ResumeRecording) -> bool:  # noqa: N802
+        return self._set(effect, "CTI_PAUSED", "")
+
     def _do_AddFallbackMember(self, effect: e.AddFallbackMember) -> bool:  # noqa: N802
         known = effect.channel in self.members
         self.members[effect.channel] = effect.mode

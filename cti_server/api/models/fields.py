@@ -42,8 +42,10 @@ OptionalWord = Annotated[str, Field(max_length=64, json_schema_extra=_NO_CONTROL
 """Like Word; may be empty."""
 Identifier = Annotated[str, Field(min_length=1, max_length=128, json_schema_extra=_NO_CONTROL), _clean]
 """An id of ours."""
-DialNumber = Annotated[str, Field(pattern=r"^\+?[0-9]{2,20}$")]
-"""A number that can be dialled; ^ and $ hold: pydantic's patterns know no line ends."""
+Digits = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[0-9*#A-D]+$")]
+"""DTMF key presses."""
+DialNumber = Annotated[str, Field(min_length=2, max_length=20, pattern=r"^[+]?[0-9]+$")]
+"""A number that can be dialled; pydantic's `$` is the very end, never before a line break."""
 Sentence = Annotated[str, Field(max_length=4000, json_schema_extra=_NO_CONTROL), _clean]
 """Free text on one line, may be empty."""
 TokenText = Annotated[str, Field(min_length=1, max_length=2048, json_schema_extra=_NO_CONTROL), _clean]

@@ -62,6 +62,10 @@ def _set_data(origin: Origin, params: p.SetDataParams) -> s.Command:
     return s.SetData(origin.at, origin.request_id, origin.agent_id, params.contact_id, params.data)
 
 
+def _send_dtmf(origin: Origin, params: p.SendDtmfParams) -> s.Command:
+    return s.SendDtmf(origin.at, origin.request_id, origin.agent_id, params.contact_id, params.digits)
+
+
 def _wrap_up(origin: Origin, params: p.WrapUpParams) -> s.Command:
     return s.WrapUp(
         origin.at,
@@ -101,6 +105,11 @@ METHODS: dict[str, Method] = {
         _call("contact.hold", "Puts the customer on hold.", s.Hold),
         _call("contact.retrieve", "Takes the customer back.", s.Retrieve),
         _call("contact.hang_up", "Ends the conversation.", s.HangUp),
+        _call("contact.mute", "Nobody hears the agent.", s.MuteMicrophone),
+        _call("contact.unmute", "The agent is heard again.", s.UnmuteMicrophone),
+        _seat("contact.send_dtmf", "Presses keys.", p.SendDtmfParams, p.ContactResult, _send_dtmf),
+        _call("recording.pause", "Records silence from here on.", s.RecordingPause),
+        _call("recording.resume", "Records again.", s.RecordingResume),
         _seat("contact.set_data", "Merges attached data.", p.SetDataParams, p.ContactResult, _set_data),
         _seat("contact.wrap_up", "Ends after-call work.", p.WrapUpParams, p.WrapUpResult, _wrap_up),
     )

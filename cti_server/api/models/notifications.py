@@ -54,9 +54,13 @@ NOTIFICATIONS: dict[str, type[Model]] = {
     Event.CONTACT_LEG_JOINED: ContactNotice,
     Event.CONTACT_LEG_LEFT: ContactNotice,
     Event.CONTACT_DATA_CHANGED: ContactNotice,
+    Event.CONTACT_MUTED: ContactNotice,
+    Event.CONTACT_UNMUTED: ContactNotice,
     Event.CONTACT_ENDED: ContactNotice,
     Event.CONTACT_WRAPPED_UP: ContactNotice,
     Event.RECORDING_STARTED: ContactNotice,
+    Event.RECORDING_PAUSED: ContactNotice,
+    Event.RECORDING_RESUMED: ContactNotice,
     Event.RECORDING_STOPPED: ContactNotice,
     SESSION_CLOSED: SessionClosed,
 }

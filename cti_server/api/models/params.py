@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, NonNegativeInt
 
 from cti_server.api.models.fields import (
     DialNumber,
+    Digits,
     Identifier,
     Instant,
     JsonData,
@@ -113,6 +114,15 @@ def target(chosen: TargetChoice) -> Target:
     """The domain's form of it."""
     ((key, value),) = chosen.model_dump().items()
     return Target(TargetKind(key), value)
+
+
+class SendDtmfParams(Model):
+    """`contact.send_dtmf`. The digits are kept nowhere."""
+
+    model_config = _example(contact_id="pbx-a-1795282224.12", digits="1#")
+
+    contact_id: Identifier
+    digits: Digits = Field(repr=False)
 
 
 class SetDataParams(Model):

@@ -14,8 +14,9 @@ from cti_server.domain.contact import (
     LegState,
     Operation,
     OperationKind,
+    RecordingState,
 )
-from cti_server.domain.effects import Connect, HangUpChannel
+from cti_server.domain.effects import Connect, HangUpChannel, ResumeRecording, Unmute
 from cti_server.domain.events import Event
 from cti_server.domain.rules import preference, seats
 from cti_server.domain.signals import Accept, ContactCommand, Reject
@@ -103,6 +104,25 @@ def refuse_operation(step: Step, contact: Contact, refusal: type[errors.Refusal]
     if contact.operation:
         operation, contact.operation = contact.operation, None
         step.clear_timer(f"operation:{contact.contact_id}")
+        step.refuse(operation.agent_id, operation.request_id, refusal)
+
+
+def begin_audio(
+    step: Step, contact: Contact, kind: OperationKind, command: ContactCommand, time: float
+) -> None:
+    """Note a command that moves nobody. Raises OperationPending (one at a time), PbxUnavailable."""
+    if contact.audio_operation:
+        raise errors.OperationPending(f"{contact.audio_operation.kind} is under way")
+    seats.require_node(step, contact.node)
+    contact.audio_operation = Operation(kind, command.request_id, command.agent_id)
+    step.set_timer(f"audio:{contact.contact_id}", time)
+
+
+def refuse_audio(step: Step, contact: Contact, refusal: type[errors.Refusal]) -> None:
+    """The command that moves nobody was not done."""
+    if contact.audio_operation:
+        operation, contact.audio_operation = contact.audio_operation, None
+        step.clear_timer(f"audio:{contact.contact_id}")
         step.refuse(operation.agent_id, operation.request_id, refusal)
 
 
@@ -207,15 +227,21 @@ def free_agent(step: Step, agent: Agent, next_state: AskedState | None) -> None:
 
 def drop_agent_leg(step: Step, contact: Contact) -> None:
     """The agent's leg is over. Its channel ends too, unless it is the nailed-up one."""
+    refuse_audio(step, contact, errors.ContactEnded)
+    if contact.recording is RecordingState.PAUSED and contact.customer_leg.state is not LegState.GONE:
+        step.do(ResumeRecording(contact.node, contact.contact_id))  # the next agent must not forget it
     leg = contact.agent_leg
     if leg is None:
         return
+    muted, leg.muted = leg.muted, False
     leg.state, leg.bridge = LegState.GONE, ""
     step.state.channels.pop(leg.channel, None)
     agent = step.state.agents[leg.party]
     station = step.state.stations.get(agent.station or "")
     nailed_up = agent.station_mode is StationMode.PERSISTENT and station and station.channel == leg.channel
     if nailed_up:
+        if muted:
+            step.do(Unmute(contact.node, leg.channel))
         return
     if station and station.channel == leg.channel:
         station.release_channel()

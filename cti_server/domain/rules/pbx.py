@@ -7,7 +7,7 @@ from cti_server.domain.agent import Agent
 from cti_server.domain.contact import Contact, ContactState, Customer, LegRole, LegState, RecordingState
 from cti_server.domain.effects import HangUpChannel, Resync, ReturnToQueue
 from cti_server.domain.events import Event
-from cti_server.domain.rules import conversation, offers, preference, seats
+from cti_server.domain.rules import audio, conversation, offers, preference, seats
 from cti_server.domain.signals import (
     ChannelEnteredBridge,
     ChannelGone,
@@ -295,7 +295,9 @@ def effect_failed(step: Step, fact: EffectFailed) -> None:
     contact = _contact_on(step, fact.channel)
     if contact is None:
         return
-    if fact.effect == "HangUpChannel" and fact.code == errors.PbxRefused.code:
+    if audio.is_ours(fact.effect):
+        audio.effect_failed(step, contact, fact)
+    elif fact.effect == "HangUpChannel" and fact.code == errors.PbxRefused.code:
         # Most likely it is gone already and its ChannelGone is on its way.
         conversation.watch(step, contact, APART_TIME)
     elif fact.effect in ("Connect", "HoldCustomer", "HangUpChannel"):

@@ -13,6 +13,11 @@ METHODS: dict[str, type[s.ContactCommand]] = {
     "contact.hold": s.Hold,
     "contact.retrieve": s.Retrieve,
     "contact.hang_up": s.HangUp,
+    "contact.mute": s.MuteMicrophone,
+    "contact.unmute": s.UnmuteMicrophone,
+    "contact.send_dtmf": s.SendDtmf,
+    "recording.pause": s.RecordingPause,
+    "recording.resume": s.RecordingResume,
     "contact.set_data": s.SetData,
     "contact.wrap_up": s.WrapUp,
 }

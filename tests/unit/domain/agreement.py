@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cti_server.domain.contact import Contact, ContactState
+from cti_server.domain.contact import Contact, ContactState, LegState, RecordingState
 from cti_server.domain.rules.conversation import TALK_STATES
 from tests.fakes.pbx import Channel, FakePbx
 from tests.unit.domain import plain_routing
@@ -47,6 +47,12 @@ def _outside(centre: Centre, channel: Channel) -> bool:
 
 def _customer(contact: Contact, channel: Channel, pbx: FakePbx) -> None:
     leg = contact.agent_leg
+    for party in contact.legs.values():
+        if party.state is not LegState.GONE:
+            muted = pbx.channels[party.channel].variables.get("CTI_MUTED") == "1"
+            assert party.muted == muted, (contact, "muted")
+    paused = channel.variables.get("CTI_PAUSED") == "1"
+    assert (contact.recording is RecordingState.PAUSED) == paused, (contact, "paused")
     if contact.state is ContactState.ACTIVE or contact.held_at_phone:
         assert leg is not None
         assert channel.bridge, (contact, "talks to nobody")

@@ -72,6 +72,8 @@ def _contact(state: WorldState, contact: Contact) -> None:
     if contact.operation:
         key = contact.contact_id
         assert f"operation:{key}" in state.timers or f"offer:{key}" in state.timers, contact.operation
+    if contact.audio_operation:
+        assert f"audio:{contact.contact_id}" in state.timers
     if contact.state is ContactState.OFFERED:
         key = contact.contact_id
         assert contact.agent_leg is not None

@@ -20,7 +20,8 @@ from tests.unit.domain.agreement import check_agreement
 from tests.unit.domain.centre import Centre
 
 SEATS = {"1001": "1001", "1002": "1002", "1003": "1003"}
-ON_CONTACT = (s.Accept, s.Reject, s.Hold, s.Retrieve, s.HangUp, s.SetData, s.WrapUp)
+SOUND = (s.MuteMicrophone, s.UnmuteMicrophone, s.SendDtmf, s.RecordingPause, s.RecordingResume)
+ON_CONTACT = (s.Accept, s.Reject, s.Hold, s.Retrieve, s.HangUp, *SOUND, s.SetData, s.WrapUp)
 agents = st.sampled_from(sorted(SEATS))
 which = st.integers(0, 99)
 """Picks one of what there is."""
@@ -227,6 +228,8 @@ class Life(RuleBasedStateMachine):
     def _ask(self, kind: type[s.ContactCommand], agent: str, contact_id: str) -> None:
         if kind is s.SetData:
             self.centre.command(kind, agent, contact_id, {"reason": "loss", "gone": None})
+        elif kind is s.SendDtmf:
+            self.centre.command(kind, agent, contact_id, "12#")
         elif kind is s.WrapUp:
             self.centre.command(kind, agent, contact_id, "done", "summary", "not_ready")
         else:
@@ -253,6 +256,16 @@ class Life(RuleBasedStateMachine):
         contact = pick([x for x in self.centre.state.contacts.values() if x.state in natural], number)
         if contact:
             self._ask(natural[contact.state], contact.agent_id or "", contact.contact_id)
+        if settle:
+            self.centre.settle()
+
+    @rule(number=which, kind=st.sampled_from(SOUND), settle=st.booleans())
+    def sound(self, number: int, kind: type[s.ContactCommand], settle: bool) -> None:
+        """Mute, pause and so on where it is possible."""
+        talking = (ContactState.ACTIVE, ContactState.HELD)
+        contact = pick([x for x in self.centre.state.contacts.values() if x.state in talking], number)
+        if contact:
+            self._ask(kind, contact.agent_id or "", contact.contact_id)
         if settle:
             self.centre.settle()
 
@@ -329,7 +342,10 @@ class Life(RuleBasedStateMachine):
         key = pick(sorted(self.centre.state.timers), number) or "offer:gone"
         self.centre.apply(s.TimerFired(self.centre.now, key))
 
-    @rule(kind=st.sampled_from(["Connect", "HoldCustomer", "HangUpChannel"]), number=which)
+    @rule(
+        kind=st.sampled_from(["Connect", "HoldCustomer", "HangUpChannel", "Mute", "PauseRecording"]),
+        number=which,
+    )
     def never_answered(self, kind: str, number: int) -> None:
         """An action ran into its deadline though the link stands; it was not done."""
         doomed = [effect for effect in self.centre.pbx.effects if type(effect).__name__ == kind]
