@@ -81,6 +81,12 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "unknown_group": ("No such group", "没有这个技能组"),
     "agent_not_available": ("The agent cannot be reached now", "该坐席当前不可用"),
     "target_is_self": ("That is yourself", "目标不能是自己"),
+    "already_consulting": ("A consultation is under way", "已在咨询中"),
+    "conference_full": ("The conference is full", "会议人数已满"),
+    "consult_not_connected": ("The consulted party has not answered", "被咨询方尚未接通"),
+    "consult_ended": ("The consultation has ended", "咨询已结束"),
+    "unknown_leg": ("The contact has no such party", "联络中没有该参与方"),
+    "leg_not_droppable": ("Only the consulted party can be dropped", "只能移除被咨询方"),
     "number_not_allowed": ("This number may not be called", "该号码不允许呼叫"),
     "agent_cap_reached": ("You have made too many outside calls this hour", "本小时外呼次数已达上限"),
     "centre_cap_reached": (

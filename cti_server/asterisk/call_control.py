@@ -81,6 +81,46 @@ def _hold_customer(effect: e.HoldCustomer) -> list[Action]:
     return [Action("Redirect", fields)]
 
 
+def _redirect(channel: str, context: str, exten: str = "s") -> Action:
+    return Action("Redirect", {"Channel": channel, "Context": context, "Exten": exten, "Priority": 1})
+
+
+def _move(effect: e.Move) -> list[Action]:
+    first = _redirect(effect.channel, effect.place.value)
+    if not effect.other:
+        return [first]
+    other: Fields = {
+        "ExtraChannel": effect.other,
+        "ExtraContext": effect.other_place.value,
+        "ExtraExten": "s",
+        "ExtraPriority": 1,
+    }
+    return [Action("Redirect", {**first.fields, **other})]
+
+
+def _join(effect: e.Join) -> list[Action]:
+    return [
+        _set(effect.channel, "CTI_PEER", effect.agent_channel),
+        *_in_use(effect.addresses),
+        _redirect(effect.channel, "cti-join"),
+    ]
+
+
+def _confer(effect: e.Confer) -> list[Action]:
+    """The conference's name is the customer's channel: one contact, one conference."""
+    channels = (effect.channel, *effect.others)
+    return [
+        *(_set(channel, "CTI_CONFERENCE", effect.channel) for channel in channels),
+        *_in_use(effect.addresses),
+        _redirect(effect.channel, "cti-conference", "customer"),
+        *(_redirect(channel, "cti-conference", "agent") for channel in effect.others),
+    ]
+
+
+def _in_use(addresses: tuple[str, ...]) -> list[Action]:
+    return [_set_global(f"DEVICE_STATE(Custom:cti-{address})", "INUSE") for address in addresses]
+
+
 def _return_to_queue(effect: e.ReturnToQueue) -> list[Action]:
     fields: Fields = {"Channel": effect.channel, "Context": "cti-wait", "Exten": "s", "Priority": 1}
     return [_set(effect.channel, "CTI_CONNECTED", ""), Action("Redirect", fields)]
@@ -166,6 +206,9 @@ _RECIPES: dict[type[e.Effect], Callable[[Any], list[Action]]] = {
     e.RingStation: _ring_station,
     e.Connect: _connect,
     e.HoldCustomer: _hold_customer,
+    e.Move: _move,
+    e.Join: _join,
+    e.Confer: _confer,
     e.ReturnToQueue: _return_to_queue,
     e.HangUpChannel: _hang_up,
     e.Mute: _mute,

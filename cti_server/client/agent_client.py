@@ -135,6 +135,30 @@ class AgentClient:
         """End the conversation; the contact's view."""
         return self._contact(await self.request("contact.hang_up", contact_id=contact_id))
 
+    async def consult(self, contact_id: str, **to: str) -> dict[str, Any]:
+        """Ask a third party (`group`, `agent_id` or `number`); the view once the customer is on hold."""
+        return self._contact(await self.request("contact.consult", contact_id=contact_id, to=to))
+
+    async def alternate(self, contact_id: str) -> dict[str, Any]:
+        """Talk to the other one of customer and third party; the contact's view."""
+        return self._contact(await self.request("contact.alternate", contact_id=contact_id))
+
+    async def complete_transfer(self, contact_id: str) -> dict[str, Any]:
+        """Leave customer and third party to each other; the contact's view."""
+        return self._contact(await self.request("contact.complete_transfer", contact_id=contact_id))
+
+    async def cancel_consult(self, contact_id: str) -> dict[str, Any]:
+        """Go back to the customer; the contact's view."""
+        return self._contact(await self.request("contact.cancel_consult", contact_id=contact_id))
+
+    async def conference(self, contact_id: str) -> dict[str, Any]:
+        """Everybody hears everybody; the contact's view."""
+        return self._contact(await self.request("contact.conference", contact_id=contact_id))
+
+    async def drop_leg(self, contact_id: str, leg_id: str) -> dict[str, Any]:
+        """Take the third party out of the conference; the contact's view."""
+        return self._contact(await self.request("contact.drop_leg", contact_id=contact_id, leg_id=leg_id))
+
     async def mute(self, contact_id: str) -> dict[str, Any]:
         """Be heard by nobody; the contact's view."""
         return self._contact(await self.request("contact.mute", contact_id=contact_id))
@@ -218,8 +242,9 @@ class AgentClient:
 
     def _on_event(self, name: str, params: dict[str, Any]) -> None:
         event = Event(name, params)
-        if event.agent:
+        if event.agent and event.agent["agent_id"] == self.agent_id:
             self.view = event.agent
+            self._forget(set(self.view["contact_ids"]))
         if event.contact:
             self._keep(event.contact)
         self._unseen.append(event)
@@ -228,6 +253,11 @@ class AgentClient:
                 queue.get_nowait()
             queue.put_nowait(event)
         self._news.set()
+
+    def _forget(self, own: set[str]) -> None:
+        """Contacts that go on without this agent."""
+        for contact_id in self.contacts.keys() - own:
+            del self.contacts[contact_id]
 
     def _keep(self, contact: dict[str, Any]) -> None:
         if contact["state"] in GONE:

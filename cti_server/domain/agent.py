@@ -63,6 +63,8 @@ TRANSITIONS: dict[tuple[AgentState, AgentEvent], AgentState] = {
     (S.RESERVED, E.RELEASE): S.READY,
     (S.RESERVED, E.TALK): S.TALKING,
     (S.TALKING, E.FINISH_TALK): S.WRAP_UP,
+    # Was only asked for advice: nothing to wrap up.
+    (S.TALKING, E.RELEASE): S.READY,
 }
 
 ASKABLE = {S.READY: E.GO_READY, S.NOT_READY: E.GO_NOT_READY, S.BUSY: E.GO_BUSY}

@@ -32,6 +32,10 @@ class ContactEvent(StrEnum):
     CONNECT = "connect"
     HOLD = "hold"
     RETRIEVE = "retrieve"
+    CONSULT = "consult"
+    CONFER = "confer"
+    HAND_ON = "hand_on"
+    """The consulted party has the contact from now on."""
     RETURN_TO_QUEUE = "return_to_queue"
     FINISH = "finish"
     """The conversation is over, after-call work begins."""
@@ -76,6 +80,12 @@ class OperationKind(StrEnum):
     HOLD = "hold"
     RETRIEVE = "retrieve"
     HANG_UP = "hang_up"
+    CONSULT = "consult"
+    ALTERNATE = "alternate"
+    COMPLETE = "complete"
+    CANCEL_CONSULT = "cancel_consult"
+    CONFERENCE = "conference"
+    DROP_LEG = "drop_leg"
     MUTE = "mute"
     UNMUTE = "unmute"
     SEND_DTMF = "send_dtmf"
@@ -84,7 +94,8 @@ class OperationKind(StrEnum):
 
 
 C, V = ContactState, ContactEvent
-_TALK = (C.ACTIVE, C.HELD)
+_CONSULT = (C.CONSULTING, C.CONFERENCE)
+_TALK = (C.ACTIVE, C.HELD, *_CONSULT)
 LIVE = (C.IVR, C.QUEUED, C.OFFERED, C.ACTIVE, C.HELD, C.CONSULTING, C.CONFERENCE)
 """States in which the customer is still there."""
 
@@ -98,6 +109,13 @@ TRANSITIONS: dict[tuple[ContactState, ContactEvent], ContactState] = {
     (C.QUEUED, V.CONNECT): C.ACTIVE,
     (C.ACTIVE, V.HOLD): C.HELD,
     (C.HELD, V.RETRIEVE): C.ACTIVE,
+    (C.ACTIVE, V.CONSULT): C.CONSULTING,
+    (C.HELD, V.CONSULT): C.CONSULTING,
+    (C.CONSULTING, V.CONFER): C.CONFERENCE,
+    # The third party left: the customer is on hold, or talks to the agent.
+    (C.CONSULTING, V.HOLD): C.HELD,
+    **{(consult, V.RETRIEVE): C.ACTIVE for consult in _CONSULT},
+    **{(consult, V.HAND_ON): C.ACTIVE for consult in _CONSULT},
     **{(talk, V.RETURN_TO_QUEUE): C.QUEUED for talk in _TALK},
     **{(talk, V.FINISH): C.WRAP_UP for talk in _TALK},
     **{(live, V.END): C.ENDED for live in (*LIVE, C.WRAP_UP)},
@@ -125,6 +143,8 @@ class Leg:
     channel: str
     state: LegState
     bridge: str = ""
+    held: bool = False
+    """Its phone holds the call by itself (noted for the parties of a consultation)."""
     muted: bool = False
 
 
@@ -135,6 +155,41 @@ class Operation:
     kind: OperationKind
     request_id: str
     agent_id: str
+
+
+class Talk(StrEnum):
+    """Who of a consultation's parties talk to each other; the others hear music."""
+
+    NOBODY = "nobody"
+    """The third party is being rung."""
+    CONSULTED = "consulted"
+    CUSTOMER = "customer"
+    ALL = "all"
+    HANDED = "handed"
+    """Customer and third party: the agent is about to leave."""
+
+
+@dataclass(slots=True)
+class Consult:
+    """A third party in the contact, from its first ring until it leaves or takes over."""
+
+    leg_id: str
+    to: dict[str, str]
+    """`to` of the command, as asked."""
+    started_at: float
+    goal: Talk = Talk.NOBODY
+    """Who shall talk."""
+    talk: Talk = Talk.NOBODY
+    """Who talked when all was last as it should be."""
+    connected: bool = False
+    """The third party has been talked to."""
+    settled: bool = False
+    """The PBX shows what `goal` says."""
+    moving: list[str] = field(default_factory=list)
+    """Channels on their way to their own places, out of any bridge."""
+    joining: bool = False
+    acceptance: Operation | None = None
+    """The consulted agent's command, answered when it talks."""
 
 
 @dataclass(slots=True)
@@ -171,6 +226,7 @@ class Contact:
     """A command under way that moves nobody: mute, DTMF, recording paused or resumed."""
     audio_at: float = 0.0
     """When the last of these took effect."""
+    consult: Consult | None = None
     held_at_phone: bool = False
     taken_back_at: float = 0.0
     """When it was last fetched from the fallback queue."""
@@ -209,6 +265,12 @@ class Contact:
             if leg.role is LegRole.AGENT and leg.state is not LegState.GONE:
                 return leg
         return None
+
+    @property
+    def consulted_leg(self) -> Leg | None:
+        """The third party's leg."""
+        leg = self.legs.get(self.consult.leg_id) if self.consult else None
+        return leg if leg and leg.state is not LegState.GONE else None
 
     def leg_by_channel(self, channel: str) -> Leg | None:
         """The leg on that channel, unless it is gone."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from cti_server.domain.agent import StationMode
 
@@ -43,6 +44,47 @@ class HoldCustomer(Effect):
 
     channel: str
     agent_channel: str
+
+
+class Place(StrEnum):
+    """Where a party of a contact waits by itself; the value is the dialplan's context."""
+
+    HOLD = "cti-hold"
+    """A customer, with music."""
+    STATION = "cti-station"
+    CONSULTED = "cti-consulted"
+    """A third party, with music."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move(Effect):
+    """Take a party out of its conversation to its place; the other one of a pair at the same moment."""
+
+    channel: str
+    place: Place
+    other: str = ""
+    other_place: Place = Place.STATION
+
+
+@dataclass(frozen=True, slots=True)
+class Join(Effect):
+    """Bring a third party and an agent together; nothing is recorded."""
+
+    channel: str
+    """The third party's."""
+    agent_channel: str
+    addresses: tuple[str, ...]
+    """Of the stations among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confer(Effect):
+    """Everybody into one conference, wherever they are."""
+
+    channel: str
+    """The customer's."""
+    others: tuple[str, ...]
+    addresses: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

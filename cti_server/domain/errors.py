@@ -168,6 +168,43 @@ class TargetIsSelf(Refusal):
     code = "target_is_self"
 
 
+class AlreadyConsulting(Refusal):
+    """A third party is in the contact already; end that consultation first."""
+
+    code = "already_consulting"
+
+
+class ConferenceFull(Refusal):
+    """The conference has as many parties as it can have."""
+
+    code = "conference_full"
+
+
+class ConsultNotConnected(Refusal):
+    """Nobody is there: the consulted party was not asked, or has not answered yet."""
+
+    code = "consult_not_connected"
+    retryable = True
+
+
+class ConsultEnded(Refusal):
+    """The consulted party left, or the consultation was given up, before the command took effect."""
+
+    code = "consult_ended"
+
+
+class UnknownLeg(Refusal):
+    """The contact has no such party (any more)."""
+
+    code = "unknown_leg"
+
+
+class LegNotDroppable(Refusal):
+    """Only the consulted party can be dropped: the customer is hung up, the agent hands over."""
+
+    code = "leg_not_droppable"
+
+
 class NumberNotAllowed(Refusal):
     """The outside number is not on the allow-list."""
 

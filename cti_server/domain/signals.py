@@ -12,6 +12,7 @@ from typing import Any
 from cti_server.domain.agent import CAPACITY
 from cti_server.domain.outside import OutsideRules
 from cti_server.domain.queue import Strategy
+from cti_server.domain.target import Target, TargetKind
 
 # --- the centre itself ---------------------------------------------------------------------------------
 
@@ -192,6 +193,40 @@ class RecordingPause(ContactCommand):
 @dataclass(frozen=True, slots=True)
 class RecordingResume(ContactCommand):
     """`recording.resume`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsultParty(ContactCommand):
+    """`contact.consult`."""
+
+    to: Target = field(default_factory=lambda: Target(TargetKind.AGENT, ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Alternate(ContactCommand):
+    """`contact.alternate`."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteTransfer(ContactCommand):
+    """`contact.complete_transfer`."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelConsult(ContactCommand):
+    """`contact.cancel_consult`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conference(ContactCommand):
+    """`contact.conference`."""
+
+
+@dataclass(frozen=True, slots=True)
+class DropLeg(ContactCommand):
+    """`contact.drop_leg`."""
+
+    leg_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,12 +76,20 @@ class Step:
         }
         self._record("agent_event", data)
 
-    def tell_contact(self, contact: Contact, event: Event) -> None:
-        """Notify the contact's agent, and keep it in the contact's story."""
-        agent = self.state.agents.get(contact.agent_id) if contact.agent_id else None
-        if agent:
+    def tell_contact(self, contact: Contact, event: Event, also: tuple[Agent, ...] = ()) -> None:
+        """Notify those who talk in the contact, and `also` others; keep it in the contact's story."""
+        concerned = {agent.agent_id: agent for agent in (*self._parties(contact), *also)}
+        for agent in concerned.values():
             self._notify(agent, event, {"contact": contact_view(contact, agent)})
         self.note_contact(contact, event.value)
+
+    def _parties(self, contact: Contact) -> list[Agent]:
+        """The contact's agent and the agent who is consulted."""
+        leg = contact.consulted_leg
+        own = self.state.agents.get(contact.agent_id or "")
+        third = self.state.agents.get(leg.party) if leg else None
+        there = third if third and contact.contact_id in third.contact_ids else None
+        return [agent for agent in (own, there) if agent]
 
     def tell_part(
         self, contact: Contact, agent: Agent, event: Event, data: dict[str, Any] | None = None

@@ -6,7 +6,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cti_server.domain.agent import Agent
-from cti_server.domain.contact import Contact, ContactState, Leg, LegRole, OperationKind, RecordingState
+from cti_server.domain.contact import (
+    Contact,
+    ContactState,
+    Leg,
+    LegRole,
+    LegState,
+    OperationKind,
+    RecordingState,
+)
 from cti_server.domain.state import WorldState
 
 MIN_MASKABLE = 7
@@ -60,6 +68,28 @@ def _leg_view(leg: Leg, contact: Contact) -> dict[str, Any]:
     }
 
 
+def _consult_view(contact: Contact) -> dict[str, Any] | None:
+    consult = contact.consult
+    if consult is None:
+        return None
+    return {
+        "leg_id": consult.leg_id,
+        "to": {kind: masked(to) if kind == "number" else to for kind, to in consult.to.items()},
+        "state": "connected" if consult.connected else "ringing",
+        "talking_to": consult.talk.value,
+        "started_at": timestamp(consult.started_at),
+    }
+
+
+CONSULT_ACTIONS = frozenset(
+    {
+        "contact.alternate",
+        "contact.complete_transfer",
+        "contact.cancel_consult",
+        "contact.conference",
+        "contact.drop_leg",
+    }
+)
 AUDIO_ACTIONS = ("contact.mute", "contact.unmute", "recording.pause", "recording.resume")
 
 _ACTIONS: dict[ContactState, tuple[str, ...]] = {
@@ -69,9 +99,32 @@ _ACTIONS: dict[ContactState, tuple[str, ...]] = {
         "contact.hang_up",
         *AUDIO_ACTIONS,
         "contact.send_dtmf",
+        "contact.consult",
         "contact.set_data",
     ),
-    ContactState.HELD: ("contact.retrieve", "contact.hang_up", *AUDIO_ACTIONS, "contact.set_data"),
+    ContactState.HELD: (
+        "contact.retrieve",
+        "contact.hang_up",
+        *AUDIO_ACTIONS,
+        "contact.consult",
+        "contact.set_data",
+    ),
+    ContactState.CONSULTING: (
+        "contact.alternate",
+        "contact.complete_transfer",
+        "contact.cancel_consult",
+        "contact.conference",
+        "contact.hang_up",
+        *AUDIO_ACTIONS,
+        "contact.set_data",
+    ),
+    ContactState.CONFERENCE: (
+        "contact.complete_transfer",
+        "contact.drop_leg",
+        "contact.hang_up",
+        *AUDIO_ACTIONS,
+        "contact.set_data",
+    ),
     ContactState.WRAP_UP: ("contact.set_data", "contact.wrap_up"),
 }
 
@@ -81,8 +134,32 @@ def allowed_actions(contact: Contact, agent: Agent) -> list[str]:
     if agent.agent_id in contact.wrapping:
         return ["contact.wrap_up"]
     if contact.agent_id != agent.agent_id:
-        return []
+        return _as_third(contact, agent)
     return [action for action in _ACTIONS.get(contact.state, ()) if _open(contact, action)]
+
+
+def _as_third(contact: Contact, agent: Agent) -> list[str]:
+    """What the consulted agent may do."""
+    consult, leg, operation = contact.consult, contact.consulted_leg, contact.operation
+    if consult is None or leg is None or contact.contact_id not in agent.contact_ids:
+        return []
+    if consult.connected:
+        return ["contact.hang_up"]
+    free = operation is None or operation.kind is OperationKind.CONSULT
+    open_ = leg.state is LegState.RINGING and consult.acceptance is None and free
+    return ["contact.accept", "contact.reject"] if open_ else []
+
+
+def _consult_open(contact: Contact, action: str) -> bool:
+    """Whether the consultation has come so far."""
+    consult, leg, third = contact.consult, contact.agent_leg, contact.consulted_leg
+    if consult is None or leg is None or contact.operation:
+        return False
+    if contact.state is ContactState.CONFERENCE:
+        return consult.connected or action == "contact.drop_leg"
+    if action == "contact.cancel_consult":
+        return not leg.held
+    return consult.connected and not leg.held and not (third and third.held)
 
 
 def _open(contact: Contact, action: str) -> bool:
@@ -93,7 +170,11 @@ def _open(contact: Contact, action: str) -> bool:
         return _audio_open(contact, action)
     if action == "contact.hang_up":  # overtakes everything but itself
         return contact.operation is None or contact.operation.kind is not OperationKind.HANG_UP
-    if action in ("contact.hold", "contact.retrieve") and (contact.held_at_phone or not contact.agent_leg):
+    if action in CONSULT_ACTIONS:
+        return _consult_open(contact, action)
+    if action in ("contact.hold", "contact.retrieve", "contact.consult") and (
+        contact.held_at_phone or not contact.agent_leg
+    ):
         return False
     return contact.operation is None
 
@@ -134,7 +215,7 @@ def contact_view(contact: Contact, viewer: Agent) -> dict[str, Any]:
         "data": dict(contact.data),
         "legs": [_leg_view(leg, contact) for leg in contact.legs.values()],
         "recording": {"state": contact.recording.value},
-        "consult": None,
+        "consult": _consult_view(contact),
         "allowed_actions": allowed_actions(contact, viewer),
         "arrived_at": timestamp(contact.arrived_at),
         "queued_at": timestamp(contact.queued_at),

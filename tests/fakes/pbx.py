@@ -19,6 +19,8 @@ NORMAL, BUSY, NO_ANSWER, OUT_OF_ORDER = 16, 17, 19, 27
 """Q.850 causes."""
 CEL_SLACK = 5.0
 """Seconds of calls that are read again, for clocks differ."""
+CONFERENCE = "conference-"
+"""How bridges that do not dissolve when one of several leaves are named."""
 EFFECTS = "effects"
 """The source of the effects' answers."""
 
@@ -296,6 +298,9 @@ class FakePbx:
         if not bridge:
             return
         parties = [c for c in self.channels.values() if c.bridge == bridge]
+        if bridge.startswith(CONFERENCE):
+            agents_left = any(c.address for c in parties if c is not leaving)
+            parties = parties if leaving.customer or not agents_left else [leaving]
         for party in parties:
             party.bridge = ""
             self._tell(party.channel, s.ChannelLeftBridge(self.now, self.name, party.channel, bridge))
@@ -304,13 +309,18 @@ class FakePbx:
                 self._fall_back(left)
 
     def _fall_back(self, left: Channel) -> None:
+        if left.context == "moving":
+            return
         if left.dialled:
             self.hang_up(left.channel)
         elif left.address:
-            if self.announces:
+            if self.announces or left.context in ("cti-join", "cti-conference"):
+                left.context = "cti-station"
                 self._tell(left.channel, s.StationPlaced(self.now, self.name, left.channel))
         elif left.context == "cti-unserved":
             self.hang_up(left.channel)  # the dialplan says goodbye after a conversation
+        elif left.context == "cti-conference":
+            self._place(left, "wait")
         else:
             left.context = "cti-wait"  # into the middle of the loop: nothing is told
 
@@ -361,6 +371,52 @@ class FakePbx:
         self._part(agent)
         self._place(customer, "hold")
         self._tell(agent.channel, s.StationPlaced(self.now, self.name, agent.channel))
+        return True
+
+    def _do_Move(self, effect: e.Move) -> bool:  # noqa: N802
+        wanted = [(effect.channel, effect.place), (effect.other, effect.other_place)]
+        found = [(self.channels.get(channel), place) for channel, place in wanted if channel]
+        if any(channel is None or not channel.up for channel, _ in found):
+            return False
+        for channel, _ in found:
+            if channel:
+                channel.dialled = False
+                channel.context = "moving"
+        for channel, place in found:
+            if channel:
+                self._part(channel)
+                self._arrive_at(channel, place)
+        return True
+
+    def _arrive_at(self, channel: Channel, place: e.Place) -> None:
+        if place is e.Place.HOLD:
+            self._place(channel, "hold")
+        else:
+            channel.context = place.value
+            self._tell(channel.channel, s.StationPlaced(self.now, self.name, channel.channel))
+
+    def _do_Join(self, effect: e.Join) -> bool:  # noqa: N802
+        third, agent = self.channels.get(effect.channel), self.channels.get(effect.agent_channel)
+        if third is None or agent is None or not third.up or not agent.up:
+            return False
+        third.context = "cti-join"
+        self._join(third, agent)
+        return True
+
+    def _do_Confer(self, effect: e.Confer) -> bool:  # noqa: N802
+        found = [self.channels.get(channel) for channel in (effect.channel, *effect.others)]
+        parties = [channel for channel in found if channel and channel.up]
+        if len(parties) < len(found):
+            return False
+        self._counter += 1
+        for party in parties:
+            party.context = "cti-conference"
+        for party in parties:
+            self._part(party)
+        for party in parties:
+            party.bridge = f"{CONFERENCE}{self._counter}"
+            entered = s.ChannelEnteredBridge(self.now, self.name, party.channel, party.bridge)
+            self._tell(party.channel, entered)
         return True
 
     def _do_ReturnToQueue(self, effect: e.ReturnToQueue) -> bool:  # noqa: N802

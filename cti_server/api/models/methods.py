@@ -62,6 +62,15 @@ def _set_data(origin: Origin, params: p.SetDataParams) -> s.Command:
     return s.SetData(origin.at, origin.request_id, origin.agent_id, params.contact_id, params.data)
 
 
+def _consult(origin: Origin, params: p.ConsultParams) -> s.Command:
+    to = p.target(params.to)
+    return s.ConsultParty(origin.at, origin.request_id, origin.agent_id, params.contact_id, to)
+
+
+def _drop_leg(origin: Origin, params: p.DropLegParams) -> s.Command:
+    return s.DropLeg(origin.at, origin.request_id, origin.agent_id, params.contact_id, params.leg_id)
+
+
 def _send_dtmf(origin: Origin, params: p.SendDtmfParams) -> s.Command:
     return s.SendDtmf(origin.at, origin.request_id, origin.agent_id, params.contact_id, params.digits)
 
@@ -105,6 +114,16 @@ METHODS: dict[str, Method] = {
         _call("contact.hold", "Puts the customer on hold.", s.Hold),
         _call("contact.retrieve", "Takes the customer back.", s.Retrieve),
         _call("contact.hang_up", "Ends the conversation.", s.HangUp),
+        _seat("contact.consult", "Asks a third party.", p.ConsultParams, p.ContactResult, _consult),
+        _call("contact.alternate", "Talks to the other one of the two.", s.Alternate),
+        _call(
+            "contact.complete_transfer",
+            "Customer and third party talk, the agent leaves.",
+            s.CompleteTransfer,
+        ),
+        _call("contact.cancel_consult", "The customer comes back, the third party leaves.", s.CancelConsult),
+        _call("contact.conference", "Everybody hears everybody.", s.Conference),
+        _seat("contact.drop_leg", "Takes a party out.", p.DropLegParams, p.ContactResult, _drop_leg),
         _call("contact.mute", "Nobody hears the agent.", s.MuteMicrophone),
         _call("contact.unmute", "The agent is heard again.", s.UnmuteMicrophone),
         _seat("contact.send_dtmf", "Presses keys.", p.SendDtmfParams, p.ContactResult, _send_dtmf),

@@ -116,6 +116,24 @@ def target(chosen: TargetChoice) -> Target:
     return Target(TargetKind(key), value)
 
 
+class ConsultParams(Model):
+    """`contact.consult`."""
+
+    model_config = _example(contact_id="pbx-a-1795282224.12", to={"agent_id": "1002"})
+
+    contact_id: Identifier
+    to: TargetChoice
+
+
+class DropLegParams(Model):
+    """`contact.drop_leg`."""
+
+    model_config = _example(contact_id="pbx-a-1795282224.12", leg_id="leg-3")
+
+    contact_id: Identifier
+    leg_id: Identifier
+
+
 class SendDtmfParams(Model):
     """`contact.send_dtmf`. The digits are kept nowhere."""
 

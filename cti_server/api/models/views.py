@@ -66,6 +66,18 @@ class RecordingView(Model):
     state: Literal["off", "starting", "recording", "paused", "stopped"]
 
 
+class ConsultView(Model):
+    """The third party of a contact."""
+
+    leg_id: str
+    to: dict[str, str] = Field(description="As asked; a number is masked.")
+    state: Literal["ringing", "connected"]
+    talking_to: Literal["nobody", "consulted", "customer", "all", "handed"] = Field(
+        description="Whom the agent talks to; who is left out hears music."
+    )
+    started_at: Instant
+
+
 class ContactView(Model):
     """A customer's matter, whole."""
 
@@ -81,7 +93,7 @@ class ContactView(Model):
     data: dict[str, Any]
     legs: list[LegView]
     recording: RecordingView
-    consult: dict[str, Any] | None
+    consult: ConsultView | None
     allowed_actions: list[str] = Field(description="Methods that may be called on the contact right now.")
     arrived_at: Instant
     queued_at: Instant | None

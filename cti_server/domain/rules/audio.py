@@ -37,7 +37,12 @@ from cti_server.domain.signals import (
 from cti_server.domain.step import Step
 from cti_server.domain.views import contact_view
 
-WITH_MICROPHONE = (ContactState.ACTIVE, ContactState.HELD)
+WITH_MICROPHONE = (
+    ContactState.ACTIVE,
+    ContactState.HELD,
+    ContactState.CONSULTING,
+    ContactState.CONFERENCE,
+)
 DIGIT_TIME = 0.2
 """Seconds a digit takes, with the pause after it."""
 

@@ -17,13 +17,20 @@ from cti_server.domain.contact import (
 )
 from cti_server.domain.effects import Connect, HangUpChannel, HoldCustomer, Resync, ReturnToQueue
 from cti_server.domain.events import Event
-from cti_server.domain.rules import handing, offers, preference, seats
+from cti_server.domain.rules import arrangement, handing, offers, parties, preference, seats
 from cti_server.domain.rules.offers import begin, finish_operation, own_contact, require
 from cti_server.domain.signals import HangUp, Hold, Retrieve, SetData, WrapUp
 from cti_server.domain.step import Step
 from cti_server.domain.views import agent_view, contact_view
 
-TALK_STATES = (ContactState.ACTIVE, ContactState.HELD)
+TALK_STATES = (
+    ContactState.ACTIVE,
+    ContactState.HELD,
+    ContactState.CONSULTING,
+    ContactState.CONFERENCE,
+)
+APART_TIME = 1.0
+"""Seconds two legs may be out of their bridge with nothing to explain it."""
 MOST_DATA = 32 * 1024
 """Bytes of attached data as JSON: it goes along with every notification of the contact."""
 NORMAL_CLEARING = 16
@@ -173,6 +180,7 @@ def customer_gone(step: Step, contact: Contact, reason: str = "customer_hung_up"
 def _begin_wrap_up(step: Step, contact: Contact) -> None:
     agent = step.state.agents[contact.agent_id or ""]
     contact.apply(ContactEvent.FINISH)
+    parties.end(step, contact, errors.ContactEnded)
     contact.held_at_phone = False
     offers.drop_agent_leg(step, contact)
     finish_operation(step, contact, OperationKind.HANG_UP)
@@ -227,6 +235,7 @@ def end_call(step: Step, contact: Contact) -> None:
 def lose_agent(step: Step, contact: Contact) -> None:
     """The customer lost its agent through no wish of either: first in the queue again."""
     agent = step.state.agents[contact.agent_id or ""]
+    parties.end(step, contact, errors.StationNoAnswer)
     offers.refuse_operation(step, contact, errors.StationNoAnswer)
     offers.drop_agent_leg(step, contact)
     watch(step, contact, offers.OPERATION_TIME)
@@ -259,6 +268,8 @@ def apart(step: Step, contact_id: str) -> None:
 
 def _in_order(contact: Contact) -> bool:
     """Whether exactly those who should talk share a bridge (a call held at the phone stays in its bridge)."""
+    if contact.consult:
+        return contact.consult.settled and arrangement.reached(contact, contact.consult.goal)
     bridge, leg = contact.customer_leg.bridge, contact.agent_leg
     if contact.state in TALK_STATES and leg is None:
         return False

@@ -7,7 +7,8 @@ from cti_server.domain.agent import Agent
 from cti_server.domain.contact import Contact, ContactState, Customer, LegRole, LegState, RecordingState
 from cti_server.domain.effects import HangUpChannel, Resync, ReturnToQueue
 from cti_server.domain.events import Event
-from cti_server.domain.rules import audio, conversation, offers, preference, seats
+from cti_server.domain.rules import audio, consults, conversation, offers, preference, seats
+from cti_server.domain.rules.conversation import APART_TIME
 from cti_server.domain.signals import (
     ChannelEnteredBridge,
     ChannelGone,
@@ -28,8 +29,6 @@ from cti_server.domain.state import Node
 from cti_server.domain.station import Station
 from cti_server.domain.step import Step
 
-APART_TIME = 1.0
-"""Seconds two legs may be out of their bridge with nothing to explain it."""
 TAKE_BACK_PAUSE = 10.0
 """Seconds a caller stays with the fallback queue that has just been fetched from it."""
 ARRIVAL_TIME = 120.0
@@ -92,6 +91,9 @@ def customer_placed(step: Step, fact: CustomerPlaced) -> None:
     if contact is None:
         return
     contact.customer_leg.bridge = ""
+    if contact.consult:
+        consults.placed(step, contact, contact.customer_leg)
+        return
     if fact.place == "hold":
         conversation.customer_on_hold(step, contact)
         return
@@ -193,7 +195,10 @@ def station_placed(step: Step, fact: StationPlaced) -> None:
         leg = contact.leg_by_channel(fact.channel)
         if leg:
             leg.bridge = ""
-        offers.phone_answered(step, contact)
+        if contact.consult and leg:
+            consults.placed(step, contact, leg)
+        else:
+            offers.phone_answered(step, contact)
     seats.station_answered(step, agent)
 
 
@@ -204,6 +209,9 @@ def entered_bridge(step: Step, fact: ChannelEnteredBridge) -> None:
     if contact is None or leg is None:
         return
     leg.bridge = fact.bridge
+    if contact.consult:
+        consults.moved(step, contact)
+        return
     agent_leg = contact.agent_leg
     if agent_leg and agent_leg.bridge == contact.customer_leg.bridge:
         conversation.together(step, contact)
@@ -219,7 +227,9 @@ def left_bridge(step: Step, fact: ChannelLeftBridge) -> None:
     if contact is None or leg is None or leg.bridge != fact.bridge:
         return
     leg.bridge = ""
-    if (contact.state is ContactState.ACTIVE or contact.held_at_phone) and contact.operation is None:
+    if contact.consult:
+        consults.moved(step, contact)
+    elif (contact.state is ContactState.ACTIVE or contact.held_at_phone) and contact.operation is None:
         conversation.watch(step, contact, APART_TIME)
 
 
@@ -233,7 +243,10 @@ def channel_gone(step: Step, fact: ChannelGone) -> None:
     step.state.station_channels.pop(fact.channel, None)
     if found:
         found[0].release_channel()
-    if contact:
+    leg = contact.leg_by_channel(fact.channel) if contact else None
+    if contact and contact.consult and leg:
+        consults.leg_gone(step, contact, leg, fact.cause)
+    elif contact:
         conversation.agent_leg_gone(step, contact, fact.cause)
     if found:
         _station_channel_lost(step, *found)
@@ -253,6 +266,7 @@ def phone_held(step: Step, fact: PhoneHeld) -> None:
     """Hold from a phone: the agent's holds the contact; the customer's own is its own affair."""
     contact = _contact_on(step, fact.channel)
     if contact and fact.channel != contact.contact_id:
+        _note_held(contact, fact.channel, held=True)
         conversation.phone_held(step, contact)
 
 
@@ -260,7 +274,14 @@ def phone_retrieved(step: Step, fact: PhoneRetrieved) -> None:
     """Unhold from a phone."""
     contact = _contact_on(step, fact.channel)
     if contact and fact.channel != contact.contact_id:
+        _note_held(contact, fact.channel, held=False)
         conversation.phone_retrieved(step, contact)
+
+
+def _note_held(contact: Contact, channel: str, *, held: bool) -> None:
+    leg = contact.leg_by_channel(channel)
+    if leg:
+        leg.held = held
 
 
 def station_changed(step: Step, fact: StationChanged) -> None:
@@ -295,7 +316,9 @@ def effect_failed(step: Step, fact: EffectFailed) -> None:
     contact = _contact_on(step, fact.channel)
     if contact is None:
         return
-    if audio.is_ours(fact.effect):
+    if contact.consult and fact.effect in ("Connect", "Move", "Join", "Confer"):
+        consults.failed(step, contact, _refusal(fact))
+    elif audio.is_ours(fact.effect):
         audio.effect_failed(step, contact, fact)
     elif fact.effect == "HangUpChannel" and fact.code == errors.PbxRefused.code:
         # Most likely it is gone already and its ChannelGone is on its way.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cti_server.domain.agent import Agent, AgentState, AskedState
 from cti_server.domain.contact import Contact, ContactState, Leg, LegRole, LegState
 from cti_server.domain.effects import Connect, HangUpChannel, ReturnToQueue
-from cti_server.domain.rules import audio, conversation, handing, offers, pbx, seats
+from cti_server.domain.rules import audio, consults, conversation, handing, offers, pbx, seats
 from cti_server.domain.signals import (
     ChannelFact,
     ChannelGone,
@@ -31,7 +31,7 @@ def node_snapshot(step: Step, snapshot: NodeSnapshot) -> None:
     _customers_gone(step, snapshot, channels)
     for fact in customers:
         if fact.channel in partners:
-            _in_conversation(step, snapshot, fact, partners[fact.channel])
+            _in_conversation(step, snapshot, fact, partners[fact.channel], channels)
     _stations(step, snapshot, channels)
     for fact in customers:
         if fact.channel not in partners:
@@ -79,8 +79,17 @@ def _stations(step: Step, snapshot: NodeSnapshot, channels: dict[str, ChannelFac
 # --- customers who talk ----------------------------------------------------------------------------------
 
 
-def _in_conversation(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, partner: ChannelFact) -> None:
+def _in_conversation(
+    step: Step,
+    snapshot: NodeSnapshot,
+    fact: ChannelFact,
+    partner: ChannelFact,
+    channels: dict[str, ChannelFact],
+) -> None:
     contact = step.state.contacts.get(fact.channel)
+    if contact and contact.consult:
+        consults.corrected(step, contact, channels)
+        return
     leg = contact.leg_by_channel(partner.channel) if contact else None
     if contact is None or leg is None:
         _take_up(step, snapshot, fact, "wait")
@@ -164,6 +173,9 @@ def _alone(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, channels: dict
     """The customer shares no bridge with a station."""
     place = PLACES.get(fact.context, "")
     contact = step.state.contacts.get(fact.channel)
+    if contact and contact.consult:
+        consults.corrected(step, contact, channels)
+        return
     if place and (contact is None or contact.state is ContactState.IVR or place == "unserved"):
         _take_up(step, snapshot, fact, "wait" if place == "hold" else place)
         contact = step.state.contacts.get(fact.channel)

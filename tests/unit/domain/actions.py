@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from cti_server.domain import signals as s
+from cti_server.domain.target import Target, TargetKind
 from cti_server.domain.views import allowed_actions
 from cti_server.domain.world import World
 from tests.unit.domain.centre import Centre, copy
@@ -18,17 +21,37 @@ METHODS: dict[str, type[s.ContactCommand]] = {
     "contact.send_dtmf": s.SendDtmf,
     "recording.pause": s.RecordingPause,
     "recording.resume": s.RecordingResume,
+    "contact.consult": s.ConsultParty,
+    "contact.alternate": s.Alternate,
+    "contact.complete_transfer": s.CompleteTransfer,
+    "contact.cancel_consult": s.CancelConsult,
+    "contact.conference": s.Conference,
+    "contact.drop_leg": s.DropLeg,
     "contact.set_data": s.SetData,
     "contact.wrap_up": s.WrapUp,
 }
-NOT_NOW = {"action_not_allowed", "operation_pending", "held_at_phone"}
+NOT_NOW = {
+    "action_not_allowed",
+    "operation_pending",
+    "held_at_phone",
+    "not_your_contact",
+    "already_consulting",
+    "conference_full",
+    "consult_not_connected",
+}
 """Refusals that say: not in this state. Others (a PBX out of reach) are no matter of the state."""
 
 
 def tried(centre: Centre, agent_id: str, contact_id: str, method: str) -> str | None:
     """The code that refuses the command now, None when it is done or under way."""
     world = World(copy(centre.state))
-    outcome = world.apply(METHODS[method](centre.now, "probe", agent_id, contact_id))
+    more: dict[str, Any] = {}
+    if method == "contact.consult":
+        more["to"] = Target(TargetKind.AGENT, "nobody")
+    elif method == "contact.drop_leg":
+        consult = centre.state.contacts[contact_id].consult
+        more["leg_id"] = consult.leg_id if consult else "leg-0"
+    outcome = world.apply(METHODS[method](centre.now, "probe", agent_id, contact_id, **more))
     mine = [reply for reply in outcome.replies if reply.request_id == "probe"]
     return mine[0].error_code if mine else None
 

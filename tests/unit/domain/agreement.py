@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cti_server.domain.contact import Contact, ContactState, LegState, RecordingState
+from cti_server.domain.contact import Consult, Contact, ContactState, LegState, RecordingState
+from cti_server.domain.rules.arrangement import present, talkers
 from cti_server.domain.rules.conversation import TALK_STATES
 from tests.fakes.pbx import Channel, FakePbx
 from tests.unit.domain import plain_routing
@@ -45,15 +46,31 @@ def _outside(centre: Centre, channel: Channel) -> bool:
     return any(other.contact_id != channel.channel and other.state in TALK_STATES for other in others)
 
 
+def _consult(contact: Contact, consult: Consult, pbx: FakePbx) -> None:
+    """Exactly those who should talk share a bridge; who does not hears music."""
+    talk = talkers(contact, consult.goal)
+    assert consult.settled, (contact, "still on the way")
+    together = {pbx.channels[leg.channel].bridge for leg in talk}
+    assert len(together) == 1 if talk else not together, (contact, together)
+    assert "" not in together
+    for leg in present(contact):
+        if leg not in talk:
+            assert not pbx.channels[leg.channel].bridge, (contact, leg)
+    if contact.customer_leg not in talk:
+        assert pbx.channels[contact.contact_id].context == "cti-hold"
+
+
 def _customer(contact: Contact, channel: Channel, pbx: FakePbx) -> None:
     leg = contact.agent_leg
     for party in contact.legs.values():
-        if party.state is not LegState.GONE:
+        if party.state not in (LegState.GONE, LegState.RINGING):  # that one is bounded by its ring time
             muted = pbx.channels[party.channel].variables.get("CTI_MUTED") == "1"
             assert party.muted == muted, (contact, "muted")
     paused = channel.variables.get("CTI_PAUSED") == "1"
     assert (contact.recording is RecordingState.PAUSED) == paused, (contact, "paused")
-    if contact.state is ContactState.ACTIVE or contact.held_at_phone:
+    if contact.consult:
+        _consult(contact, contact.consult, pbx)
+    elif contact.state is ContactState.ACTIVE or contact.held_at_phone:
         assert leg is not None
         assert channel.bridge, (contact, "talks to nobody")
         assert channel.bridge == pbx.channels[leg.channel].bridge, (contact, "talks to somebody else")

@@ -5,13 +5,17 @@ from __future__ import annotations
 from cti_server.domain.agent import IN_CONTACT, Agent, AgentState, StationMode
 from cti_server.domain.contact import Contact, ContactState, LegState
 from cti_server.domain.queue import turn
+from cti_server.domain.rules.conversation import TALK_STATES
 from cti_server.domain.rules.seats import station_usable
 from cti_server.domain.state import WorldState
 
+CONSULT_STATES = (ContactState.CONSULTING, ContactState.CONFERENCE)
 OF_AGENT = {
     ContactState.OFFERED: AgentState.RESERVED,
     ContactState.ACTIVE: AgentState.TALKING,
     ContactState.HELD: AgentState.TALKING,
+    ContactState.CONSULTING: AgentState.TALKING,
+    ContactState.CONFERENCE: AgentState.TALKING,
     ContactState.WRAP_UP: AgentState.WRAP_UP,
 }
 """The state of a contact's agent, by the contact's."""
@@ -31,12 +35,16 @@ def check(state: WorldState) -> None:
 def _agent(state: WorldState, agent: Agent) -> None:
     for contact_id in agent.contact_ids:
         contact = state.contacts[contact_id]
-        assert agent.agent_id in (contact.agent_id, *contact.wrapping), (contact, agent)
+        third = contact.consulted_leg
+        parties = (contact.agent_id, third.party if third else None, *contact.wrapping)
+        assert agent.agent_id in parties, (contact, agent)
     assert len(agent.contact_ids) == (1 if agent.state in IN_CONTACT else 0), (agent, "contacts")
     if agent.contact_ids:
         contact = state.contacts[agent.contact_ids[0]]
         wrapping = agent.agent_id in contact.wrapping
         of_agent = AgentState.WRAP_UP if wrapping else OF_AGENT[contact.state]
+        if contact.consult and agent.agent_id != contact.agent_id:
+            of_agent = AgentState.TALKING if contact.consult.connected else AgentState.RESERVED
         assert of_agent is agent.state, (contact.state, agent.state)
     assert agent.pending is None or agent.state in IN_CONTACT, (agent, "pending")
     holds_seat = agent.signed_in or agent.station_wait is not None
@@ -64,6 +72,7 @@ def _contact(state: WorldState, contact: Contact) -> None:
     assert waits == ([contact.group_id] if queued else []), (contact.state, waits)
     if contact.state in OF_AGENT:
         assert state.agents[contact.agent_id or ""].contact_ids == [contact.contact_id]
+        _consult(state, contact)
     else:
         ended = contact.state is ContactState.ENDED
         assert ended or contact.agent_id is None, (contact.state, contact.agent_id)
@@ -78,12 +87,23 @@ def _contact(state: WorldState, contact: Contact) -> None:
         key = contact.contact_id
         assert contact.agent_leg is not None
         assert f"operation:{key}" in state.timers or f"offer:{key}" in state.timers, "an offer for ever"
-    if contact.state in (ContactState.ACTIVE, ContactState.HELD) and contact.agent_leg is None:
+    if contact.state in TALK_STATES and contact.agent_leg is None:
         assert _bounded(state, contact), "talking to nobody"
     if contact.state is ContactState.WRAP_UP:
         assert f"wrap_up:{contact.contact_id}" in state.timers
         assert contact.agent_leg is None
     assert not contact.held_at_phone or contact.state is ContactState.HELD
+
+
+def _consult(state: WorldState, contact: Contact) -> None:
+    consult, third = contact.consult, contact.consulted_leg
+    assert (consult is not None) == (contact.state in CONSULT_STATES), (contact.state, consult)
+    if consult is None:
+        return
+    assert third is not None, "a third party that is gone"
+    assert consult.connected or f"consult:{contact.contact_id}" in state.timers, "rung for ever"
+    assert consult.settled or _bounded(state, contact), (contact, "on the way for ever")
+    assert contact.state is not ContactState.CONFERENCE or consult.connected
 
 
 def _bounded(state: WorldState, contact: Contact) -> bool:

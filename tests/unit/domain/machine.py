@@ -13,6 +13,7 @@ from cti_server.domain import signals as s
 from cti_server.domain.agent import StationMode
 from cti_server.domain.contact import ContactState
 from cti_server.domain.effects import Resync
+from cti_server.domain.target import Target, TargetKind
 from tests.fakes.pbx import BUSY, EFFECTS, NO_ANSWER, NORMAL, OUT_OF_ORDER, Channel
 from tests.unit.domain import centre as c
 from tests.unit.domain.actions import check_allowed_actions
@@ -21,7 +22,20 @@ from tests.unit.domain.centre import Centre
 
 SEATS = {"1001": "1001", "1002": "1002", "1003": "1003"}
 SOUND = (s.MuteMicrophone, s.UnmuteMicrophone, s.SendDtmf, s.RecordingPause, s.RecordingResume)
-ON_CONTACT = (s.Accept, s.Reject, s.Hold, s.Retrieve, s.HangUp, *SOUND, s.SetData, s.WrapUp)
+CONSULTING = (s.Alternate, s.CompleteTransfer, s.CancelConsult, s.Conference)
+ON_CONTACT = (
+    s.Accept,
+    s.Reject,
+    s.Hold,
+    s.Retrieve,
+    s.HangUp,
+    *SOUND,
+    s.ConsultParty,
+    *CONSULTING,
+    s.DropLeg,
+    s.SetData,
+    s.WrapUp,
+)
 agents = st.sampled_from(sorted(SEATS))
 which = st.integers(0, 99)
 """Picks one of what there is."""
@@ -228,6 +242,10 @@ class Life(RuleBasedStateMachine):
     def _ask(self, kind: type[s.ContactCommand], agent: str, contact_id: str) -> None:
         if kind is s.SetData:
             self.centre.command(kind, agent, contact_id, {"reason": "loss", "gone": None})
+        elif kind is s.ConsultParty:
+            self.centre.command(kind, agent, contact_id, Target(TargetKind.GROUP, "credit_card"))
+        elif kind is s.DropLeg:
+            self.centre.command(kind, agent, contact_id, "leg-3")
         elif kind is s.SendDtmf:
             self.centre.command(kind, agent, contact_id, "12#")
         elif kind is s.WrapUp:
@@ -266,6 +284,41 @@ class Life(RuleBasedStateMachine):
         contact = pick([x for x in self.centre.state.contacts.values() if x.state in talking], number)
         if contact:
             self._ask(kind, contact.agent_id or "", contact.contact_id)
+        if settle:
+            self.centre.settle()
+
+    @rule(number=which, colleague=agents, numbers=some, settle=st.booleans())
+    def consult(self, number: int, colleague: str, numbers: list[int], settle: bool) -> None:
+        """Ask somebody, who takes it or nearly does."""
+        talking = (ContactState.ACTIVE, ContactState.HELD)
+        contact = pick([x for x in self.centre.state.contacts.values() if x.state in talking], number)
+        if contact is None:
+            return
+        to = Target(TargetKind.AGENT, colleague)
+        self.centre.command(s.ConsultParty, contact.agent_id or "", contact.contact_id, to)
+        self.flurry(numbers)
+        self.centre.command(s.Accept, colleague, contact.contact_id)
+        if settle:
+            self._pick_up()
+
+    @rule(
+        number=which,
+        kind=st.sampled_from([*CONSULTING, s.DropLeg]),
+        third=st.booleans(),
+        settle=st.booleans(),
+    )
+    def with_third(self, number: int, kind: type[s.ContactCommand], third: bool, settle: bool) -> None:
+        """Go on with a consultation; `third`: its consulted agent leaves."""
+        consulting = [x for x in self.centre.state.contacts.values() if x.consult]
+        contact = pick(consulting, number)
+        if contact and contact.consult:
+            leg = contact.legs[contact.consult.leg_id]
+            if third and number % 3 == 0:
+                self.centre.command(s.HangUp, leg.party, contact.contact_id)
+            elif kind is s.DropLeg:
+                self.centre.command(kind, contact.agent_id or "", contact.contact_id, leg.leg_id)
+            else:
+                self._ask(kind, contact.agent_id or "", contact.contact_id)
         if settle:
             self.centre.settle()
 
@@ -343,7 +396,9 @@ class Life(RuleBasedStateMachine):
         self.centre.apply(s.TimerFired(self.centre.now, key))
 
     @rule(
-        kind=st.sampled_from(["Connect", "HoldCustomer", "HangUpChannel", "Mute", "PauseRecording"]),
+        kind=st.sampled_from(
+            ["Connect", "HoldCustomer", "HangUpChannel", "Mute", "PauseRecording", "Move", "Join", "Confer"]
+        ),
         number=which,
     )
     def never_answered(self, kind: str, number: int) -> None:

@@ -6,6 +6,7 @@ from cti_server.domain import signals as s
 from cti_server.domain.agent import Agent, StationMode
 from cti_server.domain.contact import Contact
 from cti_server.domain.events import Event
+from cti_server.domain.target import Target, TargetKind
 from tests.unit.domain.centre import Centre
 
 PERSISTENT, ON_DEMAND = StationMode.PERSISTENT.value, StationMode.ON_DEMAND.value
@@ -78,6 +79,25 @@ def held(mode: str = PERSISTENT) -> tuple[Centre, str]:
     """Agent 1001 holds a customer."""
     centre, contact_id = talking(mode)
     centre.command(s.Hold, "1001", contact_id)
+    centre.settle()
+    return centre, contact_id
+
+
+def consulting(mode: str = PERSISTENT, third_mode: str = PERSISTENT) -> tuple[Centre, str]:
+    """Agent 1001 has a customer on hold and talks to agent 1002."""
+    centre, contact_id = talking(mode)
+    seated(centre, "1002", third_mode)
+    centre.command(s.ConsultParty, "1001", contact_id, Target(TargetKind.AGENT, "1002"))
+    centre.settle()
+    centre.command(s.Accept, "1002", contact_id)
+    pick_up(centre)
+    return centre, contact_id
+
+
+def conferring(mode: str = PERSISTENT, third_mode: str = PERSISTENT) -> tuple[Centre, str]:
+    """Agents 1001 and 1002 and a customer talk to each other."""
+    centre, contact_id = consulting(mode, third_mode)
+    centre.command(s.Conference, "1001", contact_id)
     centre.settle()
     return centre, contact_id
 
