@@ -34,6 +34,16 @@ PROMPTS: dict[str, dict[str, str]] = {
         "zh": "话机已连接。",
         "en": "Your station is connected.",
     },
+    "closed": {
+        "zh": "您好，现在是非服务时间，请在服务时间内来电。",
+        "en": "You are calling outside our business hours. Please call again when we are open.",
+    },
+    "place_before": {"zh": "您目前排在第", "en": "You are number"},
+    "place_after": {"zh": "位。", "en": "in the queue."},
+    "wait_before": {"zh": "预计等待", "en": "The expected wait in minutes is about"},
+    "wait_after": {"zh": "分钟，感谢您的耐心等候。", "en": "Thank you for waiting."},
+    "number_many": {"zh": "二十多", "en": "more than twenty"},
+    **{f"number_{number}": {"zh": str(number), "en": str(number)} for number in range(1, 21)},
 }
 """Prompt name → language → text. A file ``<language>/<name>.wav`` of the bank's own replaces any of them."""
 

@@ -5,6 +5,7 @@ Channels are addressed by Uniqueid, which Asterisk accepts wherever it takes a c
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,8 @@ from cti_server.domain.agent import StationMode
 
 DIGIT_MS = 100
 """Asterisk does nothing else for this manager connection while a digit sounds."""
+LARGEST_NUMBER = 20
+"""There are prompts for the numbers up to it; larger ones are said as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,21 @@ def _return_to_queue(effect: e.ReturnToQueue) -> list[Action]:
     return [_set(effect.channel, "CTI_CONNECTED", ""), Action("Redirect", fields)]
 
 
+def _spoken(number: int) -> str:
+    """The name of the prompt that says it."""
+    return f"number_{number}" if number <= LARGEST_NUMBER else "number_many"
+
+
+def _tell_place(effect: e.TellPlace) -> list[Action]:
+    """The dialplan's waiting loop says it at its next turn."""
+    minutes = "" if effect.wait is None else _spoken(max(math.ceil(effect.wait / 60), 1))
+    return [
+        _set(effect.channel, "CTI_POSITION", _spoken(effect.position)),
+        _set(effect.channel, "CTI_WAIT_MINUTES", minutes),
+        _set(effect.channel, "CTI_SAY", "1"),
+    ]
+
+
 def _hang_up(effect: e.HangUpChannel) -> list[Action]:
     return [Action("Hangup", {"Channel": effect.channel, "Cause": 16})]
 
@@ -210,6 +228,7 @@ _RECIPES: dict[type[e.Effect], Callable[[Any], list[Action]]] = {
     e.Join: _join,
     e.Confer: _confer,
     e.ReturnToQueue: _return_to_queue,
+    e.TellPlace: _tell_place,
     e.HangUpChannel: _hang_up,
     e.Mute: _mute,
     e.Unmute: _unmute,

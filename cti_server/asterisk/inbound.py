@@ -8,6 +8,7 @@ import structlog
 
 from cti_server.asterisk.agi_session import AgiSession
 from cti_server.domain import signals as s
+from cti_server.domain.rules.waiting import CLOSED
 from cti_server.domain.state import WorldState
 from cti_server.engine.port import JournalUnavailable, NotLeader, Overloaded
 from cti_server.errors import AgiHangup
@@ -51,6 +52,8 @@ def inbound(
         try:
             if contact:
                 await session.set_variable("CTI_GROUP", contact.group_id)
+                if contact.end_reason == CLOSED:
+                    await session.set_variable("CTI_CLOSED", "1")
                 await session.set_variable("CTI_ROUTED", "1")
         except AgiHangup:
             await apply(s.ChannelGone(0.0, node, channel))

@@ -22,14 +22,15 @@ async def directory_signal(database: Database) -> s.DirectoryLoaded | None:
     return s.DirectoryLoaded(
         at=0.0,
         agents=tuple(
-            s.AgentProfile(a.agent_id, a.name, a.roles, dict(a.groups))
+            s.AgentProfile(a.agent_id, a.name, a.roles, dict(a.groups), dict(a.skills))
             for a in directory.agents.values()
             if a.enabled
         ),
         groups=tuple(
-            s.GroupProfile(g.group_id, g.name_zh, g.name_en, g.ring_timeout, g.wrap_up_time)
+            s.GroupProfile(g.group_id, g.name_zh, g.name_en, g.ring_timeout, g.wrap_up_time, g.policy)
             for g in directory.groups.values()
         ),
         service_numbers={n.number: n.group_id for n in directory.service_numbers.values()},
         stations=tuple(directory.stations),
+        holidays=directory.holidays,
     )

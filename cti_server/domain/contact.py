@@ -211,6 +211,11 @@ class Contact:
     """Skill to the lowest level an agent needs for this contact, beside what its queue asks for."""
     dedicated_agent: str = ""
     """The agent who looks after this customer; empty when nobody does."""
+    overflowed: list[str] = field(default_factory=list)
+    """Groups it has left because they were closed, full or too slow."""
+    waits_in: str = ""
+    """The group it waits in, or waited in last, since `waits_since`."""
+    waits_since: float = 0.0
     preferred_agent: str = ""
     """The agent it waits for alone, for a limited time; empty when any agent that fits will do."""
     ivr_path: list[str] = field(default_factory=list)

@@ -95,6 +95,15 @@ class ReturnToQueue(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class TellPlace(Effect):
+    """Say to a waiting customer where it stands; `wait` in seconds, None when nobody can tell."""
+
+    channel: str
+    position: int
+    wait: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class HangUpChannel(Effect):
     """End a channel normally (Q.850 cause 16)."""
 

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from cti_server.domain.contact import Contact
+from cti_server.domain.policy import Policy
 
 AGEING = 300.0
 """Seconds of waiting that count as much as one step of priority."""
 
 Turn = tuple[float, str]
 """Place in the order of waiting, the lowest first; see `turn`."""
-
-
-class Strategy(StrEnum):
-    """Which of several free agents that fit is taken first."""
-
-    LONGEST_IDLE = "longest_idle"
-    MOST_SKILLED = "most_skilled"
-    """The highest level in the group first, the longest idle among equals."""
 
 
 @dataclass(slots=True)
@@ -31,13 +23,9 @@ class Group:
     name_en: str
     ring_timeout: float
     wrap_up_time: float
-    strategy: Strategy = Strategy.LONGEST_IDLE
-    requires: dict[str, int] = field(default_factory=dict)
-    """Skill (or group) to the lowest level an agent needs for this queue's contacts."""
-    preference_time: float = 0.0
-    """How long a contact waits for its dedicated or last agent alone; 0: no agent is preferred."""
-    last_agent_within: float = 0.0
-    """How long the agent who had a customer last stays that customer's; 0: not at all."""
+    policy: Policy = field(default_factory=Policy)
+    handle_time: float = 180.0
+    """Moving mean of conversation and after-call work, for the expected wait; the first value is a guess."""
     waiting: list[str] = field(default_factory=list)
     """Contact ids by `turn`; contacts being offered are not among them."""
 

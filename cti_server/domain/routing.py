@@ -19,7 +19,8 @@ from typing import NamedTuple
 
 from cti_server.domain.agent import Agent
 from cti_server.domain.contact import Contact, ContactState
-from cti_server.domain.queue import Group, Strategy, Turn, turn
+from cti_server.domain.policy import Strategy
+from cti_server.domain.queue import Group, Turn, turn
 from cti_server.domain.state import WorldState
 
 Rank = tuple[int, float, str]
@@ -40,7 +41,7 @@ class Lane(NamedTuple):
 def lane_of(state: WorldState, contact: Contact) -> Lane:
     """Where the contact waits. Of two demands on one skill the higher level counts."""
     group = state.groups[contact.group_id]
-    requires = dict(group.requires)
+    requires = dict(group.policy.requires)
     for skill, level in contact.requires.items():
         requires[skill] = max(level, requires.get(skill, 0))
     return Lane(
@@ -71,7 +72,7 @@ def fits(state: WorldState, lane: Lane, agent: Agent) -> bool:
 
 def rank(group: Group, agent: Agent) -> Rank:
     """By the group's strategy; the agent id decides between equals."""
-    skilled = group.strategy is Strategy.MOST_SKILLED
+    skilled = group.policy.strategy is Strategy.MOST_SKILLED
     return -agent.groups.get(group.group_id, 0) if skilled else 0, agent.idle_since, agent.agent_id
 
 

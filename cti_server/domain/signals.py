@@ -11,7 +11,7 @@ from typing import Any
 
 from cti_server.domain.agent import CAPACITY
 from cti_server.domain.outside import OutsideRules
-from cti_server.domain.queue import Strategy
+from cti_server.domain.policy import Policy
 from cti_server.domain.target import Target, TargetKind
 
 # --- the centre itself ---------------------------------------------------------------------------------
@@ -59,10 +59,7 @@ class GroupProfile:
     name_en: str
     ring_timeout: float = 20.0
     wrap_up_time: float = 60.0
-    strategy: Strategy = Strategy.LONGEST_IDLE
-    requires: dict[str, int] = field(default_factory=dict)
-    preference_time: float = 0.0
-    last_agent_within: float = 0.0
+    policy: Policy = field(default_factory=Policy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +72,8 @@ class DirectoryLoaded(Signal):
     """Service number to group id."""
     stations: tuple[str, ...]
     outside: OutsideRules = field(default_factory=OutsideRules)
+    holidays: tuple[str, ...] = ()
+    """Days like `2026-10-01` on which groups with business hours are closed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ class WorldState:
     stations: dict[str, Station] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
     service_numbers: dict[str, str] = field(default_factory=dict)
+    holidays: tuple[str, ...] = ()
     contacts: dict[str, Contact] = field(default_factory=dict)
     nodes: dict[str, Node] = field(default_factory=dict)
     ended: dict[str, float] = field(default_factory=dict)

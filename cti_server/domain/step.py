@@ -150,6 +150,14 @@ class Step:
         group = self.state.groups[contact.group_id]
         insort(group.waiting, contact.contact_id, key=lambda other: turn(self.state.contacts[other]))
         self.waiting.add(contact.contact_id)
+        if contact.waits_in != contact.group_id:
+            contact.waits_in, contact.waits_since = contact.group_id, self.at
+        policy = group.policy
+        if policy.overflow_to and policy.overflow_after:
+            due = max(contact.waits_since + policy.overflow_after, self.at)
+            self.state.timers[f"overflow:{contact.contact_id}"] = due
+        if policy.announce_every:
+            self.set_timer(f"announce:{contact.contact_id}", policy.announce_every)
 
     def dequeue(self, contact: Contact) -> None:
         """Take the contact out of its queue, if it is in it."""
@@ -157,7 +165,8 @@ class Step:
         if group and contact.contact_id in group.waiting:
             group.waiting.remove(contact.contact_id)
         self.waiting.add(contact.contact_id)
-        self.clear_timer(f"preference:{contact.contact_id}")
+        for kind in ("preference", "overflow", "announce"):
+            self.clear_timer(f"{kind}:{contact.contact_id}")
 
 
 def contact_row(contact: Contact) -> dict[str, Any]:

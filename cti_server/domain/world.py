@@ -21,6 +21,7 @@ from cti_server.domain.rules import (
     preference,
     resync,
     seats,
+    waiting,
 )
 from cti_server.domain.state import WorldState
 from cti_server.domain.step import Step
@@ -86,6 +87,8 @@ TIMERS: dict[str, Callable[[Step, str], None]] = {
     "station": seats.station_timed_out,
     "disconnected": directory.grace_over,
     "preference": preference.over,
+    "overflow": waiting.overflow,
+    "announce": waiting.announce,
 }
 """By the part of the timer's key before the colon; called with the part after it."""
 

@@ -1,18 +1,22 @@
 """The directory: who works here, in which groups, behind which numbers and phones."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
+import msgspec
 import structlog
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cti_server.domain.policy import Policy
 from cti_server.store.database import Database
 from cti_server.store.errors import StoreUnavailable
 from cti_server.store.passwords import Passwords
-from cti_server.store.tables import agent_groups, agents, groups, service_numbers, stations
+from cti_server.store.tables import agent_groups, agents, groups, holidays, service_numbers, stations
 
 _NOT_REHASHED = "password_not_rehashed"
+_BAD_POLICY = "group_policy_unreadable"
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +30,7 @@ class AgentEntry:
     roles: tuple[str, ...]
     groups: Mapping[str, int]
     enabled: bool
+    skills: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,7 @@ class GroupEntry:
     name_en: str
     ring_timeout: float
     wrap_up_time: float
+    policy: Policy = field(default_factory=Policy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,8 @@ class Directory:
     groups: Mapping[str, GroupEntry]
     service_numbers: Mapping[str, ServiceNumberEntry]
     stations: Mapping[str, StationEntry]
+    holidays: tuple[str, ...] = ()
+    """Local days like `2026-10-01`."""
 
 
 async def load_directory(database: Database) -> Directory:
@@ -111,6 +119,15 @@ async def _stored_hash(connection: AsyncConnection, agent_id: str) -> tuple[str 
     return (row.password_hash, row.enabled) if row else (None, False)
 
 
+def _policy(group_id: str, stored: dict[str, Any] | None) -> Policy:
+    """The defaults for one that cannot be read: a centre that routes plainly is better than none."""
+    try:
+        return msgspec.convert(stored or {}, Policy)
+    except msgspec.ValidationError as error:
+        log.error(_BAD_POLICY, group_id=group_id, why=str(error))  # noqa: TRY400  # the text says all
+        return Policy()
+
+
 async def _load(connection: AsyncConnection) -> Directory:
     levels: dict[str, dict[str, int]] = {}
     for row in await connection.execute(select(agent_groups).order_by(agent_groups.c.group_id)):
@@ -118,13 +135,23 @@ async def _load(connection: AsyncConnection) -> Directory:
     return Directory(
         agents={
             row.agent_id: AgentEntry(
-                row.agent_id, row.name, tuple(row.roles), levels.get(row.agent_id, {}), row.enabled
+                row.agent_id,
+                row.name,
+                tuple(row.roles),
+                levels.get(row.agent_id, {}),
+                row.enabled,
+                row.skills or {},
             )
             for row in await connection.execute(select(agents).order_by(agents.c.agent_id))
         },
         groups={
             row.group_id: GroupEntry(
-                row.group_id, row.name_zh, row.name_en, row.ring_timeout_s, row.wrap_up_s
+                row.group_id,
+                row.name_zh,
+                row.name_en,
+                row.ring_timeout_s,
+                row.wrap_up_s,
+                _policy(row.group_id, row.policy),
             )
             for row in await connection.execute(select(groups).order_by(groups.c.group_id))
         },
@@ -132,6 +159,7 @@ async def _load(connection: AsyncConnection) -> Directory:
             row.number: ServiceNumberEntry(row.number, row.group_id, row.language, row.greeting, row.name)
             for row in await connection.execute(select(service_numbers).order_by(service_numbers.c.number))
         },
+        holidays=tuple((await connection.execute(select(holidays.c.day).order_by(holidays.c.day))).scalars()),
         stations={
             row.address: StationEntry(row.address, row.kind, row.agent_id)
             for row in await connection.execute(select(stations).order_by(stations.c.address))

@@ -29,6 +29,19 @@ _GROUPS = (
     ("elder", "老年客户专席", "Elderly customers", 30.0, 90.0, "4002"),
     ("vtm", "远程视频柜员", "Video tellers", 20.0, 120.0, "4003"),
 )
+_POLICIES: dict[str, dict[str, Any]] = {
+    "general": {"announce_every": 30.0},
+    "credit_card": {"announce_every": 30.0, "overflow_to": "general", "overflow_after": 120.0},
+    # who was asked first stays responsible for an elderly customer for the day
+    "elder": {
+        "announce_every": 45.0,
+        "overflow_to": "general",
+        "overflow_after": 60.0,
+        "preference_time": 20.0,
+        "last_agent_within": 86_400.0,
+    },
+    "vtm": {},
+}
 _AGENT_NAMES = (
     *("陈思远", "林晓雯", "黄志强", "吴佳慧", "周子轩", "徐静怡", "孙浩然"),
     *("马丽娜", "朱文博", "胡雨桐", "郭建国", "何美玲", "高俊杰", "罗秋月"),
@@ -99,6 +112,7 @@ async def _add_places(connection: AsyncConnection) -> None:
             name_en=name_en,
             ring_timeout_s=ring,
             wrap_up_s=wrap_up,
+            policy=_POLICIES[group_id],
         )
         await _add(
             connection,

@@ -73,6 +73,14 @@ groups = Table(
     Column("name_en", Text, nullable=False),
     Column("ring_timeout_s", Float, nullable=False),
     Column("wrap_up_s", Float, nullable=False),
+    Column("policy", Json, nullable=True),  # of routing, as domain.policy.Policy; NULL: the defaults
+)
+
+holidays = Table(
+    "holidays",
+    metadata,
+    Column("day", String(10), primary_key=True),  # local, like 2026-10-01
+    Column("name", Text, nullable=False),
 )
 
 agents = Table(
@@ -83,6 +91,7 @@ agents = Table(
     Column("password_hash", Text, nullable=False),
     Column("roles", Json, nullable=False),
     Column("enabled", Boolean, nullable=False),
+    Column("skills", Json, nullable=True),  # beside the groups: skill to level, 1 (low) to 10
 )
 
 agent_groups = Table(

@@ -61,6 +61,8 @@ class FakePbx:
         self.members: dict[str, StationMode] = {}
         """Stations that ring from the fallback queue."""
         self.effects: deque[e.Effect] = deque()
+        self.told: list[tuple[str, int, float | None]] = []
+        """What waiting customers were told: channel, position, expected wait."""
         self.facts: dict[str, deque[s.Signal]] = {}
         self.snapshot: s.NodeSnapshot | None = None
         """Taken, not told yet; what is told after it waits behind it."""
@@ -427,6 +429,12 @@ class FakePbx:
         self._part(customer)
         self._place(customer, "wait")
         return True
+
+    def _do_TellPlace(self, effect: e.TellPlace) -> bool:  # noqa: N802
+        channel = self.channels.get(effect.channel)
+        if channel and channel.context == "cti-wait":
+            self.told.append((effect.channel, effect.position, effect.wait))
+        return channel is not None
 
     def _do_HangUpChannel(self, effect: e.HangUpChannel) -> bool:  # noqa: N802
         if effect.channel not in self.channels:

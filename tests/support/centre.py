@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -200,18 +200,24 @@ async def eventually(
 
 @asynccontextmanager
 async def whole_centre(
-    tmp_path: Path, *, ring_timeout: float = 20, timings: Timings = QUICK
+    tmp_path: Path,
+    *,
+    ring_timeout: float = 20,
+    timings: Timings = QUICK,
+    policies: Mapping[str, Row] | None = None,
+    tones: Mapping[str, float] | None = None,
 ) -> AsyncIterator[TestCentre]:
     """Run a centre below `tmp_path` until the block ends; its logs are kept there.
 
     The bank's own prompts are tones; callers of 4000 are greeted too briefly for a measurement.
-    Agents are rung for `ring_timeout` seconds.
+    Agents are rung for `ring_timeout` seconds. `policies` of groups are as the database keeps them; `tones`
+    (Hz) stand for more prompts, 1.5 s each.
     """
     await asyncio.to_thread(install)
-    prompts = _prompts(tmp_path / "prompts")
+    prompts = _prompts(tmp_path / "prompts", tones or {})
     node = {"timings": timings, "prompts_dir": prompts}
     plan = Plan(tmp_path / "var", Ports.free(), f"t-{os.getpid()}-{uuid.uuid4().hex[:10]}", node)
-    await _directory(plan.database_url, ring_timeout)
+    await _directory(plan.database_url, ring_timeout, policies or {})
     async with AsyncExitStack() as stack:
         centre = await stack.enter_async_context(
             running_centre(plan, lambda _what: None, cheap_passwords=True)
@@ -224,23 +230,26 @@ async def whole_centre(
             centre.rendered.remove()
 
 
-def _prompts(folder: Path) -> Path:
+def _prompts(folder: Path, tones: Mapping[str, float]) -> Path:
     for language in ("zh", "en"):
         (folder / language).mkdir(parents=True)
         write_wav(folder / language / "brief.wav", sine(GREETING_TONE, 0.3))
         write_wav(folder / language / "welcome.wav", sine(GREETING_TONE, 1.6))
         write_wav(folder / language / "sorry_technical.wav", sine(SORRY_TONE, 1.5))
+        for name, hz in tones.items():
+            write_wav(folder / language / f"{name}.wav", sine(hz, 1.5))
     return folder
 
 
-async def _directory(url: str, ring_timeout: float) -> None:
+async def _directory(url: str, ring_timeout: float, policies: Mapping[str, Row]) -> None:
     """What is there already is left as it is by the seed."""
     await upgrade(url)
     names = {"general": "4000", "credit_card": "4001", "elder": "4002", "vtm": "4003"}
     row = {"name_zh": "", "name_en": "", "ring_timeout_s": ring_timeout, "wrap_up_s": 60.0}
 
     async def work(connection: AsyncConnection) -> None:
-        await connection.execute(groups.insert(), [{"group_id": name, **row} for name in names])
+        rows = [{"group_id": name, "policy": policies.get(name), **row} for name in names]
+        await connection.execute(groups.insert(), rows)
         general = {"number": "4000", "group_id": "general", "language": "zh", "greeting": "brief", "name": ""}
         await connection.execute(service_numbers.insert(), general)
 

@@ -17,7 +17,7 @@ from cti_server.domain.contact import (
 )
 from cti_server.domain.effects import Connect, HangUpChannel, HoldCustomer, Resync, ReturnToQueue
 from cti_server.domain.events import Event
-from cti_server.domain.rules import arrangement, handing, offers, parties, preference, seats
+from cti_server.domain.rules import arrangement, handing, offers, parties, preference, seats, waiting
 from cti_server.domain.rules.offers import begin, finish_operation, own_contact, require
 from cti_server.domain.signals import HangUp, Hold, Retrieve, SetData, WrapUp
 from cti_server.domain.step import Step
@@ -112,6 +112,7 @@ def _close(step: Step, contact: Contact, agent: Agent, asked: AskedState | None)
     step.clear_timer(f"wrap_up:{contact.contact_id}")
     agent.contact_ids.remove(contact.contact_id)
     preference.remember(step, contact)
+    waiting.learn(step, contact)
     step.tell_contact(contact, Event.CONTACT_WRAPPED_UP)
     step.remember_end(contact)
     seats.become_free(step, agent, asked)
@@ -191,7 +192,7 @@ def _begin_wrap_up(step: Step, contact: Contact) -> None:
 
 
 def _abandoned(step: Step, contact: Contact) -> None:
-    if contact.end_reason != "answered_unserved":  # which the PBX's own log has told
+    if contact.end_reason not in ("answered_unserved", waiting.CLOSED):  # the PBX's own log told the first
         contact.end_reason = "abandoned"
     step.clear_timer(f"arrival:{contact.contact_id}")
     offered = contact.state is ContactState.OFFERED

@@ -47,6 +47,7 @@ def directory_loaded(step: Step, signal: DirectoryLoaded) -> None:
         state.stations.setdefault(address, Station(address))
     state.service_numbers = dict(signal.service_numbers)
     state.outside = signal.outside
+    state.holidays = signal.holidays
     agents = {profile.agent_id for profile in signal.agents}
     for left in [a for a in state.agents.values() if a.agent_id not in agents and a.station is None]:
         del state.agents[left.agent_id]
@@ -63,8 +64,7 @@ def _load_group(step: Step, profile: GroupProfile) -> None:
         )
     group.name_zh, group.name_en = profile.name_zh, profile.name_en
     group.ring_timeout, group.wrap_up_time = profile.ring_timeout, profile.wrap_up_time
-    group.strategy, group.requires = profile.strategy, dict(profile.requires)
-    group.preference_time, group.last_agent_within = profile.preference_time, profile.last_agent_within
+    group.policy = profile.policy
 
 
 def _load_agent(step: Step, profile: AgentProfile) -> None:

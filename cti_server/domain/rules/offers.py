@@ -18,7 +18,7 @@ from cti_server.domain.contact import (
 )
 from cti_server.domain.effects import Connect, HangUpChannel, ResumeRecording, Unmute
 from cti_server.domain.events import Event
-from cti_server.domain.rules import preference, seats
+from cti_server.domain.rules import preference, seats, waiting
 from cti_server.domain.signals import Accept, ContactCommand, Reject
 from cti_server.domain.step import Step
 from cti_server.domain.views import contact_view
@@ -33,6 +33,7 @@ def queue(step: Step, contact: Contact) -> None:
     contact.queued_at = step.at
     step.clear_timer(f"arrival:{contact.contact_id}")
     contact.customer_leg.state = LegState.WAITING
+    waiting.enter(step, contact)
     preference.begin(step, contact)
     step.enqueue(contact)
     step.tell_contact(contact, Event.CONTACT_QUEUED)

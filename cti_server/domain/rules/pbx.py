@@ -7,7 +7,7 @@ from cti_server.domain.agent import Agent
 from cti_server.domain.contact import Contact, ContactState, Customer, LegRole, LegState, RecordingState
 from cti_server.domain.effects import HangUpChannel, Resync, ReturnToQueue
 from cti_server.domain.events import Event
-from cti_server.domain.rules import audio, consults, conversation, offers, preference, seats
+from cti_server.domain.rules import audio, consults, conversation, offers, preference, seats, waiting
 from cti_server.domain.rules.conversation import APART_TIME
 from cti_server.domain.signals import (
     ChannelEnteredBridge,
@@ -71,6 +71,7 @@ def contact_arrived(step: Step, fact: ContactArrived) -> None:
     step.state.contacts[contact.contact_id] = contact
     step.state.channels[fact.channel] = contact.contact_id
     step.set_timer(f"arrival:{contact.contact_id}", ARRIVAL_TIME)
+    waiting.find_open(step, contact)
     step.note_contact(contact, "contact.arrived")
 
 

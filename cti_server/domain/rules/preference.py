@@ -21,12 +21,12 @@ def priority(customer: Customer) -> int:
 
 def begin(step: Step, contact: Contact) -> None:
     """Let the contact wait for its dedicated or last agent alone, if that agent is at work."""
-    group = step.state.groups[contact.group_id]
+    policy = step.state.groups[contact.group_id].policy
     agent = step.state.agents.get(contact.dedicated_agent or _last_agent(step, contact))
     at_work = agent is not None and (agent.state is AgentState.READY or agent.state in IN_CONTACT)
-    if agent and at_work and group.preference_time > 0:
+    if agent and at_work and policy.preference_time > 0:
         contact.preferred_agent = agent.agent_id
-        step.set_timer(f"preference:{contact.contact_id}", group.preference_time)
+        step.set_timer(f"preference:{contact.contact_id}", policy.preference_time)
 
 
 def over(step: Step, contact_id: str) -> None:
@@ -51,5 +51,5 @@ def remember(step: Step, contact: Contact) -> None:
 
 def _last_agent(step: Step, contact: Contact) -> str:
     last = step.state.last_agents.get(contact.customer.number)
-    within = step.state.groups[contact.group_id].last_agent_within
+    within = step.state.groups[contact.group_id].policy.last_agent_within
     return last.agent_id if last and step.at - last.at <= within else ""

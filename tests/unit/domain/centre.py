@@ -40,10 +40,14 @@ STATIONS = ("1001", "1001-browser", "1002", "1003")
 
 
 def directory(
-    at: float = START, agents: tuple[s.AgentProfile, ...] = AGENTS, stations: tuple[str, ...] = STATIONS
+    at: float = START,
+    agents: tuple[s.AgentProfile, ...] = AGENTS,
+    stations: tuple[str, ...] = STATIONS,
+    groups: tuple[s.GroupProfile, ...] = GROUPS,
+    holidays: tuple[str, ...] = (),
 ) -> s.DirectoryLoaded:
     """The directory these tests use."""
-    return s.DirectoryLoaded(at, agents, GROUPS, dict(NUMBERS), stations)
+    return s.DirectoryLoaded(at, agents, groups, dict(NUMBERS), stations, holidays=holidays)
 
 
 def written(signal: s.Signal) -> bytes:

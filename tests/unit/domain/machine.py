@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TypeVar
 
 from hypothesis import strategies as st
@@ -13,6 +13,7 @@ from cti_server.domain import signals as s
 from cti_server.domain.agent import StationMode
 from cti_server.domain.contact import ContactState
 from cti_server.domain.effects import Resync
+from cti_server.domain.policy import Policy, Strategy
 from cti_server.domain.target import Target, TargetKind
 from tests.fakes.pbx import BUSY, EFFECTS, NO_ANSWER, NORMAL, OUT_OF_ORDER, Channel
 from tests.unit.domain import centre as c
@@ -49,12 +50,29 @@ def pick(among: Sequence[T], number: int) -> T | None:
     return among[number % len(among)] if among else None
 
 
+LIVELY = (
+    replace(
+        c.GROUPS[0],
+        policy=Policy(
+            overflow_to="credit_card",
+            overflow_after=35.0,
+            announce_every=5.0,
+            preference_time=15.0,
+            last_agent_within=500.0,
+        ),
+    ),
+    replace(c.GROUPS[1], policy=Policy(Strategy.MOST_SKILLED, overflow_to="general", overflow_length=2)),
+)
+"""Everything that a queue may do by itself."""
+
+
 class Life(RuleBasedStateMachine):
     """Everything that may happen. Invariants are checked by `Centre.apply` after every signal."""
 
     def __init__(self) -> None:
         super().__init__()
         self.centre = Centre()
+        self.centre.apply(c.directory(self.centre.now, groups=LIVELY))
 
     # --- beginnings ---------------------------------------------------------------------------------
 
@@ -386,8 +404,8 @@ class Life(RuleBasedStateMachine):
     def reload_directory(self, kept: set[str], stations: set[str]) -> None:
         """Somebody and some stations are taken out, then put back."""
         fewer = tuple(a for a in c.AGENTS if a.agent_id in kept)
-        self.centre.apply(c.directory(self.centre.now, fewer, tuple(sorted(stations))))
-        self.centre.apply(c.directory(self.centre.now))
+        self.centre.apply(c.directory(self.centre.now, fewer, tuple(sorted(stations)), LIVELY))
+        self.centre.apply(c.directory(self.centre.now, groups=LIVELY))
 
     @rule(number=which)
     def stale_timer(self, number: int) -> None:

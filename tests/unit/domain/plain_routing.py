@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from cti_server.domain.agent import Agent
 from cti_server.domain.contact import Contact, ContactState
-from cti_server.domain.queue import AGEING, Strategy
+from cti_server.domain.policy import Strategy
+from cti_server.domain.queue import AGEING
 from cti_server.domain.state import WorldState
 
 
@@ -43,12 +44,12 @@ def _fits(state: WorldState, contact: Contact, agent: Agent) -> bool:
         return False
     if contact.preferred_agent:
         return contact.preferred_agent == agent.agent_id
-    asked = [*state.groups[contact.group_id].requires.items(), *contact.requires.items()]
+    asked = [*state.groups[contact.group_id].policy.requires.items(), *contact.requires.items()]
     skilled = all(max(agent.skills.get(s, 0), agent.groups.get(s, 0)) >= level for s, level in asked)
     return contact.group_id in agent.groups and skilled
 
 
 def _rank(state: WorldState, contact: Contact, agent: Agent) -> tuple[int, float, str]:
-    most_skilled = state.groups[contact.group_id].strategy is Strategy.MOST_SKILLED
+    most_skilled = state.groups[contact.group_id].policy.strategy is Strategy.MOST_SKILLED
     level = agent.groups.get(contact.group_id, 0) if most_skilled else 0
     return -level, agent.idle_since, agent.agent_id

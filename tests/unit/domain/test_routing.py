@@ -11,7 +11,8 @@ from cti_server.domain import signals as s
 from cti_server.domain import world
 from cti_server.domain.agent import Agent, AgentEvent, AgentState
 from cti_server.domain.contact import Contact, ContactState, Customer, LegRole, LegState
-from cti_server.domain.queue import AGEING, Group, Strategy, turn
+from cti_server.domain.policy import Policy, Strategy
+from cti_server.domain.queue import AGEING, Group, turn
 from cti_server.domain.routing import Router
 from cti_server.domain.rules import preference
 from cti_server.domain.state import Node, WorldState
@@ -36,8 +37,8 @@ class Routing(RuleBasedStateMachine):
         self.state = WorldState(nodes={name: Node(name, up=True) for name in ("pbx-a", "pbx-b")})
         for group_id in GROUPS:
             strategy = Strategy.MOST_SKILLED if group_id == "b" else Strategy.LONGEST_IDLE
-            self.state.groups[group_id] = Group(group_id, group_id, group_id, 20, 60, strategy)
-        self.state.groups["c"].requires = {"loans": 2}
+            self.state.groups[group_id] = Group(group_id, group_id, group_id, 20, 60, Policy(strategy))
+        self.state.groups["c"].policy = Policy(requires={"loans": 2})
         for agent_id in AGENTS:
             self.state.agents[agent_id] = Agent(agent_id, "", ("agent",), {}, connected=True)
             self.state.stations[agent_id] = Station(agent_id, "pbx-a", registered=True)
@@ -152,7 +153,7 @@ def offered_to(centre: Centre, contact_id: str) -> str | None:
 
 def policy(centre: Centre, **changed: object) -> None:
     """Other rules for `general`."""
-    general = s.GroupProfile("general", "综合", "General", **changed)  # type: ignore[arg-type]  # as named
+    general = s.GroupProfile("general", "综合", "General", policy=Policy(**changed))  # type: ignore[arg-type]  # as named
     loaded = s.DirectoryLoaded(centre.now, (), (general,), {"4000": "general"}, ("1001", "1002"))
     profiles = tuple(
         s.AgentProfile(a.agent_id, a.name, a.roles, dict(a.groups)) for a in centre.state.agents.values()

@@ -1,0 +1,58 @@
+"""How a group's queue is served: who is taken, when it is open, where it overflows, what callers are told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+
+class Strategy(StrEnum):
+    """Which of several free agents that fit is taken first."""
+
+    LONGEST_IDLE = "longest_idle"
+    MOST_SKILLED = "most_skilled"
+    """The highest level in the group first, the longest idle among equals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Open on a weekday (1 Monday to 7 Sunday) from `opens` until before `closes`, in minutes of the day."""
+
+    weekday: int
+    opens: int
+    closes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Of one group; times in seconds, 0 or empty means: not at all."""
+
+    strategy: Strategy = Strategy.LONGEST_IDLE
+    requires: dict[str, int] = field(default_factory=dict)
+    """Skill (or group) to the lowest level an agent needs for this queue's contacts."""
+    preference_time: float = 0.0
+    """How long a contact waits for its dedicated or last agent alone."""
+    last_agent_within: float = 0.0
+    """How long the agent who had a customer last stays that customer's."""
+    overflow_to: str = ""
+    """The group that takes what overflows, and what comes while this one is closed."""
+    overflow_after: float = 0.0
+    overflow_length: int = 0
+    """As many wait already: the next one goes on."""
+    announce_every: float = 0.0
+    """How often who waits is told its position and expected wait."""
+    hours: tuple[Opening, ...] = ()
+    """Empty: always open, on holidays too."""
+    utc_offset: int = 480
+    """Minutes that the local time of `hours` and holidays is ahead of UTC."""
+
+    def is_open(self, at: float, holidays: frozenset[str]) -> bool:
+        """Whether the group is served at an epoch second; holidays are local days like `2026-10-01`."""
+        if not self.hours:
+            return True
+        local = datetime.fromtimestamp(at, UTC) + timedelta(minutes=self.utc_offset)
+        minute = local.hour * 60 + local.minute
+        return local.date().isoformat() not in holidays and any(
+            one.weekday == local.isoweekday() and one.opens <= minute < one.closes for one in self.hours
+        )
