@@ -1,5 +1,6 @@
 """The dialplan while a CTI server lives: entry, waiting, joining, recording, hold, refusals."""
 
+import asyncio
 import time
 from pathlib import Path
 
@@ -125,3 +126,32 @@ async def test_agents_phone_hangs_up_and_the_caller_stays_for_the_server(tmp_pat
         ]
         assert order == ["BridgeLeave", "BridgeLeave", "Hangup"]
         assert [e["Uniqueid"] for e in await c.ami.listing("CoreShowChannels")] == [customer]
+
+
+async def test_commands_that_follow_each_other_at_once_find_the_station(tmp_path: Path) -> None:
+    async with centre(tmp_path) as c, c.ami.beating():
+        await c.agent()
+        station = await c.station()
+        first, second = await c.waiting(await c.customer()), await c.waiting(await c.customer())
+        for one, other in ((first, second), (second, first), (first, second), (second, first)):
+            await c.connect(one, station)
+            since = time.monotonic()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(c.hold(one, station))
+                group.create_task(c.set(other, CTI_PEER=station))
+                group.create_task(c.send_to("cti-connect", other))
+            await c.joined(other, since)
+            await c.send_to("cti-wait", other)
+        assert station in {event["Uniqueid"] for event in await c.ami.listing("CoreShowChannels")}
+
+
+async def test_a_station_that_talks_is_not_taken_away(tmp_path: Path) -> None:
+    async with centre(tmp_path) as c, c.ami.beating():
+        agent = await c.agent()
+        station = await c.station()
+        talking, other = await c.waiting(await c.customer()), await c.waiting(await c.customer())
+        await c.connect(talking, station)
+        await c.set(other, CTI_PEER=station)
+        await c.send_to("cti-connect", other)
+        assert (await c.ami.reaches("unjoined", other))["Result"] == "BUSY"
+        assert len(agent.calls) == 1

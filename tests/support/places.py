@@ -65,6 +65,7 @@ class Centre:
 
     async def hold(self, customer: str, station: str) -> None:
         """Put the customer on hold; the station idles."""
+        since = time.monotonic()
         answer = await self.ami.action(
             "Redirect",
             Channel=customer,
@@ -77,7 +78,8 @@ class Centre:
             ExtraPriority="1",
         )
         assert answer["Response"] == "Success", answer
-        await self.ami.reaches("hold", customer)
+        await self.ami.reaches("hold", customer, since=since)
+        await self.ami.reaches("station", station, since=since)
 
     async def send_to(self, place: str, channel: str) -> None:
         """Redirect one channel to the start of a context."""
