@@ -21,6 +21,8 @@ from cti_server.errors import AmiRefused, AmiTimeout, AmiUnavailable, CtiError
 
 log = structlog.get_logger(__name__)
 
+RECONNECT = (0.1, 1.0)
+"""Seconds between attempts, at first and at most: the state is right within 2 s of a healed link."""
 BEAT_EVERY = 0.5
 """Seconds; the dialplan gives the server up after three without a beat."""
 CEL_SLACK = 5.0
@@ -73,6 +75,7 @@ class PbxLink:
             on_up=self._on_up,
             on_down=self._on_down,
             gate=gate,
+            backoff=RECONNECT,
         )
 
     @property
