@@ -31,7 +31,7 @@ def node_snapshot(step: Step, snapshot: NodeSnapshot) -> None:
     _customers_gone(step, snapshot, channels)
     for fact in customers:
         if fact.channel in partners:
-            _in_conversation(step, snapshot, fact, partners[fact.channel])
+            _in_conversation(step, snapshot, fact, partners[fact.channel], channels)
     _stations(step, snapshot, channels)
     for fact in customers:
         if fact.channel not in partners:
@@ -78,13 +78,19 @@ def _stations(step: Step, snapshot: NodeSnapshot, channels: dict[str, ChannelFac
 # --- customers who talk ----------------------------------------------------------------------------------
 
 
-def _in_conversation(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, partner: ChannelFact) -> None:
+def _in_conversation(
+    step: Step,
+    snapshot: NodeSnapshot,
+    fact: ChannelFact,
+    partner: ChannelFact,
+    channels: dict[str, ChannelFact],
+) -> None:
     contact = step.state.contacts.get(fact.channel)
     leg = contact.leg_by_channel(partner.channel) if contact else None
     if contact is None or leg is None:
         _take_up(step, snapshot, fact, "wait")
         contact = step.state.contacts.get(fact.channel)
-        leg = _adopt(step, contact, partner) if contact else None
+        leg = _adopt(step, contact, partner, channels) if contact else None
     if contact and leg:
         leg.bridge = contact.customer_leg.bridge = fact.bridge
         conversation.together(step, contact)
@@ -96,6 +102,8 @@ def _served_outside(step: Step, contact: Contact, bridge: str) -> None:
     """Whoever talks to the caller holds no seat: nobody else is offered it, and it counts as answered."""
     if contact.state is ContactState.OFFERED:
         offers.withdraw(step, contact, None)
+    elif contact.state in conversation.TALK_STATES:
+        conversation.lose_agent(step, contact)
     if contact.state is ContactState.QUEUED and contact.customer_leg.bridge != bridge:
         contact.customer_leg.bridge = bridge
         contact.connected_at = contact.connected_at or step.at
@@ -104,14 +112,18 @@ def _served_outside(step: Step, contact: Contact, bridge: str) -> None:
     step.clear_timer(f"apart:{contact.contact_id}")
 
 
-def _adopt(step: Step, contact: Contact, partner: ChannelFact) -> Leg | None:
+def _adopt(
+    step: Step, contact: Contact, partner: ChannelFact, channels: dict[str, ChannelFact]
+) -> Leg | None:
     """An agent's phone took the call from the fallback queue: it is that agent's contact now.
 
     None, and nothing changed, when nobody is signed in at that phone, or has another customer (on hold).
     """
     station = step.state.stations.get(partner.peer_station)
     agent = step.state.agents.get(station.agent_id or "") if station else None
-    if agent is None or not agent.signed_in or not contact.live or not _release(step, contact, agent):
+    if agent is None or not agent.signed_in or not contact.live:
+        return None
+    if not _release(step, contact, agent, channels):
         return None
     step.dequeue(contact)
     contact.agent_id = agent.agent_id
@@ -122,11 +134,13 @@ def _adopt(step: Step, contact: Contact, partner: ChannelFact) -> Leg | None:
     return contact.add_leg(LegRole.AGENT, agent.agent_id, partner.channel, LegState.UP)
 
 
-def _release(step: Step, contact: Contact, agent: Agent) -> bool:
-    """End what contact and agent were engaged in before; False when the agent talks to somebody else."""
+def _release(step: Step, contact: Contact, agent: Agent, channels: dict[str, ChannelFact]) -> bool:
+    """End what contact and agent were engaged in before; False when the agent has somebody else on hold."""
     other = step.state.contacts.get(agent.contact_ids[0]) if agent.contact_ids else None
     if other and other is not contact and other.state in conversation.TALK_STATES:
-        return False
+        if other.agent_leg and other.agent_leg.channel in channels:
+            return False
+        conversation.agent_leg_gone(step, other, UNKNOWN_CAUSE)
     if contact.state is ContactState.OFFERED:
         offers.withdraw(step, contact, None)
     elif contact.state in conversation.TALK_STATES:

@@ -234,6 +234,9 @@ def station_answered(step: Step, agent: Agent) -> None:
     step.request_id = wait.request_id
     if wait.purpose is StationPurpose.SIGN_IN:
         _take_seat(step, agent)
+    elif agent.state in IN_CONTACT:  # it took a call from the fallback queue meanwhile
+        agent.pending = AskedState(AgentState.READY)
+        step.tell_agent(agent, Event.AGENT_STATE_CHANGED)
     else:
         move(step, agent, AskedState(AgentState.READY))
     result = {"agent": agent_view(step.state, agent)}

@@ -392,3 +392,39 @@ def test_a_known_call_that_ended_unseen_carries_the_times_of_the_pbx():
     back(centre)
     assert contact(centre, contact_id).ended_at == ended
     assert contact(centre, contact_id).state is ContactState.WRAP_UP
+
+
+def test_going_ready_while_a_call_comes_by_the_fallback_queue():
+    """Found by the machine: the phone that answered made a talking agent ready."""
+    centre = opened()
+    seated(centre)
+    contact_id = called(centre, "4001")
+    centre.settle()
+    centre.pbx.hang_up(centre.state.stations["1001"].channel or "")
+    centre.settle()
+    centre.command(s.SetState, "1001", "ready")
+    centre.settle()
+    rung = scenes.ringing(centre)[0]
+    centre.disconnect()
+    alone(centre, contact_id)
+    centre.pbx.answer(rung)
+    back(centre)
+    assert scenes.last_reply(centre) == (None, True)
+    assert agent(centre).state is AgentState.TALKING
+    assert agent(centre).pending
+    assert agent(centre).pending.state is AgentState.READY
+
+
+def test_a_held_customer_who_talks_to_a_phone_outside_the_seats_is_held_no_more():
+    """Found by the machine: held by one agent, talking to another."""
+    centre, contact_id = held()
+    seated(centre, "1002", ON_DEMAND, ready=False)
+    centre.settle()
+    centre.disconnect()
+    centre.pbx.channels[contact_id].context = "cti-unserved"
+    centre.pbx.fallback_answers(contact_id, "1002")
+    centre.command(s.SignOut, "1002")
+    back(centre)
+    assert contact(centre, contact_id).state is ContactState.QUEUED
+    assert contact(centre, contact_id).end_reason == "answered_unserved"
+    assert agent(centre).contact_ids == []
