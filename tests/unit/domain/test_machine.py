@@ -1,6 +1,6 @@
 """The world under everything at once: the same short walks in every run, as many as wanted by hand.
 
-`CTI_DOMAIN_EXAMPLES=5000 pytest tests/unit/domain/test_machine.py --timeout 7200` walks where nobody has been.
+Where nobody has been: `CTI_DOMAIN_EXAMPLES=5000 pytest tests/unit/domain/test_machine.py --timeout 7200`.
 """
 
 from __future__ import annotations

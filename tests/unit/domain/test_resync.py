@@ -411,8 +411,9 @@ def test_going_ready_while_a_call_comes_by_the_fallback_queue():
     back(centre)
     assert scenes.last_reply(centre) == (None, True)
     assert agent(centre).state is AgentState.TALKING
-    assert agent(centre).pending
-    assert agent(centre).pending.state is AgentState.READY
+    pending = agent(centre).pending
+    assert pending
+    assert pending.state is AgentState.READY
 
 
 def test_a_held_customer_who_talks_to_a_phone_outside_the_seats_is_held_no_more():
