@@ -16,8 +16,8 @@ from cti_server.asterisk.ami_codec import AmiMessage
 from cti_server.asterisk.call_control import Action, actions
 from cti_server.domain import effects as e
 from cti_server.domain import signals as s
-from cti_server.engine.port import NotLeader, Overloaded
-from cti_server.errors import AmiRefused, AmiTimeout, AmiUnavailable, CtiError
+from cti_server.engine.port import JournalUnavailable, NotLeader, Overloaded
+from cti_server.errors import CtiError, LocalFault
 
 log = structlog.get_logger(__name__)
 
@@ -116,7 +116,7 @@ class PbxLink:
     def _hand_in(self, fact: s.Signal) -> None:
         try:
             self._post(fact)
-        except NotLeader:
+        except (NotLeader, JournalUnavailable):
             return  # whoever leads sees the PBX for itself
         except Overloaded:
             self._facts_lost = True  # the beat takes a snapshot once there is room again
@@ -202,19 +202,20 @@ class PbxLink:
 
     async def _outcome(self, effect: e.Effect, sent: list[tuple[Action, asyncio.Task[AmiMessage]]]) -> None:
         """Report the first deciding action that was not done."""
+        answers = await asyncio.gather(*(answer for _, answer in sent), return_exceptions=True)
         failed = ""
-        for action, answer in sent:
-            try:
-                message = await answer
+        for (action, _), answer in zip(sent, answers, strict=True):
+            if isinstance(answer, AmiMessage):
                 if isinstance(effect, e.RingStation):
-                    self._ringing(message.get("ActionID", ""), effect.channel)
-            except (AmiRefused, AmiTimeout, AmiUnavailable) as error:
-                log.info("pbx.action_failed", node=self.name, action=action.name, code=error.code)
-                failed = failed or (error.code if action.deciding else "")
-            except NotLeader:
-                return
-        channel = getattr(effect, "channel", "")
+                    self._ringing(answer.get("ActionID", ""), effect.channel)
+            elif isinstance(answer, (NotLeader, asyncio.CancelledError)):
+                return  # whoever leads now looks for itself
+            else:
+                code = answer.code if isinstance(answer, CtiError) else LocalFault.code
+                log.warning("pbx.action_failed", node=self.name, action=action.name, code=code)
+                failed = failed or (code if action.deciding else "")
         if failed:
+            channel = getattr(effect, "channel", "")
             self._hand_in(s.EffectFailed(0.0, self.name, type(effect).__name__, channel, failed))
 
     def _ringing(self, action_id: str, channel: str) -> None:

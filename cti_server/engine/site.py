@@ -337,7 +337,7 @@ class Site:
         if self._mailboxes.detach(agent_id, listener) and self._leading:
             try:
                 self.post(s.AgentDisconnected(0.0, agent_id))
-            except (NotLeader, Overloaded):
+            except (NotLeader, JournalUnavailable, Overloaded):
                 log.warning("agent.disconnect_unnoted", agent_id=agent_id)
 
     def sequence(self, agent_id: str) -> tuple[int, int]:
