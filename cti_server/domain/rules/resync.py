@@ -149,7 +149,7 @@ def _release(step: Step, contact: Contact, agent: Agent, channels: dict[str, Cha
         offers.withdraw(step, other, None)
     elif other and other.state is ContactState.WRAP_UP:
         conversation.wrap_up_over(step, other.contact_id)
-    return True
+    return not agent.contact_ids  # one that is being hung up goes only when the PBX says so
 
 
 def _take_up(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, place: str) -> None:

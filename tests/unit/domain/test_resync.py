@@ -429,3 +429,18 @@ def test_a_held_customer_who_talks_to_a_phone_outside_the_seats_is_held_no_more(
     assert contact(centre, contact_id).state is ContactState.QUEUED
     assert contact(centre, contact_id).end_reason == "answered_unserved"
     assert agent(centre).contact_ids == []
+
+
+def test_an_agent_whose_hang_up_is_under_way_took_another_call():
+    """Found by the machine: the agent had both."""
+    centre, contact_id = held(ON_DEMAND)
+    second = called(centre)
+    centre.settle()
+    centre.command(s.HangUp, "1001", contact_id)
+    centre.restart()
+    centre.pbx.hang_up(scenes.agent_channel(centre, contact_id))
+    alone(centre, second)
+    back(centre)
+    assert agent(centre).contact_ids == [contact_id]
+    assert contact(centre, contact_id).state is ContactState.WRAP_UP
+    assert contact(centre, second).end_reason == "answered_unserved"
