@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from tests.unit.domain.machine import Life
 
@@ -19,6 +19,7 @@ TestLife.settings = settings(
     stateful_step_count=60,
     derandomize=EXAMPLES is None,
     database=None,
+    phases=(Phase.generate, Phase.shrink) if EXAMPLES else (Phase.generate,),  # shrinking takes minutes
     deadline=None,
     report_multiple_bugs=False,
     suppress_health_check=list(HealthCheck),
