@@ -63,6 +63,7 @@ class PbxLink:
         self._failed_originates: set[str] = set()
         self._running: set[asyncio.Task[None]] = set()
         self._facts_lost = False
+        self._held_back: list[s.Signal] | None = None
         self._beating = False
         self._resyncing: asyncio.Task[None] | None = None
         self.client = AmiClient(
@@ -104,8 +105,12 @@ class PbxLink:
         if message.name == "OriginateResponse":
             self._originate_response(message)
         for fact in translate.facts(self.name, message):
-            if not (isinstance(fact, s.StationChanged) and self._known_state(fact)):
+            if isinstance(fact, s.StationChanged) and self._known_state(fact):
+                continue
+            if self._held_back is None:
                 self._hand_in(fact)
+            else:
+                self._held_back.append(fact)
 
     def _known_state(self, fact: s.StationChanged) -> bool:
         """Whether the registration is as last told: a phone in use changes its device state often."""
@@ -157,10 +162,16 @@ class PbxLink:
             return
 
         async def take() -> None:
+            # Facts that come meanwhile may be newer than the snapshot: they are told after it.
+            self._held_back = held_back = []
             try:
                 await self._snapshot()
             except CtiError as error:
                 log.warning("pbx.resync_failed", node=self.name, code=error.code)
+            finally:
+                self._held_back = None
+                for fact in held_back:
+                    self._hand_in(fact)
 
         self._resyncing = asyncio.create_task(take())
 
