@@ -163,7 +163,8 @@ class PbxLink:
 
         async def take() -> None:
             # Facts that come meanwhile may be newer than the snapshot: they are told after it.
-            self._held_back = held_back = []
+            held_back: list[s.Signal] = []
+            self._held_back = held_back
             try:
                 await self._snapshot()
             except CtiError as error:
