@@ -44,7 +44,7 @@ async def test_wrong_password_is_not_registered(tmp_path: Path) -> None:
 async def test_caller_waits_with_music_while_a_server_beats(tmp_path: Path) -> None:
     async with centre(tmp_path) as c, c.ami.beating():
         caller = await c.customer()
-        channel = await c.waiting(caller)
+        channel = await c.waiting(caller, "4000")
         assert channel.startswith("pbx-a-")
         await caller.hears_music(15)
         entry = next(row for row in c.node.cel_rows() if row["userdeftype"] == "CTI_ENTRY")
@@ -121,10 +121,13 @@ async def test_agents_phone_hangs_up_and_the_caller_stays_for_the_server(tmp_pat
         since = time.monotonic()
         await agent.hang_up()
         await c.hung_up(station)
-        order = [
-            e["Event"] for at, e in c.ami.events if at >= since and e.get("Uniqueid") in (station, customer)
+        await c.ami.event(lambda e: e["Event"] == "BridgeLeave" and e["Uniqueid"] == customer, 5, since)
+        both = (station, customer)
+        told = [
+            (e["Event"], e["Uniqueid"]) for at, e in c.ami.events if at >= since and e.get("Uniqueid") in both
         ]
-        assert order == ["BridgeLeave", "BridgeLeave", "Hangup"]
+        assert told[0] == ("BridgeLeave", station)
+        assert set(told[1:]) == {("BridgeLeave", customer), ("Hangup", station)}
         assert [e["Uniqueid"] for e in await c.ami.listing("CoreShowChannels")] == [customer]
 
 

@@ -31,6 +31,7 @@ NUMBERS = (
     ServiceNumber("4000", "general"),
     ServiceNumber("4001", "credit_card"),
     ServiceNumber("4002", "elder"),
+    ServiceNumber("4008", "general", greeting=""),  # quick, for tests of what comes after the greeting
     ServiceNumber("4009", "general", language="en"),
 )
 

@@ -50,7 +50,7 @@ class Centre:
         await self.ami.reaches("station", channel)
         return channel
 
-    async def waiting(self, phone: BaresipPhone, number: str = "4000") -> str:
+    async def waiting(self, phone: BaresipPhone, number: str = "4008") -> str:
         """Have a customer call; return its Uniqueid once it waits for an agent."""
         since = time.monotonic()
         await phone.dial(number)
