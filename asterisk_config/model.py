@@ -51,7 +51,7 @@ class Station:
 
 @dataclass(frozen=True, slots=True)
 class ServiceNumber:
-    """A number customers call: the group it leads to, the prompt that greets, the language spoken."""
+    """A number customers call: the group it leads to, the prompt that greets (may be empty), the language."""
 
     number: str
     group: str
@@ -113,7 +113,7 @@ class NodeConfig:
         _check("station address", _ADDRESS, (station.address for station in self.stations))
         _check("station password", _SECRET, (station.password for station in self.stations), shown=False)
         _check("service number", _NUMBER, (number.number for number in self.numbers))
-        _check("greeting", _WORD, (number.greeting for number in self.numbers))
+        _check("greeting", _WORD, (number.greeting for number in self.numbers if number.greeting))
         _check("language", _LANGUAGE, (number.language for number in self.numbers))
         _check("language", _LANGUAGE, [self.language])
         _check("group", _GROUP, self.groups)

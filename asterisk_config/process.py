@@ -79,6 +79,12 @@ class NodeProcess:
                 f"node {self.node.config.name} not ready in {deadline} s: {self.logs_tail()}"
             ) from None
 
+    async def wait(self) -> int:
+        """Return Asterisk's exit code when it has ended."""
+        if self._process is None:
+            raise NodeStartError(f"node {self.node.config.name} was not started")
+        return await self._process.wait()
+
     async def stop(self, patience: float = 5.0) -> None:
         """End Asterisk in order, by force after ``patience`` seconds; nothing of its group remains."""
         process = self._process

@@ -18,7 +18,7 @@ def listens(pid: int, port: int, kind: Literal["tcp", "udp"], proc: Path = Path(
 
 
 def _inodes_of_port(table: Path, port: int) -> set[str]:
-    """Rows are ``sl local remote state … inode``, addresses in hexadecimal; 0A is LISTEN, 07 is UDP's state."""
+    """Rows are ``sl local remote state … inode``, addresses in hexadecimal; 0A is LISTEN, 07 UDP's state."""
     found = set()
     with contextlib.suppress(OSError):
         for row in table.read_text().splitlines()[1:]:

@@ -41,15 +41,22 @@ def serve() -> None:
 def up(
     var: Annotated[Path, typer.Option(help="Folder for data, logs and secrets.")] = Path("var"),
     free_ports: Annotated[bool, typer.Option(help="Take any free ports instead of the usual ones.")] = False,
+    prompts: Annotated[
+        Path | None,
+        typer.Option(envvar="CTI_PROMPTS", help="Your own prompts: LANGUAGE/NAME.wav, 8 kHz mono."),
+    ] = None,
+    music: Annotated[
+        Path | None, typer.Option(envvar="CTI_MUSIC", help="Your own music on hold: *.wav, 8 kHz mono.")
+    ] = None,
 ) -> None:
     """Run a whole centre in front: Asterisk, Redis, database, server. Ctrl-C ends it all.
 
     启动整个演示中心。
     """
-    from cti_server.up.front import run_in_front
+    from cti_server.up.front import plan_for, run_in_front
 
     try:
-        asyncio.run(run_in_front(var, console, free_ports=free_ports))
+        asyncio.run(run_in_front(plan_for(var, free_ports=free_ports, prompts=prompts, music=music), console))
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
 

@@ -95,8 +95,13 @@ class AmiMessage:
     def get(self, key: str, default: str) -> str: ...
     def get(self, key: str, default: str | None = None) -> str | None:
         """The first value of a header; `Event` and `Response` themselves are `name`."""
-        _, found, rest = self._text.partition(f"\r\n{key}: ")
-        return rest.partition("\r\n")[0] if found else default
+        text = self._text  # `find` copies nothing; `partition` would copy the rest of the message twice
+        at = text.find(f"\r\n{key}: ")
+        if at < 0:
+            return default
+        begin = at + len(key) + 4
+        end = text.find("\r\n", begin)
+        return text[begin:] if end < 0 else text[begin:end]
 
     def __getitem__(self, key: str) -> str:
         value = self.get(key)

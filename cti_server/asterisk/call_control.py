@@ -27,8 +27,6 @@ class Action:
     name: str
     fields: Fields = field(default_factory=dict)
     deciding: bool = True
-    tag: str = ""
-    """Goes into the ActionID, for events that answer later (OriginateResponse)."""
 
 
 def actions(effect: e.Effect) -> list[Action]:
@@ -56,7 +54,7 @@ def _ring_station(effect: e.RingStation) -> list[Action]:
         "CallerID": "CTI <0>",
         "Variable": {"CTI_STATION": effect.address, "CTI_STATION_MODE": effect.mode.value},
     }
-    return [Action("Originate", fields, tag=effect.channel)]
+    return [Action("Originate", fields)]
 
 
 def _connect(effect: e.Connect) -> list[Action]:

@@ -16,11 +16,13 @@ from cti_server.asterisk.ami_codec import AmiMessage
 from cti_server.asterisk.call_control import Action, actions
 from cti_server.domain import effects as e
 from cti_server.domain import signals as s
-from cti_server.engine.port import NotLeader, Overloaded
-from cti_server.errors import AmiRefused, AmiTimeout, AmiUnavailable, CtiError
+from cti_server.engine.port import JournalUnavailable, NotLeader, Overloaded
+from cti_server.errors import CtiError, LocalFault
 
 log = structlog.get_logger(__name__)
 
+RECONNECT = (0.1, 1.0)
+"""Seconds between attempts, at first and at most: the state is right within 2 s of a healed link."""
 BEAT_EVERY = 0.5
 """Seconds; the dialplan gives the server up after three without a beat."""
 DIGIT_PAUSE = 0.06
@@ -63,6 +65,7 @@ class PbxLink:
         self._failed_originates: set[str] = set()
         self._running: set[asyncio.Task[None]] = set()
         self._facts_lost = False
+        self._held_back: list[s.Signal] | None = None
         self._beating = False
         self._resyncing: asyncio.Task[None] | None = None
         self.client = AmiClient(
@@ -75,6 +78,7 @@ class PbxLink:
             on_up=self._on_up,
             on_down=self._on_down,
             gate=gate,
+            backoff=RECONNECT,
         )
 
     @property
@@ -103,8 +107,12 @@ class PbxLink:
         if message.name == "OriginateResponse":
             self._originate_response(message)
         for fact in translate.facts(self.name, message):
-            if not (isinstance(fact, s.StationChanged) and self._known_state(fact)):
+            if isinstance(fact, s.StationChanged) and self._known_state(fact):
+                continue
+            if self._held_back is None:
                 self._hand_in(fact)
+            else:
+                self._held_back.append(fact)
 
     def _known_state(self, fact: s.StationChanged) -> bool:
         """Whether the registration is as last told: a phone in use changes its device state often."""
@@ -115,7 +123,7 @@ class PbxLink:
     def _hand_in(self, fact: s.Signal) -> None:
         try:
             self._post(fact)
-        except NotLeader:
+        except (NotLeader, JournalUnavailable):
             return  # whoever leads sees the PBX for itself
         except Overloaded:
             self._facts_lost = True  # the beat takes a snapshot once there is room again
@@ -156,10 +164,17 @@ class PbxLink:
             return
 
         async def take() -> None:
+            # Facts that come meanwhile may be newer than the snapshot: they are told after it.
+            held_back: list[s.Signal] = []
+            self._held_back = held_back
             try:
                 await self._snapshot()
             except CtiError as error:
                 log.warning("pbx.resync_failed", node=self.name, code=error.code)
+            finally:
+                self._held_back = None
+                for fact in held_back:
+                    self._hand_in(fact)
 
         self._resyncing = asyncio.create_task(take())
 
@@ -214,19 +229,20 @@ class PbxLink:
 
     async def _outcome(self, effect: e.Effect, sent: list[tuple[Action, asyncio.Task[AmiMessage]]]) -> None:
         """Report the first deciding action that was not done."""
+        answers = await asyncio.gather(*(answer for _, answer in sent), return_exceptions=True)
         failed = ""
-        for action, answer in sent:
-            try:
-                message = await answer
+        for (action, _), answer in zip(sent, answers, strict=True):
+            if isinstance(answer, AmiMessage):
                 if isinstance(effect, e.RingStation):
-                    self._ringing(message.get("ActionID", ""), effect.channel)
-            except (AmiRefused, AmiTimeout, AmiUnavailable) as error:
-                log.info("pbx.action_failed", node=self.name, action=action.name, code=error.code)
-                failed = failed or (error.code if action.deciding else "")
-            except NotLeader:
-                return
-        channel = getattr(effect, "channel", "")
+                    self._ringing(answer.get("ActionID", ""), effect.channel)
+            elif isinstance(answer, (NotLeader, asyncio.CancelledError)):
+                return  # whoever leads now looks for itself
+            else:
+                code = answer.code if isinstance(answer, CtiError) else LocalFault.code
+                log.warning("pbx.action_failed", node=self.name, action=action.name, code=code)
+                failed = failed or (code if action.deciding else "")
         if failed:
+            channel = getattr(effect, "channel", "")
             self._hand_in(s.EffectFailed(0.0, self.name, type(effect).__name__, channel, failed))
         elif isinstance(effect, e.Confirmed):
             self._hand_in(s.EffectDone(0.0, self.name, type(effect).__name__, channel))

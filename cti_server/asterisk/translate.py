@@ -29,6 +29,8 @@ WANTED = frozenset(
 )
 """Events the server asks for; everything else is skipped unparsed."""
 
+UNSET = "(null)"
+"""How `Status` shows a variable that the channel does not have."""
 SNAPSHOT_VARIABLES = ("CTI_NUMBER", "CTI_GROUP", "CTI_STATION", "CTI_MUTED", "CTI_PAUSED")
 _DOWN_STATES = frozenset({"UNAVAILABLE", "INVALID", "UNKNOWN"})
 _STATION_CHANNEL = re.compile(r"PJSIP/([0-9]{2,8}(?:-browser)?)-[0-9a-f]{8}")
@@ -127,7 +129,7 @@ def snapshot(
 
 def _channel(message: AmiMessage) -> s.ChannelFact:
     station = _STATION_CHANNEL.fullmatch(message.get("Channel", ""))
-    variables = message.variables()
+    variables = {name: value for name, value in message.variables().items() if value != UNSET}
     return s.ChannelFact(
         channel=message["Uniqueid"],
         context=message.get("Context", ""),

@@ -28,7 +28,7 @@ from cti_server.bootstrap.interaction_log import StoredCredentials, StoredIntera
 from cti_server.bootstrap.recording_desk import RecordingDesk
 from cti_server.bootstrap.surroundings import Surroundings
 from cti_server.domain import signals as s
-from cti_server.engine.journal import Journal
+from cti_server.engine.journal import Journal, connect_redis
 from cti_server.engine.site import Site
 from cti_server.logs import configure_logging
 from cti_server.settings import PbxNodeSettings, Settings
@@ -38,9 +38,6 @@ from cti_server.store.keeper import RecordKeeper
 from cti_server.store.outbox import Outbox
 from cti_server.store.passwords import CHEAP, STANDARD, Passwords
 from recordings.intake import Intake
-
-REDIS_TIMEOUT = 1.0
-"""Seconds; below the lease, so that a hanging Redis is noticed while there is time."""
 
 
 def run() -> None:
@@ -79,9 +76,7 @@ class Server:
     @classmethod
     async def build(cls, settings: Settings, stack: AsyncExitStack) -> Server:
         """Open what has to be open before anything runs; `stack` closes it."""
-        redis = Redis.from_url(
-            settings.redis_url, socket_timeout=REDIS_TIMEOUT, socket_connect_timeout=REDIS_TIMEOUT
-        )
+        redis = connect_redis(settings.redis_url)
         stack.push_async_callback(redis.aclose)
         database = Database(settings.database_url)
         stack.push_async_callback(database.close)

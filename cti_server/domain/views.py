@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from cti_server.domain.agent import Agent
@@ -20,6 +21,7 @@ from cti_server.domain.state import WorldState
 MIN_MASKABLE = 7
 
 
+@lru_cache(maxsize=4096)
 def timestamp(at: float | None) -> str | None:
     """RFC 3339 in UTC with milliseconds, from epoch seconds."""
     if at is None:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError, ResponseError
 
 from cti_server.domain.events import Reply
@@ -50,6 +50,24 @@ redis.call('LTRIM', KEYS[2], 0, ARGV[3] - 1)
 if ARGV[4] ~= '' then redis.call('XTRIM', KEYS[3], 'MINID', ARGV[4]) end
 return 1
 """
+
+
+REDIS_TIMEOUT = 1.0
+"""Seconds an answer of Redis may take: below the lease, so that a hanging one is noticed in time."""
+REDIS_CONNECTIONS = 32
+"""A burst of commands waits for a connection instead of being refused (or of opening a thousand)."""
+
+
+def connect_redis(url: str) -> Redis:
+    """A client with deadlines and a bounded pool whose users wait their turn."""
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=REDIS_CONNECTIONS,
+        timeout=REDIS_TIMEOUT,
+        socket_timeout=REDIS_TIMEOUT,
+        socket_connect_timeout=REDIS_TIMEOUT,
+    )
+    return Redis.from_pool(pool)
 
 
 @dataclass(frozen=True, slots=True)

@@ -315,6 +315,8 @@ class Site:
         state = self.world.state
         agent = state.agents.get(agent_id)
         self._require_leading()
+        if agent is None and not self._knows_people:
+            raise NotLeader("this server does not know its people (yet)")
         if agent is None:
             raise CommandRefused(domain_errors.UnknownAgent.code, "not in the directory", retryable=False)
         missed = None
@@ -337,8 +339,13 @@ class Site:
         if self._mailboxes.detach(agent_id, listener) and self._leading:
             try:
                 self.post(s.AgentDisconnected(0.0, agent_id))
-            except (NotLeader, Overloaded):
+            except (NotLeader, JournalUnavailable, Overloaded):
                 log.warning("agent.disconnect_unnoted", agent_id=agent_id)
+
+    @property
+    def _knows_people(self) -> bool:
+        """Whether somebody who is not in the world is a stranger: not before recovery and directory."""
+        return self._leading and bool(self.world.state.agents)
 
     def sequence(self, agent_id: str) -> tuple[int, int]:
         """See `port.Centre.sequence`."""
@@ -348,6 +355,8 @@ class Site:
     def roles(self, agent_id: str) -> tuple[str, ...]:
         """See `port.Centre.roles`."""
         agent = self.world.state.agents.get(agent_id)
+        if agent is None and not self._knows_people:
+            raise NotLeader("this server does not know its people (yet)")
         return agent.roles if agent else ()
 
     def health(self) -> Health:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from asterisk_config.install import install
 from asterisk_config.installation import Installation
@@ -88,8 +88,14 @@ async def running_centre(
         about = _about(plan, config, directory, passwords, known)
         write_private(plan.centre_json, json.dumps(about, ensure_ascii=False, indent=1))
         stack.callback(plan.centre_json.unlink, missing_ok=True)
-        watch = asyncio.create_task(_keep_alive(server, say))
-        stack.callback(watch.cancel)
+        programs: list[tuple[str, Program, Path]] = [
+            ("the CTI server", server, server.log),
+            ("Redis", redis, redis.log),
+            (f"Asterisk {config.name}", node, rendered.log_file),
+        ]
+        for name, program, log in programs:
+            watch = asyncio.create_task(_keep_alive(name, program, log, say))
+            stack.callback(watch.cancel)
         yield Centre(plan, node, rendered, redis, server, about)
 
 
@@ -223,14 +229,24 @@ async def _ready(plan: Plan) -> bool:
         writer.close()
 
 
-async def _keep_alive(server: Child, say: Say) -> None:
-    """Start the server again when it dies: calls live in Asterisk meanwhile, agents resume."""
+class Program(Protocol):
+    """What can be watched: a child, or a PBX node."""
+
+    async def start(self) -> None:
+        """Start, or start again."""
+
+    async def wait(self) -> int:
+        """Return the exit code when it has ended."""
+
+
+async def _keep_alive(name: str, program: Program, log: Path, say: Say) -> None:
+    """Start a program again when it dies; the others go on meanwhile, and find it again by themselves."""
     for _ in range(MOST_RESTARTS):
-        code = await server.wait()
-        say(f"{server.name} ended with code {code}, starting it again; its log: {server.log}")
+        code = await program.wait()
+        say(f"[red]{name} ended with code {code}[/red], starting it again; its log: {log}")
         await asyncio.sleep(RESTART_PAUSE)
-        await server.start()
-    say(f"{server.name} ended {MOST_RESTARTS} times; not started again")
+        await program.start()
+    say(f"[red]{name} ended {MOST_RESTARTS} times; not started again[/red]")
 
 
 def _about(

@@ -16,13 +16,16 @@ from cti_server.up.centre import Centre, running_centre
 from cti_server.up.plan import Plan, Ports
 
 
-def plan_for(var: Path, *, free_ports: bool) -> Plan:
+def plan_for(
+    var: Path, *, free_ports: bool = False, prompts: Path | None = None, music: Path | None = None
+) -> Plan:
     """The usual ports, or any; the node's folder is named after ours, so that two checkouts do not meet."""
     mark = zlib.crc32(str(var.absolute()).encode())
-    return Plan(var, Ports.free() if free_ports else Ports(), f"up-{mark:08x}")
+    own = {name: folder for name, folder in (("prompts_dir", prompts), ("music_dir", music)) if folder}
+    return Plan(var, Ports.free() if free_ports else Ports(), f"up-{mark:08x}", node_options=own)
 
 
-async def run_in_front(var: Path, console: Console, *, free_ports: bool) -> None:
+async def run_in_front(plan: Plan, console: Console) -> None:
     """Run the centre until SIGINT or SIGTERM."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -36,7 +39,7 @@ async def run_in_front(var: Path, console: Console, *, free_ports: bool) -> None
     task = asyncio.current_task()
     early = asyncio.create_task(_cancel_on(stop, task))
     try:
-        async with running_centre(plan_for(var, free_ports=free_ports), say) as centre:
+        async with running_centre(plan, say) as centre:
             early.cancel()
             say(f"[green]ready 就绪[/green] (pid {os.getpid()})")
             console.print(_overview(centre))

@@ -16,6 +16,7 @@ from cti_server.asterisk.ami_client import AmiClient, AmiState
 from cti_server.asterisk.ami_codec import AmiMessage, Fields
 from cti_server.errors import AmiInvalidField, AmiRefused, AmiTimeout, AmiUnavailable
 from tests.support.pbx import RunningNode, running_node
+from tests.support.processes import wait_until
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.usefixtures("asterisk")]
 
@@ -86,12 +87,21 @@ async def linked(node: RunningNode, **options: Any) -> AsyncIterator[tuple[AmiCl
 
 @contextlib.contextmanager
 def frozen(node: RunningNode) -> Iterator[float]:
-    """Asterisk stands still in the block."""
+    """Asterisk stands still in the block, every thread of it."""
+    threads = Path(f"/proc/{node.process.pid}/task")
     os.kill(node.process.pid, signal.SIGSTOP)
     try:
+        wait_until(lambda: all(stands_still(one) for one in threads.iterdir()), 5, "Asterisk standing still")
         yield time.monotonic()
     finally:
         os.kill(node.process.pid, signal.SIGCONT)
+
+
+def stands_still(thread: Path) -> bool:
+    try:
+        return (thread / "stat").read_text().rpartition(") ")[2].startswith("T")
+    except OSError:  # it has ended meanwhile
+        return True
 
 
 async def test_what_a_server_needs(tmp_path: Path) -> None:

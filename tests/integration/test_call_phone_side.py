@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
 both_modes = pytest.mark.parametrize("mode", MODES)
 HAND: dict[Mode, AnswerMode] = {"persistent": "auto", "on_demand": "manual"}
 """Nobody answers by mistake: a persistent phone answers its one call, one on demand waits for a hand."""
-RING = 3.0
+RING = 2.0
 """Seconds an agent is rung in this centre."""
 
 

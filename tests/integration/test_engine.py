@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from cti_server.domain import signals as s
 from cti_server.domain.events import Notification
-from cti_server.engine.journal import Journal
+from cti_server.engine.journal import Journal, connect_redis
 from cti_server.engine.port import CommandRefused, Joined, JournalUnavailable, NotLeader, Resume
 from cti_server.engine.site import Site
 from cti_server.errors import CtiError
@@ -74,7 +74,7 @@ class Server:
 
 @asynccontextmanager
 async def running(redis: RedisServer) -> AsyncIterator[Server]:
-    client = Redis.from_url(redis.url, socket_timeout=1, socket_connect_timeout=1)
+    client = connect_redis(redis.url)
     outside = FakeOutside()
 
     async def directory() -> s.DirectoryLoaded:
@@ -112,6 +112,17 @@ async def test_a_repeated_request_gets_the_first_answer_and_is_not_done_again(
         third = await server.sign_in("same")
         assert first == second == third
         assert server.site.world.state.agents["1001"].seq == 1
+
+
+async def test_a_burst_of_commands_waits_its_turn(redis_server: RedisServer) -> None:
+    async with running(redis_server) as server:
+        await server.leading()
+        await server.post(*NODE_UP)
+        states = [s.SetState(0.0, f"r{number}", "1001", "busy") for number in range(500)]
+        with pytest.raises(CommandRefused, match="1001"):
+            await server.site.execute(states[0])  # not signed in
+        answers = await asyncio.gather(*map(server.site.execute, states[1:]), return_exceptions=True)
+        assert {getattr(answer, "code", "") for answer in answers} == {"not_signed_in"}
 
 
 async def test_a_repeated_request_is_recognised_after_a_crash(redis_server: RedisServer) -> None:

@@ -1,5 +1,6 @@
 """The dialplan while a CTI server lives: entry, waiting, joining, recording, hold, refusals."""
 
+import asyncio
 import time
 from pathlib import Path
 
@@ -43,7 +44,7 @@ async def test_wrong_password_is_not_registered(tmp_path: Path) -> None:
 async def test_caller_waits_with_music_while_a_server_beats(tmp_path: Path) -> None:
     async with centre(tmp_path) as c, c.ami.beating():
         caller = await c.customer()
-        channel = await c.waiting(caller)
+        channel = await c.waiting(caller, "4000")
         assert channel.startswith("pbx-a-")
         await caller.hears_music(15)
         entry = next(row for row in c.node.cel_rows() if row["userdeftype"] == "CTI_ENTRY")
@@ -120,8 +121,40 @@ async def test_agents_phone_hangs_up_and_the_caller_stays_for_the_server(tmp_pat
         since = time.monotonic()
         await agent.hang_up()
         await c.hung_up(station)
-        order = [
-            e["Event"] for at, e in c.ami.events if at >= since and e.get("Uniqueid") in (station, customer)
+        await c.ami.event(lambda e: e["Event"] == "BridgeLeave" and e["Uniqueid"] == customer, 5, since)
+        both = (station, customer)
+        told = [
+            (e["Event"], e["Uniqueid"]) for at, e in c.ami.events if at >= since and e.get("Uniqueid") in both
         ]
-        assert order == ["BridgeLeave", "BridgeLeave", "Hangup"]
+        assert told[0] == ("BridgeLeave", station)
+        assert set(told[1:]) == {("BridgeLeave", customer), ("Hangup", station)}
         assert [e["Uniqueid"] for e in await c.ami.listing("CoreShowChannels")] == [customer]
+
+
+async def test_commands_that_follow_each_other_at_once_find_the_station(tmp_path: Path) -> None:
+    async with centre(tmp_path) as c, c.ami.beating():
+        await c.agent()
+        station = await c.station()
+        first, second = await c.waiting(await c.customer()), await c.waiting(await c.customer())
+        for one, other in ((first, second), (second, first), (first, second), (second, first)):
+            await c.connect(one, station)
+            since = time.monotonic()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(c.hold(one, station))
+                group.create_task(c.set(other, CTI_PEER=station))
+                group.create_task(c.send_to("cti-connect", other))
+            await c.joined(other, since)
+            await c.send_to("cti-wait", other)
+        assert station in {event["Uniqueid"] for event in await c.ami.listing("CoreShowChannels")}
+
+
+async def test_a_station_that_talks_is_not_taken_away(tmp_path: Path) -> None:
+    async with centre(tmp_path) as c, c.ami.beating():
+        agent = await c.agent()
+        station = await c.station()
+        talking, other = await c.waiting(await c.customer()), await c.waiting(await c.customer())
+        await c.connect(talking, station)
+        await c.set(other, CTI_PEER=station)
+        await c.send_to("cti-connect", other)
+        assert (await c.ami.reaches("unjoined", other))["Result"] == "BUSY"
+        assert len(agent.calls) == 1

@@ -6,8 +6,8 @@ import json
 import os
 import signal
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -21,7 +21,7 @@ from asterisk_config.surface import CEL_COLUMNS
 from cti_server.store.database import Database
 from cti_server.store.schema import upgrade
 from cti_server.store.tables import groups, metadata, service_numbers
-from cti_server.up.centre import Centre, running_centre
+from cti_server.up.centre import Centre, Program, running_centre
 from cti_server.up.plan import Plan, Ports
 from tests.support.audio import sine, write_wav
 from tests.support.phones import BaresipPhone
@@ -36,6 +36,26 @@ Row = dict[str, Any]
 T = TypeVar("T")
 
 
+class RestartBrake:
+    """Holds the supervisor's hand: in `with`, the program, once dead, stays dead."""
+
+    def __init__(self, program: Program) -> None:
+        self._may_start = asyncio.Event()
+        self._may_start.set()
+        self._start = program.start
+        program.start = self._start_later  # type: ignore[method-assign]  # where the supervisor's hand is
+
+    async def _start_later(self) -> None:
+        await self._may_start.wait()
+        await self._start()
+
+    def __enter__(self) -> None:
+        self._may_start.clear()
+
+    def __exit__(self, *_: object) -> None:
+        self._may_start.set()
+
+
 class TestCentre:
     """A running centre and the ways a test takes hold of it."""
 
@@ -48,10 +68,9 @@ class TestCentre:
         self.http = centre.about["http"]
         self.ws = centre.about["ws"]
         self.database_url = centre.plan.database_url
-        self._may_restart = asyncio.Event()
-        self._may_restart.set()
-        self._start_server = centre.server.start
-        centre.server.start = self._restart  # type: ignore[method-assign]  # the supervisor's hand is held here
+        self.server_restart = RestartBrake(centre.server)
+        self.redis_restart = RestartBrake(centre.redis)
+        self.asterisk_restart = RestartBrake(centre.node)
 
     def person(self, agent_id: str) -> dict[str, Any]:
         """An entry of centre.json's people."""
@@ -72,25 +91,22 @@ class TestCentre:
         """`kill -9`; the supervisor starts it again."""
         os.kill(self.centre.server.pid, signal.SIGKILL)
 
-    def hold_restart_back(self) -> None:
-        """From now on a server that dies stays dead, until `let_restart`."""
-        self._may_restart.clear()
-
-    def let_restart(self) -> None:
-        """Let the supervisor go on."""
-        self._may_restart.set()
-
-    async def _restart(self) -> None:
-        await self._may_restart.wait()
-        await self._start_server()
-
-    def freeze_server(self) -> None:
-        """SIGSTOP."""
+    @contextmanager
+    def server_frozen(self) -> Iterator[None]:
+        """In `with`, the server is stopped by SIGSTOP."""
         os.kill(self.centre.server.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.centre.server.pid, signal.SIGCONT)
 
-    def thaw_server(self) -> None:
-        """SIGCONT."""
-        os.kill(self.centre.server.pid, signal.SIGCONT)
+    def kill_redis(self) -> None:
+        """`kill -9`."""
+        os.kill(self.centre.redis.pid, signal.SIGKILL)
+
+    def kill_asterisk(self) -> None:
+        """`kill -9`: its calls are gone without a BYE."""
+        os.kill(self.centre.node.pid, signal.SIGKILL)
 
     def server_log(self) -> list[dict[str, Any]]:
         """The server's log lines that are JSON."""

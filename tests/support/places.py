@@ -50,7 +50,7 @@ class Centre:
         await self.ami.reaches("station", channel)
         return channel
 
-    async def waiting(self, phone: BaresipPhone, number: str = "4000") -> str:
+    async def waiting(self, phone: BaresipPhone, number: str = "4008") -> str:
         """Have a customer call; return its Uniqueid once it waits for an agent."""
         since = time.monotonic()
         await phone.dial(number)
@@ -65,6 +65,7 @@ class Centre:
 
     async def hold(self, customer: str, station: str) -> None:
         """Put the customer on hold; the station idles."""
+        since = time.monotonic()
         answer = await self.ami.action(
             "Redirect",
             Channel=customer,
@@ -77,7 +78,8 @@ class Centre:
             ExtraPriority="1",
         )
         assert answer["Response"] == "Success", answer
-        await self.ami.reaches("hold", customer)
+        await self.ami.reaches("hold", customer, since=since)
+        await self.ami.reaches("station", station, since=since)
 
     async def send_to(self, place: str, channel: str) -> None:
         """Redirect one channel to the start of a context."""

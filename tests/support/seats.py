@@ -10,13 +10,13 @@ from typing import Any, Final, Literal
 
 from cti_server.client import AgentClient, CtiRequestError, Event
 from tests.support.audio import AGENT_TONE
-from tests.support.centre import TestCentre
+from tests.support.centre import TestCentre, eventually
 from tests.support.phones import AnswerMode, BaresipPhone
 
 Mode = Literal["persistent", "on_demand"]
 MODES: Final[tuple[Mode, ...]] = ("persistent", "on_demand")
 _RETRY: Final = 0.1
-_TRIES: Final = 20
+_LEAVE: Final = 20.0
 View = dict[str, Any]
 
 
@@ -158,16 +158,49 @@ async def crew(centre: TestCentre, agents: Sequence[str], mode: Mode) -> AsyncIt
         yield list(await asyncio.gather(*opening))
 
 
+async def work_off(
+    seats: Sequence[Seat],
+    calls: int,
+    *,
+    hold: Callable[[Seat], bool] = lambda _: False,
+    deadline: float = 60,
+) -> list[str]:
+    """Have every seat take whatever it is offered until that many calls are done; the contacts' ids."""
+    served: list[str] = []
+    done = asyncio.Event()
+
+    async def work(it: Seat) -> None:
+        while True:
+            contact_id = await it.next_contact(deadline)
+            if hold(it):
+                await it.client.hold(contact_id)
+                await it.client.retrieve(contact_id)
+            await it.client.hang_up(contact_id)
+            await it.wrap_up(contact_id)
+            served.append(contact_id)
+            if len(served) >= calls:
+                done.set()
+
+    async with asyncio.TaskGroup() as group:
+        working = [group.create_task(work(it)) for it in seats]
+        await asyncio.wait_for(done.wait(), deadline)
+        for task in working:
+            task.cancel()
+    return served
+
+
 async def _leave(it: Seat) -> None:
     """Leave nothing behind for the next test, wherever this one stopped: finish contacts, sign out."""
-    for _ in range(_TRIES):
-        try:
-            await _finish(it)
-        except CtiRequestError:  # the customer's end overtook us: look again
-            await asyncio.sleep(_RETRY)
-        else:
-            return
-    raise AssertionError(f"{it.agent_id} cannot leave: {it.view}, {it.client.contacts}")
+    async with asyncio.timeout(_LEAVE):  # a client asks for ever where no server is
+        await eventually(lambda: _finished(it), bool, f"{it.agent_id} gone", _LEAVE)
+
+
+async def _finished(it: Seat) -> bool:
+    try:
+        await _finish(it)
+    except CtiRequestError:  # overtaken by the customer's end: look again
+        return False
+    return True
 
 
 async def _finish(it: Seat) -> None:

@@ -316,6 +316,8 @@ def effect_failed(step: Step, fact: EffectFailed) -> None:
         return
     contact = _contact_on(step, fact.channel)
     if contact is None:
+        if fact.effect == "HangUpChannel" and fact.code == errors.OutcomeUnknown.code:
+            step.do(Resync(fact.node))  # a phone that nobody waits for may be hanging there
         return
     if contact.consult and fact.effect in ("Connect", "Move", "Join", "Confer"):
         consults.failed(step, contact, _refusal(fact))

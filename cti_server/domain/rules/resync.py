@@ -94,7 +94,7 @@ def _in_conversation(
     if contact is None or leg is None:
         _take_up(step, snapshot, fact, "wait")
         contact = step.state.contacts.get(fact.channel)
-        leg = _adopt(step, contact, partner) if contact else None
+        leg = _adopt(step, contact, partner, channels) if contact else None
     if contact and leg:
         leg.bridge = contact.customer_leg.bridge = fact.bridge
         conversation.together(step, contact)
@@ -106,6 +106,8 @@ def _served_outside(step: Step, contact: Contact, bridge: str) -> None:
     """Whoever talks to the caller holds no seat: nobody else is offered it, and it counts as answered."""
     if contact.state is ContactState.OFFERED:
         offers.withdraw(step, contact, None)
+    elif contact.state in conversation.TALK_STATES:
+        conversation.lose_agent(step, contact)
     if contact.state is ContactState.QUEUED and contact.customer_leg.bridge != bridge:
         contact.customer_leg.bridge = bridge
         contact.connected_at = contact.connected_at or step.at
@@ -114,14 +116,18 @@ def _served_outside(step: Step, contact: Contact, bridge: str) -> None:
     step.clear_timer(f"apart:{contact.contact_id}")
 
 
-def _adopt(step: Step, contact: Contact, partner: ChannelFact) -> Leg | None:
+def _adopt(
+    step: Step, contact: Contact, partner: ChannelFact, channels: dict[str, ChannelFact]
+) -> Leg | None:
     """An agent's phone took the call from the fallback queue: it is that agent's contact now.
 
     None, and nothing changed, when nobody is signed in at that phone, or has another customer (on hold).
     """
     station = step.state.stations.get(partner.peer_station)
     agent = step.state.agents.get(station.agent_id or "") if station else None
-    if agent is None or not agent.signed_in or not contact.live or not _release(step, contact, agent):
+    if agent is None or not agent.signed_in or not contact.live:
+        return None
+    if not _release(step, contact, agent, channels):
         return None
     step.dequeue(contact)
     contact.agent_id = agent.agent_id
@@ -132,14 +138,16 @@ def _adopt(step: Step, contact: Contact, partner: ChannelFact) -> Leg | None:
     return contact.add_leg(LegRole.AGENT, agent.agent_id, partner.channel, LegState.UP)
 
 
-def _release(step: Step, contact: Contact, agent: Agent) -> bool:
-    """End what contact and agent were engaged in before; False when the agent talks to somebody else."""
+def _release(step: Step, contact: Contact, agent: Agent, channels: dict[str, ChannelFact]) -> bool:
+    """End what contact and agent were engaged in before; False when the agent has somebody else on hold."""
     other = step.state.contacts.get(agent.contact_ids[0]) if agent.contact_ids else None
     if other and agent.agent_id in other.wrapping:
         handing.after_call_over(step, agent.agent_id)
         other = None
     if other and other is not contact and other.state in conversation.TALK_STATES:
-        return False
+        if other.agent_leg and other.agent_leg.channel in channels:
+            return False
+        conversation.agent_leg_gone(step, other, UNKNOWN_CAUSE)
     if contact.state is ContactState.OFFERED:
         offers.withdraw(step, contact, None)
     elif contact.state in conversation.TALK_STATES:
@@ -148,7 +156,7 @@ def _release(step: Step, contact: Contact, agent: Agent) -> bool:
         offers.withdraw(step, other, None)
     elif other and other.state is ContactState.WRAP_UP:
         conversation.wrap_up_over(step, other.contact_id)
-    return True
+    return not agent.contact_ids  # one that is being hung up goes only when the PBX says so
 
 
 def _take_up(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, place: str) -> None:

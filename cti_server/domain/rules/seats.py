@@ -234,7 +234,7 @@ def station_answered(step: Step, agent: Agent) -> None:
     step.request_id = wait.request_id
     if wait.purpose is StationPurpose.SIGN_IN:
         _take_seat(step, agent)
-    elif agent.state in IN_CONTACT:  # taken from the fallback queue meanwhile
+    elif agent.state in IN_CONTACT:  # it took a call from the fallback queue meanwhile
         agent.pending = AskedState(AgentState.READY)
         step.tell_agent(agent, Event.AGENT_STATE_CHANGED)
     else:

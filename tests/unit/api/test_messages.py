@@ -22,10 +22,14 @@ def tree(root: type[Exception]) -> set[type[Exception]]:
     return {root}.union(*(tree(child) for child in root.__subclasses__()))
 
 
+def reaches_the_edge(error: type[Exception]) -> bool:
+    """Errors of starting up and of the doctor are told at the console, whatever else is loaded by now."""
+    console = ("cti_server.up.", "cti_server.doctor.", "cti_server.client.", "cti_server.engine.codec")
+    return error.__module__.startswith("cti_server.") and not error.__module__.startswith(console)
+
+
 def codes() -> set[str]:
-    classes = [
-        c for root in (CtiError, DomainError) for c in tree(root) if c.__module__.startswith("cti_server")
-    ]
+    classes = [c for root in (CtiError, DomainError) for c in tree(root) if reaches_the_edge(c)]
     return {str(vars(c)["code"]) for c in classes if isinstance(vars(c).get("code"), str)}
 
 

@@ -269,3 +269,17 @@ def test_attached_data_is_merged_and_null_removes():
     assert reply
     assert reply.result
     assert reply.result["contact"]["data"] == {"card": "gold", "city": "北京"}
+
+
+def test_a_call_that_must_end_is_looked_at_until_it_did():
+    """The hang-up was lost, and the first snapshots too."""
+    centre, contact_id = talking(ON_DEMAND)
+    centre.pbx.hang_up(scenes.agent_channel(centre, contact_id))
+    while centre.pbx.sources():
+        centre.apply(centre.pbx.read(centre.pbx.sources()[0]))
+    for _ in range(3):
+        centre.pbx.effects.clear()
+        centre.pass_time(5.1)
+    centre.settle()
+    assert contact(centre, contact_id).state is ContactState.WRAP_UP
+    assert not centre.pbx.channels

@@ -161,3 +161,15 @@ def test_a_refused_bring_together_is_tried_again_in_a_while_not_at_once():
     centre.pass_time(1.1)
     centre.settle()
     assert centre.pbx.channels[contact_id].bridge
+
+
+def test_a_phone_whose_hang_up_is_in_doubt_is_not_left_hanging():
+    """Found by the machine."""
+    centre, contact_id = talking(ON_DEMAND)
+    phone = scenes.agent_channel(centre, contact_id)
+    centre.pbx.hang_up(contact_id)
+    while phone not in [getattr(x, "channel", "") for x in centre.pbx.effects]:
+        centre.apply(centre.pbx.read(centre.pbx.sources()[0]))
+    fail(centre, "HangUpChannel", phone, "outcome_unknown")
+    centre.settle()
+    assert not centre.pbx.channels

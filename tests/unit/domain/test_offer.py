@@ -226,3 +226,12 @@ def test_a_call_that_was_gone_before_its_question_is_found_out():
     centre.pass_time(121)
     centre.settle()
     assert not centre.state.contacts
+
+
+def test_a_queue_nobody_serves_does_not_keep_others_waiting():
+    centre = opened()
+    seated(centre, "1001")
+    stuck = [called(centre, "4001") for _ in range(3)]
+    contact_id = called(centre)
+    assert contact(centre, contact_id).state is ContactState.OFFERED
+    assert all(contact(centre, other).state is ContactState.QUEUED for other in stuck)

@@ -392,3 +392,55 @@ def test_a_known_call_that_ended_unseen_carries_the_times_of_the_pbx():
     back(centre)
     assert contact(centre, contact_id).ended_at == ended
     assert contact(centre, contact_id).state is ContactState.WRAP_UP
+
+
+def test_going_ready_while_a_call_comes_by_the_fallback_queue():
+    """Found by the machine: the phone that answered made a talking agent ready."""
+    centre = opened()
+    seated(centre)
+    contact_id = called(centre, "4001")
+    centre.settle()
+    centre.pbx.hang_up(centre.state.stations["1001"].channel or "")
+    centre.settle()
+    centre.command(s.SetState, "1001", "ready")
+    centre.settle()
+    rung = scenes.ringing(centre)[0]
+    centre.disconnect()
+    alone(centre, contact_id)
+    centre.pbx.answer(rung)
+    back(centre)
+    assert scenes.last_reply(centre) == (None, True)
+    assert agent(centre).state is AgentState.TALKING
+    pending = agent(centre).pending
+    assert pending
+    assert pending.state is AgentState.READY
+
+
+def test_a_held_customer_who_talks_to_a_phone_outside_the_seats_is_held_no_more():
+    """Found by the machine: held by one agent, talking to another."""
+    centre, contact_id = held()
+    seated(centre, "1002", ON_DEMAND, ready=False)
+    centre.settle()
+    centre.disconnect()
+    centre.pbx.channels[contact_id].context = "cti-unserved"
+    centre.pbx.fallback_answers(contact_id, "1002")
+    centre.command(s.SignOut, "1002")
+    back(centre)
+    assert contact(centre, contact_id).state is ContactState.QUEUED
+    assert contact(centre, contact_id).end_reason == "answered_unserved"
+    assert agent(centre).contact_ids == []
+
+
+def test_an_agent_whose_hang_up_is_under_way_took_another_call():
+    """Found by the machine: the agent had both."""
+    centre, contact_id = held(ON_DEMAND)
+    second = called(centre)
+    centre.settle()
+    centre.command(s.HangUp, "1001", contact_id)
+    centre.restart()
+    centre.pbx.hang_up(scenes.agent_channel(centre, contact_id))
+    alone(centre, second)
+    back(centre)
+    assert agent(centre).contact_ids == [contact_id]
+    assert contact(centre, contact_id).state is ContactState.WRAP_UP
+    assert contact(centre, second).end_reason == "answered_unserved"

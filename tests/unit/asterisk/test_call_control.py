@@ -1,0 +1,42 @@
+"""Each effect of the domain is a recipe of AMI actions that the encoder takes."""
+
+import pytest
+
+from cti_server.asterisk.ami_fields import encode_action
+from cti_server.asterisk.call_control import actions
+from cti_server.domain import effects as e
+from cti_server.domain.agent import StationMode
+
+EFFECTS = [
+    e.RingStation("pbx-a", "station-1001-1", "1001", StationMode.ON_DEMAND, 20.0, "pbx-a-1.1"),
+    e.Connect("pbx-a", "pbx-a-1.1", "station-1001-1", "1001"),
+    e.HoldCustomer("pbx-a", "pbx-a-1.1", "station-1001-1"),
+    e.ReturnToQueue("pbx-a", "pbx-a-1.1"),
+    e.HangUpChannel("pbx-a", "pbx-a-1.1"),
+    e.AddFallbackMember("pbx-a", "1001", StationMode.PERSISTENT, ("general", "elder")),
+    e.RemoveFallbackMember("pbx-a", "1001", StationMode.ON_DEMAND, ("general",)),
+]
+
+
+@pytest.mark.parametrize("effect", EFFECTS, ids=lambda effect: type(effect).__name__)
+def test_every_recipe_can_be_sent(effect: e.Effect) -> None:
+    for action in actions(effect):
+        assert encode_action(action.name, action.fields).endswith(b"\r\n\r\n")
+
+
+def test_a_recipe_has_at_most_one_deciding_action_and_it_comes_last() -> None:
+    for effect in EFFECTS:
+        deciding = [action.deciding for action in actions(effect)]
+        assert True not in deciding[:-1]
+
+
+def test_every_effect_but_resync_has_a_recipe() -> None:
+    known = {type(effect) for effect in EFFECTS}
+    effects = {cls for cls in vars(e).values() if isinstance(cls, type) and issubclass(cls, e.Effect)}
+    assert effects - {e.Effect, e.Resync} == known
+
+
+def test_a_persistent_station_rings_by_its_own_device_state() -> None:
+    first, second = actions(EFFECTS[5])
+    assert first.fields["StateInterface"] == "Custom:cti-1001"
+    assert second.fields["Queue"] == "cti-fallback-elder"
