@@ -226,8 +226,8 @@ class PbxLink:
                 code = answer.code if isinstance(answer, CtiError) else LocalFault.code
                 log.warning("pbx.action_failed", node=self.name, action=action.name, code=code)
                 failed = failed or (code if action.deciding else "")
+        channel = getattr(effect, "channel", "")
         if failed:
-            channel = getattr(effect, "channel", "")
             self._hand_in(s.EffectFailed(0.0, self.name, type(effect).__name__, channel, failed))
 
     def _ringing(self, action_id: str, channel: str) -> None:
