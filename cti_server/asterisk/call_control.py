@@ -69,6 +69,7 @@ def _connect(effect: e.Connect) -> list[Action]:
 
 
 def _hold_customer(effect: e.HoldCustomer) -> list[Action]:
+    """The station goes past the step that calls it free: the fallback queue must not ring it meanwhile."""
     fields: Fields = {
         "Channel": effect.channel,
         "Context": "cti-hold",
@@ -77,7 +78,7 @@ def _hold_customer(effect: e.HoldCustomer) -> list[Action]:
         "ExtraChannel": effect.agent_channel,
         "ExtraContext": "cti-station",
         "ExtraExten": "s",
-        "ExtraPriority": 1,
+        "ExtraPriority": "place",
     }
     return [Action("Redirect", fields)]
 

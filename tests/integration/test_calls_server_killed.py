@@ -36,10 +36,10 @@ async def back(seats: list[Seat], resumes: int = 1) -> list[float]:
     began = time.monotonic()
 
     async def resumed(it: Seat) -> float:
-        async def look() -> int:
-            return it.client.ledger.resumes + len(it.client.ledger.snapshots)
+        async def look() -> tuple[int, int]:
+            return it.client.ledger.resumes, len(it.client.ledger.snapshots)
 
-        await eventually(look, lambda times: times > resumes, f"{it.agent_id} back", 20)
+        await eventually(look, lambda times: sum(times) > resumes, f"{it.agent_id} back", 20)
         return time.monotonic() - began
 
     return sorted(await asyncio.gather(*(resumed(it) for it in seats)))

@@ -75,7 +75,7 @@ class Centre:
             ExtraChannel=station,
             ExtraContext="cti-station",
             ExtraExten="s",
-            ExtraPriority="1",
+            ExtraPriority="place",
         )
         assert answer["Response"] == "Success", answer
         await self.ami.reaches("hold", customer, since=since)

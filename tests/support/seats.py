@@ -171,7 +171,7 @@ async def work_off(
 
     async def work(it: Seat) -> None:
         while True:
-            contact_id = await it.next_contact(deadline)
+            contact_id = await it.next_contact(deadline * 2)
             if hold(it):
                 await it.client.hold(contact_id)
                 await it.client.retrieve(contact_id)
@@ -183,7 +183,12 @@ async def work_off(
 
     async with asyncio.TaskGroup() as group:
         working = [group.create_task(work(it)) for it in seats]
-        await asyncio.wait_for(done.wait(), deadline)
+        try:
+            async with asyncio.timeout(deadline):
+                await done.wait()
+        except TimeoutError:
+            last = {it.agent_id: (it.view["state"], it.view["reason"], it.names()[-5:]) for it in seats}
+            raise AssertionError(f"{len(served)} of {calls} done in {deadline} s: {last}") from None
         for task in working:
             task.cancel()
     return served
@@ -192,15 +197,16 @@ async def work_off(
 async def _leave(it: Seat) -> None:
     """Leave nothing behind for the next test, wherever this one stopped: finish contacts, sign out."""
     async with asyncio.timeout(_LEAVE):  # a client asks for ever where no server is
-        await eventually(lambda: _finished(it), bool, f"{it.agent_id} gone", _LEAVE)
+        await eventually(lambda: _hindrance(it), lambda why: not why, f"{it.agent_id} gone", _LEAVE / 2)
 
 
-async def _finished(it: Seat) -> bool:
+async def _hindrance(it: Seat) -> str:
+    """Why the agent could not leave now, perhaps overtaken by the customer's end; empty when it could."""
     try:
         await _finish(it)
-    except CtiRequestError:  # overtaken by the customer's end: look again
-        return False
-    return True
+    except CtiRequestError as refused:
+        return f"{refused}: {it.view}, {it.client.contacts}"
+    return ""
 
 
 async def _finish(it: Seat) -> None:
