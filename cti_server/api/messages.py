@@ -68,6 +68,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "station_in_use": ("Another agent is signed in at the station", "话机已被其他坐席使用"),
     "station_no_answer": ("The station's phone did not answer", "话机未应答"),
     "unknown_contact": ("No such contact", "没有这个联络"),
+    "range_too_long": ("The report covers too many days", "报表时间范围过长"),
     "not_your_contact": ("The contact is another agent's", "该联络属于其他坐席"),
     "action_not_allowed": ("Not possible in the present state", "当前状态不允许此操作"),
     "contact_in_progress": ("Finish the contact first", "请先结束当前联络"),

@@ -165,7 +165,12 @@ def contact_recovered(step: Step, fact: ContactRecovered) -> None:
         end_reason="answered_unserved" if fact.connected_at else "abandoned",
         recovered=True,
     )
-    step.note_contact(contact, "contact.recovered")
+    times = {
+        "arrived_at": contact.arrived_at,
+        "connected_at": contact.connected_at,
+        "ended_at": contact.ended_at,
+    }
+    step.note_contact(contact, "contact.recovered", times)
     step.remember_end(contact)
 
 
