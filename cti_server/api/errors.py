@@ -165,6 +165,12 @@ class RoleMissing(ApiError):
     code = "wrong_role"
 
 
+class RangeTooLong(ApiError):
+    """A report over more days than one request may ask for."""
+
+    code = "range_too_long"
+
+
 class AuthStoreUnavailable(ApiError):
     """What counts failures and used tokens is out of reach: nobody can be let in safely."""
 

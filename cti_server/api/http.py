@@ -13,7 +13,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import WebSocketRoute
 
-from cti_server.api import errors, routes_auth, routes_contacts, routes_documents, routes_health
+from cti_server.api import (
+    errors,
+    routes_auth,
+    routes_contacts,
+    routes_documents,
+    routes_health,
+    routes_reports,
+)
 from cti_server.api.access import Services
 from cti_server.api.auth import Authenticator
 from cti_server.api.hub import Hub
@@ -21,7 +28,7 @@ from cti_server.api.messages import preferred
 from cti_server.api.metrics import ApiMetrics
 from cti_server.api.middleware import Edge
 from cti_server.api.openapi import published
-from cti_server.api.ports import InteractionLog
+from cti_server.api.ports import InteractionLog, Reports
 from cti_server.api.problems import problem_response
 from cti_server.api.settings import ApiSettings
 from cti_server.api.socket import agent_socket
@@ -41,6 +48,7 @@ def create_app(
     *,
     auth: Authenticator,
     log: InteractionLog,
+    reports: Reports,
     settings: ApiSettings | None = None,
     registry: CollectorRegistry | None = None,
     clock: Callable[[], float] = time.time,
@@ -54,9 +62,9 @@ def create_app(
     metrics = ApiMetrics(registry or CollectorRegistry())
     hub = Hub(centre, auth.tokens, settings, metrics, clock)
     app = FastAPI(title="CTI server", version=VERSION, docs_url=None, redoc_url=None)
-    app.state.services = Services(centre, auth, log, hub)
+    app.state.services = Services(centre, auth, log, hub, reports)
     app.state.hub = hub
-    for module in (routes_auth, routes_contacts, routes_health, routes_documents):
+    for module in (routes_auth, routes_contacts, routes_reports, routes_health, routes_documents):
         app.include_router(module.router)
     app.router.routes.append(WebSocketRoute("/ws", agent_socket(hub)))
     app.add_middleware(Edge, max_body=settings.max_body)

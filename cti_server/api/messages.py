@@ -68,6 +68,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "station_in_use": ("Another agent is signed in at the station", "话机已被其他坐席使用"),
     "station_no_answer": ("The station's phone did not answer", "话机未应答"),
     "unknown_contact": ("No such contact", "没有这个联络"),
+    "range_too_long": ("The report covers too many days", "报表时间范围过长"),
     "not_your_contact": ("The contact is another agent's", "该联络属于其他坐席"),
     "action_not_allowed": ("Not possible in the present state", "当前状态不允许此操作"),
     "contact_in_progress": ("Finish the contact first", "请先结束当前联络"),
@@ -87,6 +88,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "consult_ended": ("The consultation has ended", "咨询已结束"),
     "unknown_leg": ("The contact has no such party", "联络中没有该参与方"),
     "leg_not_droppable": ("Only the consulted party can be dropped", "只能移除被咨询方"),
+    "not_your_group": ("Not one of your groups", "不属于您管理的技能组"),
+    "nothing_to_supervise": ("There is no conversation to supervise", "没有可监控的通话"),
+    "already_supervising": ("You are supervising already; stop first", "您正在监控,请先停止"),
+    "not_supervising": ("You are not supervising", "您未在监控"),
     "number_not_allowed": ("This number may not be called", "该号码不允许呼叫"),
     "agent_cap_reached": ("You have made too many outside calls this hour", "本小时外呼次数已达上限"),
     "centre_cap_reached": (

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from cti_server.reports.facts import Fact
+
 
 class Credentials(Protocol):
     """Knows agents' passwords."""
@@ -61,6 +63,25 @@ class ContactPage:
 
     rows: Sequence[dict[str, Any]]
     next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """What a team leader leads: groups, their agents and their service numbers."""
+
+    groups: frozenset[str]
+    agents: frozenset[str]
+    numbers: frozenset[str]
+
+
+class Reports(Protocol):
+    """What reports are made of. Raises `database_unavailable`."""
+
+    async def facts(self, since: datetime, until: datetime) -> Sequence[Fact]:
+        """Everything that happened in the time, stored or not yet; the same fact may stand there twice."""
+
+    def team(self, agent_id: str) -> Team:
+        """Whom and what the person leads; empty for whom there is nothing."""
 
 
 class InteractionLog(Protocol):

@@ -20,6 +20,7 @@ STATUS = {
     "invalid_token": 401,
     "wrong_role": 403,
     "not_your_contact": 403,
+    "range_too_long": 422,
     "origin_not_allowed": 403,
     "unknown_path": 404,
     "unknown_contact": 404,

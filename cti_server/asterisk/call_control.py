@@ -12,7 +12,7 @@ from typing import Any
 
 from cti_server.asterisk.ami_fields import Fields, dtmf_digits, station_channel
 from cti_server.domain import effects as e
-from cti_server.domain.agent import StationMode
+from cti_server.domain.agent import StationMode, SupervisionMode
 
 DIGIT_MS = 100
 """Asterisk does nothing else for this manager connection while a digit sounds."""
@@ -123,6 +123,23 @@ def _in_use(addresses: tuple[str, ...]) -> list[Action]:
     return [_set_global(f"DEVICE_STATE(Custom:cti-{address})", "INUSE") for address in addresses]
 
 
+_SPY_OPTIONS = {
+    SupervisionMode.LISTEN: "",
+    SupervisionMode.WHISPER: "w",
+    SupervisionMode.BARGE: "B",
+}
+
+
+def _supervise(effect: e.Supervise) -> list[Action]:
+    return [
+        _set(effect.channel, "CTI_SPY", effect.agent_channel),
+        _set(effect.channel, "CTI_SPY_MODE", effect.mode.value),
+        _set(effect.channel, "CTI_SPY_OPTION", _SPY_OPTIONS[effect.mode]),
+        *_in_use((effect.address,)),
+        _redirect(effect.channel, "cti-supervise"),
+    ]
+
+
 def _return_to_queue(effect: e.ReturnToQueue) -> list[Action]:
     fields: Fields = {"Channel": effect.channel, "Context": "cti-wait", "Exten": "s", "Priority": 1}
     return [_set(effect.channel, "CTI_CONNECTED", ""), Action("Redirect", fields)]
@@ -226,6 +243,7 @@ _RECIPES: dict[type[e.Effect], Callable[[Any], list[Action]]] = {
     e.Move: _move,
     e.Join: _join,
     e.Confer: _confer,
+    e.Supervise: _supervise,
     e.ReturnToQueue: _return_to_queue,
     e.TellPlace: _tell_place,
     e.HangUpChannel: _hang_up,

@@ -49,6 +49,8 @@ def _user_event(node: str, message: AmiMessage) -> list[s.PbxFact]:
     channel, place = message["Uniqueid"], message.get("Place", "")
     if place == "station":
         return [s.StationPlaced(0.0, node, channel)]
+    if place == "supervise":
+        return [s.SupervisorPlaced(0.0, node, channel, message.get("Mode", ""))]
     if place == "unjoined":
         return [s.EffectFailed(0.0, node, "Connect", channel, "pbx_refused")]
     placed = s.CustomerPlaced(

@@ -26,6 +26,7 @@ from cti_server.asterisk.pbx_link import PbxAddress, PbxLink
 from cti_server.bootstrap.directory import directory_signal
 from cti_server.bootstrap.interaction_log import StoredCredentials, StoredInteractionLog
 from cti_server.bootstrap.recording_desk import RecordingDesk
+from cti_server.bootstrap.reporting import StoredReports
 from cti_server.bootstrap.surroundings import Surroundings
 from cti_server.domain import signals as s
 from cti_server.engine.journal import Journal, connect_redis
@@ -65,7 +66,10 @@ class Server:
         self.keeper = RecordKeeper(outbox)
         self.passwords = Passwords(CHEAP if settings.cheap_passwords else STANDARD)
         self.recordings = RecordingDesk(self._intakes(), self.keeper, self._live_contacts)
-        self.surroundings = Surroundings(self._links, self.keeper, self.drain, self.recordings.contact_ended)
+        self.reports = StoredReports(database, lambda: self.site.world.state)
+        self.surroundings = Surroundings(
+            self._links, self.keeper, self.drain, self.recordings.contact_ended, self.reports.kept
+        )
         self.site = Site(Journal(redis, settings.site), self.surroundings, self._directory)
         self.agi = AgiServer(
             settings.agi_host,
@@ -112,6 +116,7 @@ class Server:
             self.site,
             auth=Authenticator(credentials, RedisLoginGuard(self.redis), tokens),
             log=StoredInteractionLog(self.database),
+            reports=self.reports,
             settings=ApiSettings(allowed_origins=frozenset(self.settings.origins)),
             registry=CollectorRegistry(),
         )

@@ -26,9 +26,14 @@ class Surroundings:
         keeper: RecordKeeper,
         drain: OutboxDrain,
         ended: Callable[[str, str], None],
+        reports: Callable[[Sequence[Record]], None],
     ) -> None:
-        """`links` makes fresh ones for each leadership; `ended(node, contact_id)` is told of ends."""
+        """`links` makes fresh ones for each leadership.
+
+        `ended(node, contact_id)` is told of ends, `reports` of every record.
+        """
         self._make_links, self._keeper, self._drain, self._ended = links, keeper, drain, ended
+        self._reports = reports
         self._links: Mapping[str, PbxLink] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -68,6 +73,7 @@ class Surroundings:
     def keep(self, records: Sequence[Record]) -> None:
         """See `Outside.keep`."""
         self._keeper.keep(records)
+        self._reports(records)
         for record in records:
             # The contact's row, as of the moment its conversation ended.
             if record.kind == "contact" and record.data["state"] == "wrap_up":

@@ -159,6 +159,18 @@ class AgentClient:
         """Take the third party out of the conference; the contact's view."""
         return self._contact(await self.request("contact.drop_leg", contact_id=contact_id, leg_id=leg_id))
 
+    async def supervise(self, mode: str, **whom: str) -> dict[str, Any]:
+        """`listen`, `whisper` or `barge` (`agent_id` or `contact_id`); the own view."""
+        return self._agent(await self.request(f"supervisor.{mode}", **whom))
+
+    async def intercept(self, **whom: str) -> dict[str, Any]:
+        """Take a contact over (`agent_id` or `contact_id`); its view."""
+        return self._contact(await self.request("supervisor.intercept", **whom))
+
+    async def stop_supervising(self) -> dict[str, Any]:
+        """Leave the conversation; the own view."""
+        return self._agent(await self.request("supervisor.stop"))
+
     async def mute(self, contact_id: str) -> dict[str, Any]:
         """Be heard by nobody; the contact's view."""
         return self._contact(await self.request("contact.mute", contact_id=contact_id))

@@ -98,6 +98,38 @@ class StationWait:
     address: str
 
 
+class SupervisionMode(StrEnum):
+    """How a supervisor takes part in somebody's conversation."""
+
+    LISTEN = "listen"
+    """Hears both, is heard by nobody."""
+    WHISPER = "whisper"
+    """Is heard by the agent only."""
+    BARGE = "barge"
+    """Is heard by both."""
+    INTERCEPT = "intercept"
+    """Takes the contact over."""
+
+
+@dataclass(slots=True)
+class Supervision:
+    """A supervisor's part in a conversation. `channel` is its own station's."""
+
+    contact_id: str
+    target_id: str
+    target_channel: str
+    channel: str
+    before: AskedState
+    """The supervisor's work state, to go back to."""
+    wanted: SupervisionMode
+    mode: SupervisionMode | None = None
+    """What the PBX shows."""
+    there: bool = False
+    """The supervisor's phone was picked up."""
+    request_id: str = ""
+    """Of the command under way."""
+
+
 @dataclass(slots=True)
 class Agent:
     """An agent and its seat. `state` is changed by `apply` alone; times are epoch seconds."""
@@ -119,6 +151,7 @@ class Agent:
     station: str | None = None
     station_mode: StationMode | None = None
     station_wait: StationWait | None = None
+    supervision: Supervision | None = None
     connected: bool = False
     """An agent program is attached to the socket; nothing is offered without one."""
     contact_ids: list[str] = field(default_factory=list)

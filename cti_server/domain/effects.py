@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from cti_server.domain.agent import StationMode
+from cti_server.domain.agent import StationMode, SupervisionMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,16 @@ class Confer(Effect):
     """The customer's."""
     others: tuple[str, ...]
     addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Supervise(Effect):
+    """Let a supervisor's channel hear an agent's, and speak to it as `mode` says."""
+
+    channel: str
+    agent_channel: str
+    mode: SupervisionMode
+    address: str
 
 
 @dataclass(frozen=True, slots=True)

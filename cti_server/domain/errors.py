@@ -205,6 +205,30 @@ class LegNotDroppable(Refusal):
     code = "leg_not_droppable"
 
 
+class NotYourGroup(Refusal):
+    """The contact or the agent belongs to none of the groups you lead."""
+
+    code = "not_your_group"
+
+
+class NothingToSupervise(Refusal):
+    """There is no conversation to take part in (any more)."""
+
+    code = "nothing_to_supervise"
+
+
+class AlreadySupervising(Refusal):
+    """You take part in another conversation; stop that first."""
+
+    code = "already_supervising"
+
+
+class NotSupervising(Refusal):
+    """You take part in no conversation."""
+
+    code = "not_supervising"
+
+
 class NumberNotAllowed(Refusal):
     """The outside number is not on the allow-list."""
 

@@ -229,6 +229,37 @@ class DropLeg(ContactCommand):
 
 
 @dataclass(frozen=True, slots=True)
+class SuperviseParty(Command):
+    """`supervisor.listen`, `.whisper`, `.barge`, `.intercept`: one of agent and contact is named."""
+
+    mode: str = "listen"
+    target_id: str = ""
+    contact_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StopSupervising(Command):
+    """`supervisor.stop`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForceState(Command):
+    """`supervisor.set_agent_state`."""
+
+    target_id: str
+    state: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ForceSignOut(Command):
+    """`supervisor.sign_out_agent`."""
+
+    target_id: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SetData(ContactCommand):
     """`contact.set_data`: merged into the attached data; a null value removes its key."""
 
@@ -302,6 +333,14 @@ class StationPlaced(PbxFact):
     """A station's channel idles in its place: answered just now, or back from a conversation."""
 
     channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorPlaced(PbxFact):
+    """A supervisor's channel begins to hear an agent's."""
+
+    channel: str
+    mode: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,13 @@ class Step:
             "kind": kind,
             "agent_id": contact.agent_id,
             "leg_id": None,
-            "data": {"state": contact.state.value, **(data or {})},
+            "data": {
+                "state": contact.state.value,
+                "group": contact.group_id,
+                "number": contact.service_number,
+                "medium": contact.medium,
+                **(data or {}),
+            },
         }
         self._record("contact_event", entry)
         self._record("contact", contact_row(contact))

@@ -56,6 +56,13 @@ def agent_view(state: WorldState, agent: Agent) -> dict[str, Any]:
         if station
         else None,
         "contact_ids": list(agent.contact_ids),
+        "supervising": {
+            "contact_id": agent.supervision.contact_id,
+            "agent_id": agent.supervision.target_id,
+            "mode": agent.supervision.mode.value if agent.supervision.mode else None,
+        }
+        if agent.supervision
+        else None,
     }
 
 

@@ -21,6 +21,7 @@ from cti_server.domain.rules import (
     preference,
     resync,
     seats,
+    supervision,
     waiting,
 )
 from cti_server.domain.state import WorldState
@@ -40,6 +41,7 @@ FACTS: dict[type[s.Signal], Callable[[Step, Any], None]] = {
     s.CustomerPlaced: pbx.customer_placed,
     s.StationPlaced: pbx.station_placed,
     s.StationChanged: pbx.station_changed,
+    s.SupervisorPlaced: supervision.placed,
     s.ChannelEnteredBridge: pbx.entered_bridge,
     s.ChannelLeftBridge: pbx.left_bridge,
     s.ChannelGone: pbx.channel_gone,
@@ -70,6 +72,10 @@ COMMANDS: dict[type[s.Command], Callable[[Step, Any], dict[str, Any] | None]] = 
     s.SendDtmf: audio.send_dtmf,
     s.RecordingPause: audio.pause_recording,
     s.RecordingResume: audio.resume_recording,
+    s.SuperviseParty: supervision.supervise,
+    s.StopSupervising: supervision.stop,
+    s.ForceState: supervision.force_state,
+    s.ForceSignOut: supervision.force_sign_out,
     s.SetData: conversation.set_data,
     s.WrapUp: conversation.wrap_up,
 }
@@ -80,6 +86,7 @@ TIMERS: dict[str, Callable[[Step, str], None]] = {
     "operation": conversation.operation_timed_out,
     "audio": audio.timed_out,
     "consult": consults.no_answer,
+    "supervise": supervision.timed_out,
     "arrival": pbx.arrival_overdue,
     "apart": conversation.apart,
     "wrap_up": conversation.wrap_up_over,
@@ -124,6 +131,7 @@ class World:
         else:
             self._fact(step, signal)
         step.request_id = ""
+        supervision.sweep(step)
         self._route(step, signal)
 
     def _route(self, step: Step, signal: s.Signal) -> None:

@@ -29,6 +29,7 @@ ROLES: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "/api/v1/agents/me"): (),
     ("GET", "/api/v1/contacts"): ("3001",),
     ("GET", "/api/v1/contacts/{contact_id}"): ("3001",),
+    ("GET", "/api/v1/reports/{by}"): ("3001", "5001"),
 }
 """Protected endpoints and people whose role does not allow them."""
 
@@ -170,7 +171,7 @@ async def test_no_endpoint_without_a_token(edge: Edge) -> None:
         for verb, path in await protected(edge):
             for header, reason in reasons.items():
                 headers = {"Authorization": header} if header else {}
-                answer = await http.request(verb, path.format(contact_id="c"), headers=headers)
+                answer = await http.request(verb, path.format(contact_id="c", by="agent"), headers=headers)
                 problem = refused(answer, 401, "invalid_token")
                 assert problem.model_extra == {"reason": reason}
 
@@ -179,7 +180,7 @@ async def test_no_endpoint_for_the_wrong_role(edge: Edge) -> None:
     for verb, path in await protected(edge):
         for person in (*ROLES[verb, path], "9999"):
             async with edge.http(person) as http:
-                answer = await http.request(verb, path.format(contact_id="c"))
+                answer = await http.request(verb, path.format(contact_id="c", by="agent"))
                 refused(answer, 403, "wrong_role")
 
 

@@ -205,9 +205,8 @@ async def test_a_repeated_id_is_done_once(edge: Edge, peer: Peer) -> None:
     assert len(edge.centre.commands) == 1
 
 
-@pytest.mark.parametrize("agent_id", ["5001", "3001"])
-async def test_wrong_role(edge: Edge, agent_id: str) -> None:
-    async with edge.session(agent_id) as peer:
+async def test_wrong_role(edge: Edge) -> None:
+    async with edge.session("5001") as peer:
         for method, params in (
             ("agent.sign_in", {"station": "1001"}),
             ("agent.set_state", {"state": "ready"}),
@@ -216,6 +215,25 @@ async def test_wrong_role(edge: Edge, agent_id: str) -> None:
             assert (await peer.refusal(method, **params))["code"] == "wrong_role"
         assert edge.centre.commands == []
         await usable(peer)
+
+
+@pytest.mark.parametrize(
+    ("agent_id", "method"),
+    [
+        ("3001", "contact.hang_up"),
+        ("3001", "supervisor.whisper"),
+        ("3001", "supervisor.set_agent_state"),
+        ("1001", "supervisor.listen"),
+        ("1001", "supervisor.sign_out_agent"),
+        ("5001", "supervisor.listen"),
+    ],
+)
+async def test_each_role_has_its_methods(edge: Edge, agent_id: str, method: str) -> None:
+    whom = {"contact_id": "c"} if method == "contact.hang_up" else {"agent_id": "1001"}
+    more = {"state": "ready"} if method == "supervisor.set_agent_state" else {}
+    async with edge.session(agent_id) as peer:
+        assert (await peer.refusal(method, **whom, **more))["code"] == "wrong_role"
+        assert edge.centre.commands == []
 
 
 @pytest.mark.parametrize("away", [NotLeader(), JournalUnavailable(), Overloaded()])

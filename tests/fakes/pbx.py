@@ -175,6 +175,9 @@ class FakePbx:
         found = self.channels[channel]
         self._part(found)
         del self.channels[channel]
+        for spy in self.channels.values():
+            if spy.context == "cti-supervise" and spy.variables["CTI_SPY"] == channel:
+                self._back_to_station(spy)
         if found.customer:
             self._log_end(found)
             if "CTI_PEER" in found.variables:
@@ -420,6 +423,21 @@ class FakePbx:
             entered = s.ChannelEnteredBridge(self.now, self.name, party.channel, party.bridge)
             self._tell(party.channel, entered)
         return True
+
+    def _do_Supervise(self, effect: e.Supervise) -> bool:  # noqa: N802
+        spy = self.channels.get(effect.channel)
+        if spy is None or not spy.up:
+            return False
+        spy.context = "cti-supervise"
+        spy.variables["CTI_SPY"] = effect.agent_channel
+        self._tell(spy.channel, s.SupervisorPlaced(self.now, self.name, spy.channel, effect.mode.value))
+        if effect.agent_channel not in self.channels:
+            self._back_to_station(spy)
+        return True
+
+    def _back_to_station(self, channel: Channel) -> None:
+        channel.context = "cti-station"
+        self._tell(channel.channel, s.StationPlaced(self.now, self.name, channel.channel))
 
     def _do_ReturnToQueue(self, effect: e.ReturnToQueue) -> bool:  # noqa: N802
         customer = self.channels.get(effect.channel)

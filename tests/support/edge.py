@@ -7,6 +7,7 @@ import contextlib
 import json
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -19,11 +20,12 @@ from cti_server.api.auth import Authenticator
 from cti_server.api.guards import MemoryLoginGuard, MemoryOneTimeStore
 from cti_server.api.http import create_app
 from cti_server.api.hub import Hub
-from cti_server.api.ports import ContactPage, ContactQuery
+from cti_server.api.ports import ContactPage, ContactQuery, Team
 from cti_server.api.serving import ApiServer
 from cti_server.api.settings import ApiSettings
 from cti_server.api.tokens import Tokens, TokenUse
 from cti_server.errors import CtiError
+from cti_server.reports.facts import Fact
 from tests.fakes.centre import FakeCentre
 
 PASSWORD = "correct horse battery"
@@ -69,17 +71,39 @@ class FakeLog:
         return [entry for entry in self.story if entry["contact_id"] == contact_id]
 
 
+class FakeReports:
+    """Facts as given; 2001 leads the group `general` with 1001 in it."""
+
+    def __init__(self) -> None:
+        self.known: list[Fact] = []
+        self.asked: list[tuple[datetime, datetime]] = []
+
+    async def facts(self, since: datetime, until: datetime) -> list[Fact]:
+        self.asked.append((since, until))
+        return [fact for fact in self.known if since <= fact.at < until]
+
+    def team(self, agent_id: str) -> Team:
+        if agent_id != "2001":
+            return Team(frozenset(), frozenset(), frozenset())
+        return Team(frozenset({"general"}), frozenset({"1001"}), frozenset({"4000"}))
+
+
 class Edge:
     """A running server and all that is behind it."""
 
     def __init__(self, centre: FakeCentre, settings: ApiSettings, keepalive: float) -> None:
         self.centre = centre
-        self.credentials, self.log = FakeCredentials(centre), FakeLog()
+        self.credentials, self.log, self.reports = FakeCredentials(centre), FakeLog(), FakeReports()
         self.registry = CollectorRegistry()
         self.tokens = Tokens([KEY], MemoryOneTimeStore())
         self.auth = Authenticator(self.credentials, MemoryLoginGuard(), self.tokens)
         self.app: FastAPI = create_app(
-            centre, auth=self.auth, log=self.log, settings=settings, registry=self.registry
+            centre,
+            auth=self.auth,
+            log=self.log,
+            reports=self.reports,
+            settings=settings,
+            registry=self.registry,
         )
         self.server = ApiServer(self.app, "127.0.0.1", 0, ping_interval=keepalive, ping_timeout=keepalive)
 

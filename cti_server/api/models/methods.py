@@ -12,6 +12,8 @@ from cti_server.domain import signals as s
 
 SEAT_ROLES = frozenset({"agent", "team_leader"})
 """Who works contacts from a seat."""
+SUPERVISORS = frozenset({"team_leader", "quality_inspector"})
+LEADERS = frozenset({"team_leader"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +90,45 @@ def _wrap_up(origin: Origin, params: p.WrapUpParams) -> s.Command:
 
 
 def _seat(name: str, does: str, params: type[Model], result: type[Model], command: CommandFactory) -> Method:
-    return Method(name, does, params, result, SEAT_ROLES, command)
+    roles = SEAT_ROLES | SUPERVISORS if name.startswith("agent.") else SEAT_ROLES
+    return Method(name, does, params, result, roles, command)
 
 
 def _call(name: str, does: str, command: type[s.ContactCommand]) -> Method:
     return _seat(name, does, p.ContactParams, p.ContactResult, _on_contact(command))
+
+
+def _supervise(mode: str) -> CommandFactory:
+    def factory(origin: Origin, params: p.SuperviseParams) -> s.Command:
+        return s.SuperviseParty(
+            origin.at,
+            origin.request_id,
+            origin.agent_id,
+            mode,
+            params.agent_id or "",
+            params.contact_id or "",
+        )
+
+    return factory
+
+
+def _stop(origin: Origin, _: p.NoParams) -> s.Command:
+    return s.StopSupervising(origin.at, origin.request_id, origin.agent_id)
+
+
+def _force_state(origin: Origin, params: p.ForceStateParams) -> s.Command:
+    return s.ForceState(
+        origin.at, origin.request_id, origin.agent_id, params.agent_id, params.state, params.reason
+    )
+
+
+def _force_sign_out(origin: Origin, params: p.ForceSignOutParams) -> s.Command:
+    return s.ForceSignOut(origin.at, origin.request_id, origin.agent_id, params.agent_id, params.reason)
+
+
+def _over(mode: str, does: str, roles: frozenset[str]) -> Method:
+    result = p.ContactResult if mode == "intercept" else p.AgentResult
+    return Method(f"supervisor.{mode}", does, p.SuperviseParams, result, roles, _supervise(mode))
 
 
 SESSION_OPEN = "session.open"
@@ -129,6 +165,27 @@ METHODS: dict[str, Method] = {
         _seat("contact.send_dtmf", "Presses keys.", p.SendDtmfParams, p.ContactResult, _send_dtmf),
         _call("recording.pause", "Records silence from here on.", s.RecordingPause),
         _call("recording.resume", "Records again.", s.RecordingResume),
+        _over("listen", "Hears a conversation, unheard.", SUPERVISORS),
+        _over("whisper", "Speaks to the agent only.", LEADERS),
+        _over("barge", "Speaks to agent and customer.", LEADERS),
+        _over("intercept", "Takes the contact over.", LEADERS),
+        Method("supervisor.stop", "Leaves the conversation.", p.NoParams, p.AgentResult, SUPERVISORS, _stop),
+        Method(
+            "supervisor.set_agent_state",
+            "Sets another agent's work state.",
+            p.ForceStateParams,
+            p.AgentResult,
+            LEADERS,
+            _force_state,
+        ),
+        Method(
+            "supervisor.sign_out_agent",
+            "Signs another agent out.",
+            p.ForceSignOutParams,
+            p.AgentResult,
+            LEADERS,
+            _force_sign_out,
+        ),
         _seat("contact.set_data", "Merges attached data.", p.SetDataParams, p.ContactResult, _set_data),
         _seat("contact.wrap_up", "Ends after-call work.", p.WrapUpParams, p.WrapUpResult, _wrap_up),
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
-from pydantic import ConfigDict, Field, NonNegativeInt
+from pydantic import ConfigDict, Field, NonNegativeInt, model_validator
 
 from cti_server.api.models.fields import (
     DialNumber,
@@ -132,6 +132,40 @@ class DropLegParams(Model):
 
     contact_id: Identifier
     leg_id: Identifier
+
+
+class SuperviseParams(Model):
+    """`supervisor.listen` and its like: whose conversation, by agent or by contact."""
+
+    model_config = _example(agent_id="1002")
+
+    agent_id: Word | None = None
+    contact_id: Identifier | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.agent_id is None) == (self.contact_id is None):
+            raise ValueError("name either agent_id or contact_id")
+        return self
+
+
+class ForceStateParams(Model):
+    """`supervisor.set_agent_state`."""
+
+    model_config = _example(agent_id="1002", state="not_ready", reason="training")
+
+    agent_id: Word
+    state: AskableState
+    reason: OptionalWord = ""
+
+
+class ForceSignOutParams(Model):
+    """`supervisor.sign_out_agent`."""
+
+    model_config = _example(agent_id="1002", reason="left_the_desk")
+
+    agent_id: Word
+    reason: OptionalWord = ""
 
 
 class SendDtmfParams(Model):

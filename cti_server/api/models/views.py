@@ -24,6 +24,14 @@ class StationView(Model):
     state: Literal["unregistered", "registered", "ringing", "connected"]
 
 
+class SupervisingView(Model):
+    """Whose conversation the person takes part in; `mode` is null until the phone is there."""
+
+    contact_id: str
+    agent_id: str
+    mode: Literal["listen", "whisper", "barge", "intercept"] | None
+
+
 class AgentView(Model):
     """An agent and its seat."""
 
@@ -39,6 +47,7 @@ class AgentView(Model):
     state_since: Instant | None = Field(description="Null before the first sign-in.")
     station: StationView | None
     contact_ids: list[str]
+    supervising: SupervisingView | None
 
 
 class CustomerView(Model):

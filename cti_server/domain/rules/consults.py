@@ -81,7 +81,7 @@ def consult(step: Step, command: ConsultParty) -> None:
     step.request_id = ""
     step.tell_agent(third, Event.AGENT_STATE_CHANGED)
     step.tell_part(contact, third, Event.CONTACT_OFFERED)
-    _arrange(step, contact, contact.consult, Talk.NOBODY)
+    arrange(step, contact, contact.consult, Talk.NOBODY)
 
 
 def _third(step: Step, contact: Contact, agent: Agent, command: ConsultParty) -> Agent:
@@ -99,7 +99,7 @@ def alternate(step: Step, command: Alternate) -> None:
     contact, consultation = _connected(step, command, "contact.alternate", ContactState.CONSULTING)
     offers.begin(step, contact, OperationKind.ALTERNATE, command)
     other = Talk.CUSTOMER if consultation.talk is Talk.CONSULTED else Talk.CONSULTED
-    _arrange(step, contact, consultation, other)
+    arrange(step, contact, consultation, other)
 
 
 def complete_transfer(step: Step, command: CompleteTransfer) -> None:
@@ -107,14 +107,14 @@ def complete_transfer(step: Step, command: CompleteTransfer) -> None:
     states = (ContactState.CONSULTING, ContactState.CONFERENCE)
     contact, consultation = _connected(step, command, "contact.complete_transfer", *states)
     offers.begin(step, contact, OperationKind.COMPLETE, command)
-    _arrange(step, contact, consultation, Talk.HANDED)
+    arrange(step, contact, consultation, Talk.HANDED)
 
 
 def conference(step: Step, command: Conference) -> None:
     """Everybody hears everybody."""
     contact, consultation = _connected(step, command, "contact.conference", ContactState.CONSULTING)
     offers.begin(step, contact, OperationKind.CONFERENCE, command)
-    _arrange(step, contact, consultation, Talk.ALL)
+    arrange(step, contact, consultation, Talk.ALL)
 
 
 def cancel_consult(step: Step, command: CancelConsult) -> None:
@@ -123,7 +123,7 @@ def cancel_consult(step: Step, command: CancelConsult) -> None:
     if contact.agent_leg and contact.agent_leg.held:
         raise errors.HeldAtPhone("the phone holds the call; retrieve it there")
     offers.begin(step, contact, OperationKind.CANCEL_CONSULT, command)
-    _arrange(step, contact, consultation, Talk.CUSTOMER)
+    arrange(step, contact, consultation, Talk.CUSTOMER)
 
 
 def drop_leg(step: Step, command: DropLeg) -> None:
@@ -135,7 +135,7 @@ def drop_leg(step: Step, command: DropLeg) -> None:
     if leg.leg_id != consultation.leg_id:
         raise errors.LegNotDroppable(f"{leg.leg_id} is the {leg.role}")
     offers.begin(step, contact, OperationKind.DROP_LEG, command)
-    _arrange(step, contact, consultation, Talk.CUSTOMER)
+    arrange(step, contact, consultation, Talk.CUSTOMER)
 
 
 def _consulting(
@@ -224,7 +224,8 @@ def hang_up(step: Step, command: HangUp) -> dict[str, Any] | None:
 # --- towards the goal -------------------------------------------------------------------------------------
 
 
-def _arrange(step: Step, contact: Contact, consultation: Consult, goal: Talk) -> None:
+def arrange(step: Step, contact: Contact, consultation: Consult, goal: Talk) -> None:
+    """From now on `goal` is to be reached."""
     arrangement.begin(consultation, goal)
     _go_on(step, contact, consultation)
 
@@ -264,7 +265,7 @@ def _next(step: Step, contact: Contact, consultation: Consult) -> None:
     """A phone picked up before the customer was on hold."""
     leg = contact.consulted_leg
     if consultation.goal is Talk.NOBODY and leg and leg.state is LegState.UP:
-        _arrange(step, contact, consultation, Talk.CONSULTED)
+        arrange(step, contact, consultation, Talk.CONSULTED)
 
 
 def _talk_first(step: Step, contact: Contact, consultation: Consult) -> None:
@@ -323,7 +324,7 @@ def _answered(step: Step, contact: Contact, consultation: Consult, leg: Leg) -> 
     leg.state = LegState.UP
     step.set_timer(f"consult:{contact.contact_id}", offers.OPERATION_TIME)
     if consultation.goal is Talk.NOBODY and consultation.settled:
-        _arrange(step, contact, consultation, Talk.CONSULTED)
+        arrange(step, contact, consultation, Talk.CONSULTED)
 
 
 def placed(step: Step, contact: Contact, leg: Leg) -> None:
@@ -366,7 +367,7 @@ def leg_gone(step: Step, contact: Contact, leg: Leg, cause: int) -> None:
         offers.refuse_operation(step, contact, errors.StationNoAnswer)
         leg.state, leg.bridge = LegState.GONE, ""
         step.state.channels.pop(leg.channel, None)
-        _arrange(step, contact, consultation, Talk.HANDED)
+        arrange(step, contact, consultation, Talk.HANDED)
     else:
         _over(step, contact, None)
         conversation.agent_leg_gone(step, contact, cause)
@@ -423,7 +424,7 @@ def corrected(step: Step, contact: Contact, channels: dict[str, ChannelFact]) ->
         consultation.goal = Talk.ALL
     if not customer.bridge and customer.context in ELSEWHERE:
         step.do(Move(contact.node, contact.contact_id, Place.HOLD))
-    _arrange(step, contact, consultation, consultation.goal)
+    arrange(step, contact, consultation, consultation.goal)
 
 
 def _shows(contact: Contact, talk: Talk) -> bool:

@@ -7,7 +7,16 @@ from cti_server.domain.agent import Agent
 from cti_server.domain.contact import Contact, ContactState, Customer, LegRole, LegState, RecordingState
 from cti_server.domain.effects import HangUpChannel, Resync, ReturnToQueue
 from cti_server.domain.events import Event
-from cti_server.domain.rules import audio, consults, conversation, offers, preference, seats, waiting
+from cti_server.domain.rules import (
+    audio,
+    consults,
+    conversation,
+    offers,
+    preference,
+    seats,
+    supervision,
+    waiting,
+)
 from cti_server.domain.rules.conversation import APART_TIME
 from cti_server.domain.signals import (
     ChannelEnteredBridge,
@@ -156,7 +165,12 @@ def contact_recovered(step: Step, fact: ContactRecovered) -> None:
         end_reason="answered_unserved" if fact.connected_at else "abandoned",
         recovered=True,
     )
-    step.note_contact(contact, "contact.recovered")
+    times = {
+        "arrived_at": contact.arrived_at,
+        "connected_at": contact.connected_at,
+        "ended_at": contact.ended_at,
+    }
+    step.note_contact(contact, "contact.recovered", times)
     step.remember_end(contact)
 
 
@@ -192,6 +206,8 @@ def station_placed(step: Step, fact: StationPlaced) -> None:
     station, agent = found
     station.answered = True
     contact = _contact_on(step, fact.channel)
+    if agent.supervision and agent.supervision.channel == fact.channel:
+        supervision.idle(step, agent)
     if contact:
         leg = contact.leg_by_channel(fact.channel)
         if leg:
@@ -250,6 +266,7 @@ def channel_gone(step: Step, fact: ChannelGone) -> None:
     elif contact:
         conversation.agent_leg_gone(step, contact, fact.cause)
     if found:
+        supervision.channel_gone(step, found[1])
         _station_channel_lost(step, *found)
 
 
@@ -313,6 +330,11 @@ def effect_failed(step: Step, fact: EffectFailed) -> None:
     """
     if fact.effect == "RingStation":
         _ring_failed(step, fact)
+        return
+    if fact.effect == "Supervise":
+        found = _station_on(step, fact.channel)
+        if found:
+            supervision.end(step, found[1], _refusal(fact))
         return
     contact = _contact_on(step, fact.channel)
     if contact is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cti_server.domain.agent import Agent, AgentState, AskedState
 from cti_server.domain.contact import Contact, ContactState, Leg, LegRole, LegState
 from cti_server.domain.effects import Connect, HangUpChannel, ReturnToQueue
-from cti_server.domain.rules import audio, consults, conversation, handing, offers, pbx, seats
+from cti_server.domain.rules import audio, consults, conversation, handing, offers, pbx, seats, supervision
 from cti_server.domain.signals import (
     ChannelFact,
     ChannelGone,
@@ -37,6 +37,7 @@ def node_snapshot(step: Step, snapshot: NodeSnapshot) -> None:
         if fact.channel not in partners:
             _alone(step, snapshot, fact, channels)
     audio.corrected(step, snapshot, channels)
+    supervision.corrected(step, snapshot.node, channels)
     _strays(step, snapshot)
     _members(step, snapshot)
 

@@ -27,7 +27,7 @@ DISCONNECT_GRACE = 30.0
 """Seconds a ready agent keeps its state without an agent program on the socket."""
 STATION_RING_TIME = 30.0
 """Seconds a persistent station's phone rings at sign-in."""
-SEAT_ROLES = frozenset({"agent", "team_leader"})
+SEAT_ROLES = frozenset({"agent", "team_leader", "quality_inspector"})
 
 
 def known_agent(step: Step, agent_id: str) -> Agent:
@@ -50,7 +50,7 @@ def sign_in(step: Step, command: SignIn) -> dict[str, Any] | None:
     """Take a seat. On a persistent station the answer waits for the phone's."""
     agent = known_agent(step, command.agent_id)
     if not SEAT_ROLES & set(agent.roles):
-        raise errors.WrongRole("signing in at a seat needs the role agent or team_leader")
+        raise errors.WrongRole("signing in at a seat needs the role agent, team_leader or quality_inspector")
     if agent.station_wait:
         raise errors.OperationPending("a sign-in is under way")
     station = _free_station(step, command, agent)
@@ -129,6 +129,8 @@ def sign_out(step: Step, command: SignOut) -> dict[str, Any]:
         give_up_station(step, agent, errors.SignInWithdrawn)
     elif not agent.signed_in:
         raise errors.NotSignedIn(agent.agent_id)
+    if agent.supervision:
+        raise errors.AlreadySupervising("stop supervising first")
     if agent.contact_ids:
         raise errors.ContactInProgress(f"contact {agent.contact_ids[0]} is not finished")
     if agent.signed_in:
@@ -163,6 +165,8 @@ def set_state(step: Step, command: SetState) -> dict[str, Any] | None:
     """Change the work state; kept as `pending_state` while a contact is in progress (A2)."""
     agent = signed_in_agent(step, command.agent_id)
     asked = asked_state(command.state, command.reason)
+    if agent.supervision:
+        raise errors.AlreadySupervising("stop supervising first")
     if agent.state in IN_CONTACT:
         agent.pending = asked
         step.tell_agent(agent, Event.AGENT_STATE_CHANGED)

@@ -30,6 +30,7 @@ AGENTS = (
     s.AgentProfile("1002", "李静", ("agent",), {"general": 5, "credit_card": 7}),
     s.AgentProfile("1003", "王芳", ("team_leader",), {"credit_card": 3}),
     s.AgentProfile("3001", "赵敏", ("quality_inspector",), {}),
+    s.AgentProfile("5001", "周正", ("auditor",), {}),
 )
 GROUPS = (
     s.GroupProfile("general", "综合", "General", ring_timeout=20.0, wrap_up_time=60.0),

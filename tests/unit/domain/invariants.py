@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cti_server.domain.agent import IN_CONTACT, Agent, AgentState, StationMode
-from cti_server.domain.contact import Contact, ContactState, LegState
+from cti_server.domain.contact import Contact, ContactState, LegRole, LegState
 from cti_server.domain.queue import turn
 from cti_server.domain.rules.conversation import TALK_STATES
 from cti_server.domain.rules.seats import station_usable
@@ -58,6 +58,10 @@ def _agent(state: WorldState, agent: Agent) -> None:
             assert agent.connected or f"disconnected:{agent.agent_id}" in state.timers
         if agent.state is AgentState.RESERVED:
             assert station.channel, (agent, "reserved without a channel")
+    assert (agent.supervision is not None) == (agent.agent_id in state.supervisors)
+    if agent.supervision:
+        assert agent.state is AgentState.BUSY, (agent, "supervises")
+        assert not agent.supervision.request_id or f"supervise:{agent.agent_id}" in state.timers
     if agent.station_wait:
         assert f"station:{agent.station_wait.address}" in state.timers
 
@@ -126,7 +130,7 @@ def _channels(state: WorldState) -> None:
         leg.channel: contact.contact_id
         for contact in state.contacts.values()
         for leg in contact.legs.values()
-        if leg.state is not LegState.GONE
+        if leg.state is not LegState.GONE and leg.role is not LegRole.SUPERVISOR
     }
     assert state.channels == legs
     stations = {st.channel: st.address for st in state.stations.values() if st.channel}
@@ -136,7 +140,9 @@ def _channels(state: WorldState) -> None:
         assert station.agent_id is None or (agent and agent.station == station.address), station
         assert station.channel or not station.answered
         if station.channel and not (agent and agent.station_mode is StationMode.PERSISTENT):
-            assert station.channel in state.channels, "a phone rings for no contact"
+            watches = agent.supervision if agent else None
+            supervising = watches is not None and watches.channel == station.channel
+            assert supervising or station.channel in state.channels, "a phone rings for no contact"
 
 
 def _timers(state: WorldState) -> None:
@@ -149,6 +155,8 @@ def _timers(state: WorldState) -> None:
             assert state.agents[state.stations[of].agent_id or ""].station_wait
         elif kind == "after_call":
             assert any(of in contact.wrapping for contact in state.contacts.values())
+        elif kind == "supervise":
+            assert state.agents[of].supervision
         elif kind == "wrap_up":
             assert state.contacts[of].state is ContactState.WRAP_UP
         else:

@@ -340,6 +340,23 @@ class Life(RuleBasedStateMachine):
         if settle:
             self.centre.settle()
 
+    @rule(
+        mode=st.sampled_from(["listen", "whisper", "barge", "intercept"]), other=agents, settle=st.booleans()
+    )
+    def supervise(self, mode: str, other: str, settle: bool) -> None:
+        """The team leader takes part in somebody's conversation."""
+        self.centre.command(s.SuperviseParty, "1003", mode, other)
+        if settle:
+            self._pick_up()
+
+    @rule(stop=st.booleans(), other=agents, state=states)
+    def lead(self, stop: bool, other: str, state: str) -> None:
+        """The team leader stops, or sets somebody's state."""
+        if stop:
+            self.centre.command(s.StopSupervising, "1003")
+        else:
+            self.centre.command(s.ForceState, "1003", other, state)
+
     # --- faults -----------------------------------------------------------------------------------------
 
     @precondition(lambda self: self.centre.pbx.link)
@@ -415,7 +432,17 @@ class Life(RuleBasedStateMachine):
 
     @rule(
         kind=st.sampled_from(
-            ["Connect", "HoldCustomer", "HangUpChannel", "Mute", "PauseRecording", "Move", "Join", "Confer"]
+            [
+                "Connect",
+                "HoldCustomer",
+                "HangUpChannel",
+                "Mute",
+                "PauseRecording",
+                "Move",
+                "Join",
+                "Confer",
+                "Supervise",
+            ]
         ),
         number=which,
     )

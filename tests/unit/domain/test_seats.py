@@ -87,7 +87,7 @@ def test_the_link_breaks_while_the_phone_rings():
 def test_signing_in_refused():
     centre = opened()
     assert code(centre, s.SignIn, "9999", "1001", ON_DEMAND) == "unknown_agent"
-    assert code(centre, s.SignIn, "3001", "1001", ON_DEMAND) == "wrong_role"
+    assert code(centre, s.SignIn, "5001", "1001", ON_DEMAND) == "wrong_role"
     assert code(centre, s.SignIn, "1001", "7777", ON_DEMAND) == "unknown_station"
     centre.pbx.unregister("1001")
     centre.settle()

@@ -12,7 +12,7 @@ from tests.unit.domain.scenes import MODES, agent, called, opened, seated, talki
 
 AGENT_FIELDS = {
     "agent_id", "name", "roles", "groups", "state", "reason", "pending_state", "state_since", "station",
-    "contact_ids",
+    "contact_ids", "supervising",
 }  # fmt: skip
 CONTACT_FIELDS = {
     "contact_id", "medium", "direction", "state", "queue", "priority", "customer", "service_number",

@@ -1,0 +1,97 @@
+"""Reports (REQUIREMENTS F1-F4, A7): figures by queue, number and agent, today or in the past."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from cti_server.api.access import Caller, Having, Known
+from cti_server.api.errors import RangeTooLong, RoleMissing
+from cti_server.api.models.reports import ReportRow, ReportView
+from cti_server.api.openapi import problems
+from cti_server.api.ports import Team
+from cti_server.api.routes_contacts import Moment
+from cti_server.domain.views import timestamp
+from cti_server.reports.export import CSV_TYPE, XLSX_TYPE, as_csv, as_xlsx
+from cti_server.reports.figures import Rules
+from cti_server.reports.report import MARGIN, By, Each, Question, Row, report
+
+router = APIRouter(prefix="/api/v1", tags=["reports"])
+
+SEES_ALL = frozenset({"operations_manager", "data_analyst"})
+SEES_TEAM = frozenset({"team_leader"})
+SEES_OWN = frozenset({"agent"})
+LONGEST = timedelta(days=32)
+"""A report reads every event of its range."""
+
+
+class ReportQuery(BaseModel):
+    """Which report. Without a range: today so far."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    since: Moment | None = None
+    until: Moment | None = None
+    each: Each = Each.RANGE
+    answer_within: float = Field(default=20.0, gt=0, le=3600)
+    short_abandon: float = Field(default=5.0, ge=0, le=60)
+    utc_offset: int = Field(default=480, ge=-720, le=840, description="Minutes local time is ahead of UTC.")
+    format: Literal["json", "csv", "xlsx"] = "json"
+
+
+def _only(known: Caller, by: By, team: Team) -> frozenset[str] | None:
+    """The keys the caller may see. Raises RoleMissing when there is nothing for the role."""
+    known.require(SEES_ALL | SEES_TEAM | SEES_OWN)
+    if known.roles & SEES_ALL:
+        return None
+    if known.roles & SEES_TEAM:
+        return {By.AGENT: team.agents, By.QUEUE: team.groups, By.NUMBER: team.numbers}[by]
+    if by is not By.AGENT:
+        raise RoleMissing("an agent sees its own figures only")
+    return frozenset({known.agent_id})
+
+
+def _question(asked: ReportQuery, by: By, only: frozenset[str] | None, now: datetime) -> Question:
+    """Raises RangeTooLong."""
+    local = now.astimezone(timezone(timedelta(minutes=asked.utc_offset)))
+    start = asked.since or local.replace(hour=0, minute=0, second=0, microsecond=0)
+    until = asked.until or now
+    if until - start > LONGEST:
+        raise RangeTooLong(f"a report covers at most {LONGEST.days} days")
+    rules = Rules(asked.answer_within, asked.short_abandon)
+    return Question(by, start, until, asked.each, rules, asked.utc_offset, only)
+
+
+def _view(row: Row) -> ReportRow:
+    begin, end = timestamp(row.begin.timestamp()), timestamp(row.end.timestamp())
+    return ReportRow.model_validate({"begin": begin, "end": end, "key": row.key, "values": row.values})
+
+
+@router.get(
+    "/reports/{by}",
+    response_model=ReportView,
+    responses=problems(401, 403, 422, 503),
+    summary="Figures by queue, number or agent",
+)
+async def figures(
+    having: Having, known: Known, by: Annotated[By, Path()], asked: Annotated[ReportQuery, Query()]
+) -> Response | ReportView:
+    """An agent sees itself, a team leader the team, operations everything. CSV and XLSX on demand."""
+    now = datetime.now(UTC)
+    question = _question(asked, by, _only(known, by, having.reports.team(known.agent_id)), now)
+    facts = await having.reports.facts(question.start - MARGIN, question.until + MARGIN)
+    rows = report(facts, question, now)
+    name = {"Content-Disposition": f'attachment; filename="report-{by.value}.{asked.format}"'}
+    if asked.format == "csv":
+        return Response(as_csv(rows), media_type=CSV_TYPE, headers=name)
+    if asked.format == "xlsx":
+        return Response(as_xlsx(rows), media_type=XLSX_TYPE, headers=name)
+    rules = question.rules
+    return ReportView(
+        answer_within=rules.answer_within,
+        short_abandon=rules.short_abandon,
+        rows=[_view(row) for row in rows],
+    )

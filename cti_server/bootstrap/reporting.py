@@ -1,0 +1,45 @@
+"""What reports ask of the centre: stored events and those still on their way to the database."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from cti_server.api.ports import Team
+from cti_server.domain.records import Record
+from cti_server.domain.state import WorldState
+from cti_server.reports.facts import Fact, of_record, of_row
+from cti_server.store import report_log
+from cti_server.store.database import Database
+
+LIVE_KEPT = 200_000
+"""Newest facts kept in memory: far more than are ever on their way to the database."""
+
+
+class StoredReports:
+    """`api.ports.Reports`."""
+
+    def __init__(self, database: Database, state: Callable[[], WorldState]) -> None:
+        self._database, self._state = database, state
+        self._live: deque[Fact] = deque(maxlen=LIVE_KEPT)
+
+    def kept(self, records: Sequence[Record]) -> None:
+        """These have just happened (or are told again after a restart)."""
+        self._live.extend(fact for record in records if (fact := of_record(record)))
+
+    async def facts(self, since: datetime, until: datetime) -> list[Fact]:
+        """See the port."""
+        rows = await report_log.events(self._database, since, until)
+        return [*map(of_row, rows), *(fact for fact in self._live if since <= fact.at < until)]
+
+    def team(self, agent_id: str) -> Team:
+        """See the port."""
+        state = self._state()
+        leader = state.agents.get(agent_id)
+        groups = frozenset(leader.groups if leader else ())
+        return Team(
+            groups,
+            frozenset(a.agent_id for a in state.agents.values() if groups & a.groups.keys()),
+            frozenset(number for number, group in state.service_numbers.items() if group in groups),
+        )

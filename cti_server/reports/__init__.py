@@ -1,0 +1,1 @@
+"""Figures of the centre: each defined once (docs/figures.md), computed alike from live and stored events."""

@@ -1,0 +1,50 @@
+"""What figures are made of: the entries of contacts' stories and of agents' histories, live or stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from cti_server.domain.records import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One entry. Of a contact's story when `contact_id` is set, else of the agent's history."""
+
+    id: str
+    at: datetime
+    kind: str
+    state: str
+    """Of the contact or the agent, from here on."""
+    contact_id: str = ""
+    agent_id: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def order(self) -> tuple[datetime, tuple[int, ...], str]:
+        """In which things happened: at one instant, as the ids count (`epoch.signal.record`)."""
+        counted = tuple(int(part) for part in self.id.split(".") if part.isdecimal())
+        return self.at, counted, self.id
+
+
+def of_record(record: Record) -> Fact | None:
+    """The fact in a record of the world; None for records that tell nothing for figures."""
+    if record.kind not in ("contact_event", "agent_event"):
+        return None
+    return of_row({"id": record.id, **record.data, "at": datetime.fromtimestamp(record.at, UTC)})
+
+
+def of_row(row: Mapping[str, Any]) -> Fact:
+    """The fact in a row of `contact_events` or `agent_events`."""
+    data = row.get("data") or {}
+    contact_id = row.get("contact_id") or ""
+    state = data.get("state", "") if contact_id else row.get("state") or ""
+    return Fact(row["id"], row["at"], row["kind"], state, contact_id, row.get("agent_id") or "", data)
+
+
+def in_order(facts: Iterable[Fact]) -> list[Fact]:
+    """Each once, as they happened."""
+    return sorted({fact.id: fact for fact in facts}.values(), key=lambda fact: fact.order)

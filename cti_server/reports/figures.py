@@ -1,0 +1,152 @@
+"""The definitions (REQUIREMENTS F1-F3); docs/figures.md has the same in words, with a worked example.
+
+A contact counts in the period in which it first waited for a person, with all its times. An agent's times
+count in the period in which they were spent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cti_server.reports.stories import HOLD, TALK, AgentStory, ContactStory
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What is configurable about the definitions; seconds."""
+
+    answer_within: float = 20.0
+    """Service level: answered within so much."""
+    short_abandon: float = 5.0
+    """Who gives up sooner did not really ask for a person: counted apart, in no rate."""
+
+
+def ratio(part: float, whole: float) -> float | None:
+    """None when there is nothing to divide by: no contacts, no figure."""
+    return part / whole if whole else None
+
+
+@dataclass(slots=True)
+class ContactFigures:
+    """Of a queue or a service number; seconds and counts."""
+
+    asked: int = 0
+    """Contacts that waited for a person, without the short abandons."""
+    answered: int = 0
+    """Of them, those that talked to an agent."""
+    answered_in_time: int = 0
+    """Of them, those whose wait was at most `Rules.answer_within`."""
+    abandoned: int = 0
+    """Of those asked, those that ended without having talked to an agent."""
+    short_abandons: int = 0
+    """Ended without an agent within less than `Rules.short_abandon`."""
+    wait_answered: float = 0.0
+    """Waits of the answered, together."""
+    wait_abandoned: float = 0.0
+    longest_wait: float = 0.0
+    """Of anybody who asked, answered or not, still waiting included."""
+    talk: float = 0.0
+    """Time the customers talked to somebody."""
+    hold: float = 0.0
+    """Time the customers were on hold, consultations included."""
+    after_call: float = 0.0
+    """After-call work of all agents who had the contacts."""
+    transfers: int = 0
+
+    def add(self, story: ContactStory, rules: Rules, now: datetime) -> None:
+        """Count a contact that waited for a person; `now` ends what still lasts."""
+        if story.queued_at is None:
+            return
+        wait = ((story.answered_at or story.ended_at or now) - story.queued_at).total_seconds()
+        gone = story.answered_at is None and story.ended_at is not None
+        if gone and wait < rules.short_abandon:
+            self.short_abandons += 1
+            return
+        self.asked += 1
+        self.longest_wait = max(self.longest_wait, wait)
+        self.transfers += story.transfers
+        if gone:
+            self.abandoned += 1
+            self.wait_abandoned += wait
+        if story.answered_at is not None:
+            self.answered += 1
+            self.answered_in_time += wait <= rules.answer_within
+            self.wait_answered += wait
+            self.talk += story.time_in(TALK, now)
+            self.hold += story.time_in(HOLD, now)
+            self.after_call += sum(span.seconds(span.begin, now) for span in story.after_call)
+
+    def values(self) -> dict[str, float | int | None]:
+        """Every figure by its name on the wire; averages in seconds per answered contact, rates 0 to 1."""
+        handle = self.talk + self.hold + self.after_call
+        return {
+            "asked": self.asked,
+            "answered": self.answered,
+            "answered_in_time": self.answered_in_time,
+            "abandoned": self.abandoned,
+            "short_abandons": self.short_abandons,
+            "connect_rate": ratio(self.answered, self.asked),
+            "service_level": ratio(self.answered_in_time, self.asked),
+            "abandon_rate": ratio(self.abandoned, self.asked),
+            "speed_of_answer": ratio(self.wait_answered, self.answered),
+            "time_to_abandon": ratio(self.wait_abandoned, self.abandoned),
+            "longest_wait": self.longest_wait,
+            "talk_time": ratio(self.talk, self.answered),
+            "hold_time": ratio(self.hold, self.answered),
+            "after_call_time": ratio(self.after_call, self.answered),
+            "handle_time": ratio(handle, self.answered),
+            "transfers": self.transfers,
+        }
+
+
+@dataclass(slots=True)
+class AgentFigures:
+    """Of one agent within a period; seconds and counts."""
+
+    contacts: int = 0
+    """Contacts it had: talked to their customer as the one responsible."""
+    transfers: int = 0
+    """Contacts it handed on."""
+    talking: float = 0.0
+    hold: float = 0.0
+    after_call: float = 0.0
+    ready: float = 0.0
+    """Free or being offered a contact."""
+    signed_in: float = 0.0
+    days: int = 0
+    """Local days on which it was signed in."""
+
+    def add_day(self, story: AgentStory, start: datetime, until: datetime) -> None:
+        """Count the work states between two instants."""
+        for span in story.spans:
+            seconds = span.seconds(start, until)
+            self.signed_in += seconds if span.state != "signed_out" else 0.0
+            self.talking += seconds if span.state == "talking" else 0.0
+            self.after_call += seconds if span.state == "wrap_up" else 0.0
+            self.ready += seconds if span.state in ("ready", "reserved") else 0.0
+
+    def add_contact(self, agent_id: str, story: ContactStory, start: datetime, until: datetime) -> None:
+        """Count what the agent did with a contact between two instants."""
+        had = story.agents.get(agent_id)
+        self.contacts += had is not None and start <= had < until
+        self.transfers += sum(who == agent_id and start <= at < until for who, at in story.transferred_by)
+        own = (span for span in story.spans if span.agent_id == agent_id and span.state in HOLD)
+        self.hold += sum(span.seconds(start, until) for span in own)
+
+    def values(self) -> dict[str, float | int | None]:
+        """Every figure by its name on the wire; averages in seconds per contact, rates 0 to 1."""
+        busy = self.talking + self.after_call
+        return {
+            "contacts": self.contacts,
+            "transfers": self.transfers,
+            "talk_time": ratio(self.talking - self.hold, self.contacts),
+            "hold_time": ratio(self.hold, self.contacts),
+            "after_call_time": ratio(self.after_call, self.contacts),
+            "handle_time": ratio(busy, self.contacts),
+            "signed_in_time": self.signed_in,
+            "ready_time": self.ready,
+            "occupancy": ratio(busy, busy + self.ready),
+            "agent_days": self.days,
+            "contacts_per_agent_day": ratio(self.contacts, self.days),
+        }

@@ -1,0 +1,112 @@
+"""The same figures from live records and from the database's history, on what the pure world tells."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import pytest
+
+from cti_server.bootstrap.reporting import StoredReports
+from cti_server.domain import signals as s
+from cti_server.domain.agent import AgentState
+from cti_server.domain.contact import ContactState
+from cti_server.domain.records import Record
+from cti_server.reports.facts import Fact, of_record
+from cti_server.reports.report import MARGIN, By, Each, Question, report
+from cti_server.store.database import Database
+from cti_server.store.rows import row_of, write_rows
+from cti_server.store.schema import upgrade
+from tests.unit.domain.centre import START, Centre
+from tests.unit.domain.scenes import called, opened, pick_up, seated
+
+DAY = datetime.fromtimestamp(START, UTC)
+
+
+def an_hour_of_work(seed: int) -> Centre:
+    """Calls come, are answered, held, given up, wrapped up or not, as chance will have it."""
+    chance = Random(seed)
+    centre = opened()
+    for agent_id in ("1001", "1002", "1003"):
+        seated(centre, agent_id)
+    for _ in range(60):
+        called(centre, chance.choice(["4000", "4001"]))
+        centre.pass_time(chance.uniform(1, 25))
+        for contact in list(centre.state.contacts.values()):
+            _live(centre, chance, contact.contact_id)
+        pick_up(centre)
+        for agent_id in ("1001", "1002", "1003"):
+            if centre.state.agents[agent_id].state is AgentState.NOT_READY and chance.random() < 0.7:
+                centre.command(s.SetState, agent_id, "ready")
+    return centre
+
+
+def _live(centre: Centre, chance: Random, contact_id: str) -> None:
+    """One step in a contact's life."""
+    contact = centre.state.contacts.get(contact_id)
+    if contact is None or chance.random() < 0.4:
+        return
+    agent_id = contact.agent_id or ""
+    if contact.state is ContactState.OFFERED:
+        centre.command(s.Accept, agent_id, contact_id)
+    elif contact.state is ContactState.ACTIVE:
+        centre.command(chance.choice([s.Hold, s.HangUp]), agent_id, contact_id)
+    elif contact.state is ContactState.HELD:
+        centre.command(s.Retrieve, agent_id, contact_id)
+    elif contact.state is ContactState.WRAP_UP:
+        centre.command(s.WrapUp, agent_id, contact_id, "done", "")
+    elif contact.state is ContactState.QUEUED and chance.random() < 0.2:
+        centre.pbx.hang_up(contact_id)
+    centre.settle()
+
+
+def records(centre: Centre) -> list[Record]:
+    return [record for outcome in centre.told for record in outcome.records]
+
+
+@pytest.fixture(scope="module")
+def centre() -> Centre:
+    return an_hour_of_work(7)
+
+
+async def history(database_url: str, centre: Centre, since: datetime, until: datetime) -> list[Fact]:
+    """What the database gives back of everything the world told."""
+    await upgrade(database_url)
+    database = Database(database_url)
+    try:
+        await database.write(lambda c: write_rows(c, [row_of(r) for r in records(centre)]), deadline=30)
+        return await StoredReports(database, lambda: centre.state).facts(since, until)
+    finally:
+        await database.close()
+
+
+async def test_live_and_history_tell_the_same(database_url: str, centre: Centre) -> None:
+    stored = await history(database_url, centre, DAY - MARGIN, DAY + MARGIN)
+    live = [fact for record in records(centre) if (fact := of_record(record))]
+    now = datetime.fromtimestamp(centre.now, UTC)
+    for by in By:
+        for each in Each:
+            question = Question(by, DAY - timedelta(hours=1), DAY + timedelta(hours=2), each)
+            expected = report(live, question, now)
+            assert expected, (by, each)
+            assert report(stored, question, now) == expected
+            assert report([*stored, *live[-50:]], question, now) == expected, "some stored, some on their way"
+
+
+def test_the_figures_agree_with_what_the_world_knows(centre: Centre) -> None:
+    """Counted once more from the contacts' rows, which no figure is made of."""
+    live = [fact for record in records(centre) if (fact := of_record(record))]
+    question = Question(By.QUEUE, DAY - timedelta(hours=1), DAY + timedelta(hours=2))
+    figures = next(row.values for row in report(live, question, datetime.fromtimestamp(centre.now, UTC)))
+    latest = {r.data["contact_id"]: r.data for r in records(centre) if r.kind == "contact"}
+    queued = [row for row in latest.values() if row["queued_at"] is not None]
+    answered = [row for row in queued if row["connected_at"] is not None]
+    gone = [row for row in queued if row["connected_at"] is None and row["ended_at"] is not None]
+    short = [row for row in gone if row["ended_at"] - row["queued_at"] < 5]
+    waits = [row["connected_at"] - row["queued_at"] for row in answered]
+    assert len(answered) > 10
+    assert figures["asked"] == len(queued) - len(short)
+    assert figures["answered"] == len(answered)
+    assert figures["abandoned"] == len(gone) - len(short)
+    assert figures["answered_in_time"] == sum(wait <= 20 for wait in waits)
+    assert figures["speed_of_answer"] == pytest.approx(sum(waits) / len(waits), abs=1e-4)
