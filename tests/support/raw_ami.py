@@ -32,7 +32,8 @@ class RawAmi:
         for field, value in fields.items():
             lines += [f"{field}: {one}" for one in ([value] if isinstance(value, str) else value)]
         self._writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
-        return await asyncio.wait_for(answer, 5)
+        async with asyncio.timeout(5):  # not wait_for: before Python 3.12 it may swallow a cancellation
+            return await answer
 
     async def listing(self, name: str, **fields: str | list[str]) -> list[Message]:
         """Return the events of a list action, without the one that ends it."""
