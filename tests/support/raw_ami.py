@@ -27,7 +27,8 @@ class RawAmi:
     async def action(self, name: str, **fields: str | list[str]) -> Message:
         """Return the response to one action; a list of values sends the field once for each."""
         action_id = f"{next(self._numbers)}"
-        answer = self._answers[action_id] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._answers[action_id] = answer
         lines = [f"Action: {name}", f"ActionID: {action_id}"]
         for field, value in fields.items():
             lines += [f"{field}: {one}" for one in ([value] if isinstance(value, str) else value)]
