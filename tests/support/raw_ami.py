@@ -64,7 +64,11 @@ class RawAmi:
                             return at, event
                     await self._changed.wait()
         except TimeoutError:
-            seen = [event["Event"] for at, event in self.events if at >= since]
+            seen = [
+                " ".join(filter(None, (event["Event"], event.get("Place"), event.get("Result"))))
+                for at, event in self.events
+                if at >= since
+            ]
             raise AssertionError(f"no such event within {deadline} s; seen: {seen[-40:]}") from None
 
     async def reaches(
