@@ -1,7 +1,7 @@
 # make help lists what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-fast lint types bench doctor lock clean
+.PHONY: help setup up test test-fast compose-test lint types bench doctor lock clean
 
 UP_FLAGS := $(if $(FREE_PORTS),--free-ports) $(if $(VAR),--var $(VAR))
 WORKERS ?= 4
@@ -24,6 +24,10 @@ test: setup-test ## run all tests
 
 test-fast: setup-test ## run the tests that need neither Asterisk nor a browser
 	@.venv/bin/pytest -q -n $(WORKERS) --dist loadfile tests/unit tests/contract
+
+compose-test: setup-test ## build the containers and try them for real; needs a docker engine
+	@docker info >/dev/null 2>&1 || { echo "no docker engine answers; start one, then again" >&2; exit 1; }
+	@CTI_COMPOSE_TEST=1 .venv/bin/pytest -q -s tests/integration/test_compose.py
 
 lint: setup ## ruff and the import rules
 	@.venv/bin/ruff format --check .

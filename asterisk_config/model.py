@@ -81,6 +81,8 @@ class NodeConfig:
     name, by default its name; runs side by side take different ones. ``language`` is spoken to agents.
     ``music_dir`` and ``prompts_dir`` (``<language>/<name>.wav``) hold a bank's own files, copied at render.
     ``recording_dir`` must be reachable for Asterisk; by default it is inside the node's folder.
+    ``published`` is the address phones and customers reach ``sip`` and the RTP ports at, port numbers kept,
+    when that is not ``sip.host``: the node is behind a translation of addresses, as in a container.
 
     Raises:
         ConfigError: a value is out of its allowed form (it would be able to alter a configuration file).
@@ -103,6 +105,7 @@ class NodeConfig:
     music_dir: Path | None = None
     prompts_dir: Path | None = None
     recording_dir: Path | None = None
+    published: str = ""
     timings: Timings = Timings()
 
     def __post_init__(self) -> None:
@@ -120,8 +123,13 @@ class NodeConfig:
         self._check_addresses()
         self._check_references()
 
+    @property
+    def sip_outside(self) -> Endpoint:
+        """Where phones and customers reach the node."""
+        return Endpoint(self.published or self.sip.host, self.sip.port)
+
     def _check_addresses(self) -> None:
-        endpoints = [self.sip, self.http, self.ami, *self.agi]
+        endpoints = [self.sip, self.http, self.ami, *self.agi, self.sip_outside]
         ports = [endpoint.port for endpoint in endpoints] + list(self.rtp_ports)
         if any(port not in _PORTS for port in ports) or self.rtp_ports[0] >= self.rtp_ports[1]:
             raise ConfigError(f"node {self.name}: a port is out of range: {ports}")

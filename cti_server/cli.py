@@ -62,6 +62,30 @@ def up(
 
 
 @app.command()
+def prepare(
+    *,
+    var: Annotated[Path, typer.Option(help="Folder for data and secrets.")],
+    pbx_home: Annotated[Path, typer.Option(help="Folder for the PBX node's own folder.")],
+    prompts: Annotated[Path, typer.Option(help="Made prompts: LANGUAGE/NAME.wav.")],
+    published: Annotated[str, typer.Option(help="Address phones reach the PBX at.")] = "127.0.0.1",
+    http_port: Annotated[int, typer.Option(envvar="CTI_HTTP_PORT")] = 8080,
+    sip_port: Annotated[int, typer.Option(envvar="CTI_SIP_PORT")] = 5060,
+    sip_ws_port: Annotated[int, typer.Option(envvar="CTI_SIP_WS_PORT")] = 8088,
+    rtp_first: Annotated[int, typer.Option(envvar="CTI_RTP_FIRST")] = 10_000,
+    rtp_last: Annotated[int, typer.Option(envvar="CTI_RTP_LAST")] = 10_099,
+) -> None:
+    """Make all files of a centre whose programs run in containers, then end (docs/containers.md).
+
+    为容器部署准备数据库、密钥与配置。
+    """
+    from cti_server.up.plan import Plan, Ports
+    from cti_server.up.prepare import Container, prepare_files
+
+    ports = Ports(http=http_port, sip=sip_port, sip_ws=sip_ws_port, rtp_first=rtp_first, rtp_last=rtp_last)
+    asyncio.run(prepare_files(Plan(var, ports, "pbx-a"), Container(pbx_home, prompts, published)))
+
+
+@app.command()
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable result.")] = False,
     var: Annotated[Path, typer.Option(help="Folder of the centre, as of `cti up`.")] = Path("var"),

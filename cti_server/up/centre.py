@@ -15,17 +15,11 @@ from typing import IO, Any, Protocol
 
 from asterisk_config.install import install
 from asterisk_config.installation import Installation
-from asterisk_config.model import NodeConfig, ServiceNumber
 from asterisk_config.node import RenderedNode, render
 from asterisk_config.process import NodeProcess
-from asterisk_config.surface import CEL_COLUMNS
 from cti_server.errors import CtiError
-from cti_server.store.database import Database
-from cti_server.store.directory import Directory, load_directory
-from cti_server.store.passwords import CHEAP, STANDARD, Passwords
-from cti_server.store.schema import upgrade
-from cti_server.store.seed import seed
 from cti_server.up.child import Child, ChildFailed
+from cti_server.up.contents import about_centre, prepare_database, server_settings, service_numbers
 from cti_server.up.plan import LOOPBACK, Plan, load_secrets, node_config, write_private
 
 Say = Callable[[str], None]
@@ -68,9 +62,9 @@ async def running_centre(
         installation = await asyncio.to_thread(_installed, root_dir, say)
         say("database, Redis")
         redis = await _start_redis(stack, plan)
-        directory, passwords = await _prepare_database(plan, cheap=cheap_passwords)
+        directory, passwords = await prepare_database(plan, cheap=cheap_passwords)
         known = load_secrets(plan.var / "secrets/stations.json", list(directory.stations))
-        config = node_config(plan, known, _numbers(directory), list(directory.groups))
+        config = node_config(plan, known, service_numbers(directory), list(directory.groups))
         rendered = await asyncio.to_thread(render, config, installation)
         say(f"PBX node {config.name} (Asterisk {installation.version})")
         node = NodeProcess(rendered)
@@ -79,13 +73,13 @@ async def running_centre(
         server = Child("cti-a", [sys.executable, "-m", "cti_server", "serve"], plan.log("cti-a"), _env(plan))
         stack.push_async_callback(server.stop)
         write_private(
-            plan.server_json, json.dumps(_server_settings(plan, known, rendered, cheap=cheap_passwords))
+            plan.server_json, json.dumps(server_settings(plan, known, rendered, cheap=cheap_passwords))
         )
         await node.wait_ready()
         say("CTI server")
         await server.start()
         await _until_ready(plan, server, node, redis)
-        about = _about(plan, config, directory, passwords, known)
+        about = about_centre(plan, config, directory, passwords, known)
         write_private(plan.centre_json, json.dumps(about, ensure_ascii=False, indent=1))
         stack.callback(plan.centre_json.unlink, missing_ok=True)
         programs: list[tuple[str, Program, Path]] = [
@@ -141,60 +135,9 @@ async def _start_redis(stack: AsyncExitStack, plan: Plan) -> Child:
     return redis
 
 
-async def _prepare_database(plan: Plan, *, cheap: bool) -> tuple[Directory, dict[str, str]]:
-    """Tables, people; returns the directory and the clear passwords of the demo (kept in a private file)."""
-    url = plan.database_url
-    await upgrade(url)
-    kept = plan.var / "secrets/people.json"
-    known: dict[str, str] = json.loads(kept.read_text()) if kept.exists() else {}
-    database, passwords = Database(url), Passwords(CHEAP if cheap else STANDARD)
-    try:
-        known |= await seed(database, passwords, known)
-        write_private(kept, json.dumps(known, indent=1))
-        return await load_directory(database), known
-    finally:
-        passwords.close()
-        await database.close()
-
-
-def _numbers(directory: Directory) -> list[ServiceNumber]:
-    return [
-        ServiceNumber(entry.number, entry.group_id, entry.greeting, entry.language[:2])
-        for entry in directory.service_numbers.values()
-    ]
-
-
 def _env(plan: Plan) -> dict[str, str]:
     # Compiled modules are kept even where the environment says otherwise: a restart must be quick.
     return {"CTI_SETTINGS": str(plan.server_json.absolute()), "PYTHONDONTWRITEBYTECODE": ""}
-
-
-def _server_settings(
-    plan: Plan, known: dict[str, Any], rendered: RenderedNode, *, cheap: bool
-) -> dict[str, Any]:
-    var = plan.var.absolute()
-    node = {
-        "name": rendered.config.name,
-        "ami_port": plan.ports.ami,
-        "ami_user": rendered.config.ami_logins[0].user,
-        "ami_secret": known["ami"],
-        "cel_file": str(rendered.cel_file),
-        "cel_columns": list(CEL_COLUMNS),
-        "recording_spool": str(rendered.recording_dir),
-        "sip": str(rendered.config.sip),
-    }
-    return {
-        "http_port": plan.ports.http,
-        "agi_port": plan.ports.agi,
-        "redis_url": plan.redis_url,
-        "database_url": plan.database_url,
-        "outbox_dir": str(var / "outbox"),
-        "recordings_dir": str(var / "recordings"),
-        "token_key_file": str(var / "secrets/token.key"),
-        "origins": [f"http://{LOOPBACK}:{plan.ports.http}", f"http://localhost:{plan.ports.http}"],
-        "cheap_passwords": cheap,
-        "nodes": [node],
-    }
 
 
 async def _until_ready(plan: Plan, server: Child, node: NodeProcess, redis: Child) -> None:
@@ -247,37 +190,3 @@ async def _keep_alive(name: str, program: Program, log: Path, say: Say) -> None:
         await asyncio.sleep(RESTART_PAUSE)
         await program.start()
     say(f"[red]{name} ended {MOST_RESTARTS} times; not started again[/red]")
-
-
-def _about(
-    plan: Plan, config: NodeConfig, directory: Directory, passwords: dict[str, str], known: dict[str, Any]
-) -> dict[str, Any]:
-    """What programs read to find the centre (PROTOCOL, Finding a running centre)."""
-    http = f"{LOOPBACK}:{plan.ports.http}"
-    stations = known["stations"]
-    numbers = {entry.group_id: entry.number for entry in directory.service_numbers.values()}
-    people = [
-        {
-            "agent_id": agent.agent_id,
-            "password": passwords.get(agent.agent_id, ""),
-            "name": agent.name,
-            "roles": list(agent.roles),
-            "groups": list(agent.groups),
-            "station": _phone(agent.agent_id, stations),
-            "browser_station": _phone(f"{agent.agent_id}-browser", stations),
-        }
-        for agent in directory.agents.values()
-    ]
-    node = {"name": config.name, "sip": str(config.sip), "sip_ws": f"ws://{config.http}/ws"}
-    return {
-        "http": f"http://{http}",
-        "ws": f"ws://{http}/ws",
-        "nodes": [node],
-        "numbers": numbers,
-        "people": people,
-    }
-
-
-def _phone(address: str, stations: dict[str, str]) -> dict[str, str] | None:
-    password = stations.get(address)
-    return {"sip_user": address, "sip_password": password} if password else None

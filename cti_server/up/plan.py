@@ -81,7 +81,7 @@ class Plan:
     ports: Ports
     node_folder: str
     node_options: Mapping[str, Any] = field(default_factory=dict)
-    """Fields of NodeConfig to be set otherwise: timings, a bank's own prompts and music."""
+    """Fields of NodeConfig to be set otherwise: timings, a bank's own prompts and music, addresses."""
 
     @property
     def centre_json(self) -> Path:
@@ -100,8 +100,8 @@ class Plan:
 
     @property
     def redis_url(self) -> str:
-        """Our own Redis."""
-        return f"redis://{LOOPBACK}:{self.ports.redis}/0"
+        """Our own Redis unless `CTI_REDIS_URL` names another."""
+        return os.environ.get("CTI_REDIS_URL") or f"redis://{LOOPBACK}:{self.ports.redis}/0"
 
     def log(self, name: str) -> Path:
         """A program's log file."""
@@ -137,17 +137,17 @@ def node_config(
         Station(address, password, browser=address.endswith(BROWSER_SUFFIX))
         for address, password in known["stations"].items()
     )
-    return NodeConfig(
-        name=name,
-        folder=plan.node_folder,
-        sip=Endpoint(LOOPBACK, ports.sip),
-        http=Endpoint(LOOPBACK, ports.sip_ws),
-        ami=Endpoint(LOOPBACK, ports.ami),
-        agi=(Endpoint(LOOPBACK, ports.agi),),
-        ami_logins=(AmiLogin("cti-a", known["ami"]),),
-        stations=stations,
-        numbers=tuple(numbers),
-        groups=tuple(groups),
-        rtp_ports=(ports.rtp_first, ports.rtp_last),
-        **plan.node_options,
-    )
+    fields: dict[str, Any] = {
+        "name": name,
+        "folder": plan.node_folder,
+        "sip": Endpoint(LOOPBACK, ports.sip),
+        "http": Endpoint(LOOPBACK, ports.sip_ws),
+        "ami": Endpoint(LOOPBACK, ports.ami),
+        "agi": (Endpoint(LOOPBACK, ports.agi),),
+        "ami_logins": (AmiLogin("cti-a", known["ami"]),),
+        "stations": stations,
+        "numbers": tuple(numbers),
+        "groups": tuple(groups),
+        "rtp_ports": (ports.rtp_first, ports.rtp_last),
+    }
+    return NodeConfig(**fields | dict(plan.node_options))

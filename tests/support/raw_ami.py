@@ -27,12 +27,14 @@ class RawAmi:
     async def action(self, name: str, **fields: str | list[str]) -> Message:
         """Return the response to one action; a list of values sends the field once for each."""
         action_id = f"{next(self._numbers)}"
-        answer = self._answers[action_id] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._answers[action_id] = answer
         lines = [f"Action: {name}", f"ActionID: {action_id}"]
         for field, value in fields.items():
             lines += [f"{field}: {one}" for one in ([value] if isinstance(value, str) else value)]
         self._writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
-        return await asyncio.wait_for(answer, 5)
+        async with asyncio.timeout(5):  # not wait_for: before Python 3.12 it may swallow a cancellation
+            return await answer
 
     async def listing(self, name: str, **fields: str | list[str]) -> list[Message]:
         """Return the events of a list action, without the one that ends it."""
@@ -62,7 +64,11 @@ class RawAmi:
                             return at, event
                     await self._changed.wait()
         except TimeoutError:
-            seen = [event["Event"] for at, event in self.events if at >= since]
+            seen = [
+                " ".join(filter(None, (event["Event"], event.get("Place"), event.get("Result"))))
+                for at, event in self.events
+                if at >= since
+            ]
             raise AssertionError(f"no such event within {deadline} s; seen: {seen[-40:]}") from None
 
     async def reaches(
