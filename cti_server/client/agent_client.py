@@ -40,6 +40,12 @@ class Event:
         return view
 
     @property
+    def queue(self) -> dict[str, Any]:
+        """The queue's new view; empty for other events."""
+        view: dict[str, Any] = self.params.get("queue", {})
+        return view
+
+    @property
     def agent(self) -> dict[str, Any]:
         """The agent's new view; empty for events of a contact."""
         view: dict[str, Any] = self.params.get("agent", {})
@@ -159,6 +165,14 @@ class AgentClient:
         """Take the third party out of the conference; the contact's view."""
         return self._contact(await self.request("contact.drop_leg", contact_id=contact_id, leg_id=leg_id))
 
+    async def subscribe(self, *topics: str) -> dict[str, Any]:
+        """Be told of every change in `agents`, `queues`, `contacts`; how it is now."""
+        return await self.request("subscribe", topics=list(topics))
+
+    async def unsubscribe(self, *topics: str) -> dict[str, Any]:
+        """Be told no more; the topics that are left."""
+        return await self.request("unsubscribe", topics=list(topics))
+
     async def supervise(self, mode: str, **whom: str) -> dict[str, Any]:
         """`listen`, `whisper` or `barge` (`agent_id` or `contact_id`); the own view."""
         return self._agent(await self.request(f"supervisor.{mode}", **whom))
@@ -272,7 +286,8 @@ class AgentClient:
             del self.contacts[contact_id]
 
     def _keep(self, contact: dict[str, Any]) -> None:
-        if contact["state"] in GONE:
+        own = contact["contact_id"] in self.view.get("contact_ids", ())
+        if contact["state"] in GONE or not own:
             self.contacts.pop(contact["contact_id"], None)
         else:
             self.contacts[contact["contact_id"]] = contact

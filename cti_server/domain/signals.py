@@ -238,6 +238,20 @@ class SuperviseParty(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class Subscribe(Command):
+    """`subscribe`."""
+
+    topics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscribe(Command):
+    """`unsubscribe`."""
+
+    topics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class StopSupervising(Command):
     """`supervisor.stop`."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
-from cti_server.domain.agent import Agent
+from cti_server.domain.agent import Agent, AgentState
 from cti_server.domain.contact import (
     Contact,
     ContactState,
@@ -15,6 +16,7 @@ from cti_server.domain.contact import (
     OperationKind,
     RecordingState,
 )
+from cti_server.domain.queue import Group
 from cti_server.domain.state import WorldState
 
 MIN_MASKABLE = 7
@@ -230,6 +232,20 @@ def contact_view(contact: Contact, viewer: Agent) -> dict[str, Any]:
         "connected_at": timestamp(contact.connected_at),
         "ended_at": timestamp(contact.ended_at),
         "end_reason": contact.end_reason,
+    }
+
+
+def queue_view(state: WorldState, group: Group) -> dict[str, Any]:
+    """The queue view: who waits, and how many of the group's agents are in which state."""
+    waiting = [state.contacts[contact_id] for contact_id in group.waiting]
+    queued = [contact.queued_at for contact in waiting if contact.queued_at]
+    counts = Counter(a.state.value for a in state.agents.values() if group.group_id in a.groups)
+    return {
+        "queue": group.group_id,
+        "name": {"zh": group.name_zh, "en": group.name_en},
+        "waiting": len(waiting),
+        "oldest_queued_at": timestamp(min(queued, default=None)),
+        "agents": {each.value: counts.get(each.value, 0) for each in AgentState},
     }
 
 

@@ -21,6 +21,7 @@ from cti_server.domain.rules import (
     preference,
     resync,
     seats,
+    subscriptions,
     supervision,
     waiting,
 )
@@ -74,6 +75,8 @@ COMMANDS: dict[type[s.Command], Callable[[Step, Any], dict[str, Any] | None]] = 
     s.RecordingResume: audio.resume_recording,
     s.SuperviseParty: supervision.supervise,
     s.StopSupervising: supervision.stop,
+    s.Subscribe: subscriptions.subscribe,
+    s.Unsubscribe: subscriptions.unsubscribe,
     s.ForceState: supervision.force_state,
     s.ForceSignOut: supervision.force_sign_out,
     s.SetData: conversation.set_data,
@@ -87,6 +90,7 @@ TIMERS: dict[str, Callable[[Step, str], None]] = {
     "audio": audio.timed_out,
     "consult": consults.no_answer,
     "supervise": supervision.timed_out,
+    "subscriber": subscriptions.over,
     "arrival": pbx.arrival_overdue,
     "apart": conversation.apart,
     "wrap_up": conversation.wrap_up_over,
@@ -133,6 +137,7 @@ class World:
         step.request_id = ""
         supervision.sweep(step)
         self._route(step, signal)
+        subscriptions.tell_queues(step)
 
     def _route(self, step: Step, signal: s.Signal) -> None:
         """Offer whatever can be offered now."""

@@ -315,6 +315,8 @@ class Site:
         state = self.world.state
         agent = state.agents.get(agent_id)
         self._require_leading()
+        if not state.agents:
+            raise NotLeader  # leads since just now: the directory is on its way
         if agent is None:
             raise CommandRefused(domain_errors.UnknownAgent.code, "not in the directory", retryable=False)
         missed = None

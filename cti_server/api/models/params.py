@@ -18,7 +18,14 @@ from cti_server.api.models.fields import (
     TokenText,
     Word,
 )
-from cti_server.api.models.views import AgentView, AskableState, ContactView, StationModeName
+from cti_server.api.models.views import (
+    AgentView,
+    AskableState,
+    ContactView,
+    QueueView,
+    StationModeName,
+    TopicName,
+)
 from cti_server.domain.target import Target, TargetKind
 
 
@@ -134,6 +141,14 @@ class DropLegParams(Model):
     leg_id: Identifier
 
 
+class TopicsParams(Model):
+    """`subscribe` and `unsubscribe`."""
+
+    model_config = _example(topics=["agents", "queues"])
+
+    topics: list[TopicName] = Field(min_length=1, max_length=8)
+
+
 class SuperviseParams(Model):
     """`supervisor.listen` and its like: whose conversation, by agent or by contact."""
 
@@ -212,6 +227,15 @@ class OpenResult(Model):
     resumed: bool
     agent: AgentView
     contacts: list[ContactView]
+
+
+class SubscribeResult(Model):
+    """All topics subscribed to by now, and of those just asked for how it is now."""
+
+    topics: list[TopicName]
+    agents: list[AgentView] | None = None
+    queues: list[QueueView] | None = None
+    contacts: list[ContactView] | None = None
 
 
 class PingResult(Model):

@@ -349,6 +349,11 @@ class Life(RuleBasedStateMachine):
         if settle:
             self._pick_up()
 
+    @rule(on=st.booleans(), topics=st.sets(st.sampled_from(["agents", "queues", "contacts"]), min_size=1))
+    def watch(self, on: bool, topics: set[str]) -> None:
+        """The team leader watches, or does no more."""
+        self.centre.command(s.Subscribe if on else s.Unsubscribe, "1003", tuple(sorted(topics)))
+
     @rule(stop=st.booleans(), other=agents, state=states)
     def lead(self, stop: bool, other: str, state: str) -> None:
         """The team leader stops, or sets somebody's state."""
