@@ -80,6 +80,7 @@ class NodeConfig:
     ``ami_permit`` are the networks the manager interface may be used from. ``folder`` is the node's folder
     name, by default its name; runs side by side take different ones. ``language`` is spoken to agents.
     ``music_dir`` and ``prompts_dir`` (``<language>/<name>.wav``) hold a bank's own files, copied at render.
+    ``outside`` is where INVITEs to numbers outside go (a carrier's or a gateway's address); without one, none.
     ``recording_dir`` must be reachable for Asterisk; by default it is inside the node's folder.
 
     Raises:
@@ -103,6 +104,7 @@ class NodeConfig:
     music_dir: Path | None = None
     prompts_dir: Path | None = None
     recording_dir: Path | None = None
+    outside: Endpoint | None = None
     timings: Timings = Timings()
 
     def __post_init__(self) -> None:
@@ -121,7 +123,7 @@ class NodeConfig:
         self._check_references()
 
     def _check_addresses(self) -> None:
-        endpoints = [self.sip, self.http, self.ami, *self.agi]
+        endpoints = [self.sip, self.http, self.ami, *self.agi, *([self.outside] if self.outside else [])]
         ports = [endpoint.port for endpoint in endpoints] + list(self.rtp_ports)
         if any(port not in _PORTS for port in ports) or self.rtp_ports[0] >= self.rtp_ports[1]:
             raise ConfigError(f"node {self.name}: a port is out of range: {ports}")

@@ -152,7 +152,7 @@ class Server:
         return node.seen_until if node else 0.0
 
     async def _directory(self) -> s.DirectoryLoaded | None:
-        return await directory_signal(self.database)
+        return await directory_signal(self.database, self.settings.outside)
 
     def _intakes(self) -> dict[str, Intake]:
         store = self.settings.recordings_dir

@@ -20,6 +20,9 @@ KEPT_EVENTS = 10_000
 GONE = frozenset({"ivr", "queued", "ended"})
 """States in which a contact is not (or no longer) this agent's."""
 
+WRAPPED_UP = "contact.wrapped_up"
+"""The agent has done with the contact, or with its own part of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -185,6 +188,10 @@ class AgentClient:
         """Leave the conversation; the own view."""
         return self._agent(await self.request("supervisor.stop"))
 
+    async def transfer(self, contact_id: str, **to: str) -> dict[str, Any]:
+        """Pass the customer on, to `group=`, `agent_id=` or `number=`; the view in after-call work."""
+        return self._contact(await self.request("contact.transfer", contact_id=contact_id, to=to))
+
     async def mute(self, contact_id: str) -> dict[str, Any]:
         """Be heard by nobody; the contact's view."""
         return self._contact(await self.request("contact.mute", contact_id=contact_id))
@@ -271,7 +278,9 @@ class AgentClient:
         if event.agent and event.agent["agent_id"] == self.agent_id:
             self.view = event.agent
             self._forget(set(self.view["contact_ids"]))
-        if event.contact:
+        if event.name == WRAPPED_UP:
+            self.contacts.pop(event.contact["contact_id"], None)  # another agent may have it by now
+        elif event.contact:
             self._keep(event.contact)
         self._unseen.append(event)
         for queue in self._readers:

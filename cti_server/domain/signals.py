@@ -185,6 +185,13 @@ class SendDtmf(ContactCommand):
 
 
 @dataclass(frozen=True, slots=True)
+class TransferContact(ContactCommand):
+    """`contact.transfer`."""
+
+    to: Target = field(default_factory=lambda: Target(TargetKind.GROUP, ""))
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingPause(ContactCommand):
     """`recording.pause`."""
 

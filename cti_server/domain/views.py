@@ -109,6 +109,7 @@ _ACTIONS: dict[ContactState, tuple[str, ...]] = {
         *AUDIO_ACTIONS,
         "contact.send_dtmf",
         "contact.consult",
+        "contact.transfer",
         "contact.set_data",
     ),
     ContactState.HELD: (
@@ -116,6 +117,7 @@ _ACTIONS: dict[ContactState, tuple[str, ...]] = {
         "contact.hang_up",
         *AUDIO_ACTIONS,
         "contact.consult",
+        "contact.transfer",
         "contact.set_data",
     ),
     ContactState.CONSULTING: (
@@ -181,7 +183,7 @@ def _open(contact: Contact, action: str) -> bool:
         return contact.operation is None or contact.operation.kind is not OperationKind.HANG_UP
     if action in CONSULT_ACTIONS:
         return _consult_open(contact, action)
-    if action in ("contact.hold", "contact.retrieve", "contact.consult") and (
+    if action in ("contact.hold", "contact.retrieve", "contact.consult", "contact.transfer") and (
         contact.held_at_phone or not contact.agent_leg
     ):
         return False

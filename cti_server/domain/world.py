@@ -23,6 +23,7 @@ from cti_server.domain.rules import (
     seats,
     subscriptions,
     supervision,
+    transfers,
     waiting,
 )
 from cti_server.domain.state import WorldState
@@ -68,6 +69,7 @@ COMMANDS: dict[type[s.Command], Callable[[Step, Any], dict[str, Any] | None]] = 
     s.CancelConsult: consults.cancel_consult,
     s.Conference: consults.conference,
     s.DropLeg: consults.drop_leg,
+    s.TransferContact: transfers.transfer,
     s.MuteMicrophone: audio.mute,
     s.UnmuteMicrophone: audio.unmute,
     s.SendDtmf: audio.send_dtmf,

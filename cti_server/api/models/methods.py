@@ -76,6 +76,11 @@ def _drop_leg(origin: Origin, params: p.DropLegParams) -> s.Command:
     return s.DropLeg(origin.at, origin.request_id, origin.agent_id, params.contact_id, params.leg_id)
 
 
+def _transfer(origin: Origin, params: p.TransferParams) -> s.Command:
+    to = p.target(params.to)
+    return s.TransferContact(origin.at, origin.request_id, origin.agent_id, params.contact_id, to)
+
+
 def _send_dtmf(origin: Origin, params: p.SendDtmfParams) -> s.Command:
     return s.SendDtmf(origin.at, origin.request_id, origin.agent_id, params.contact_id, params.digits)
 
@@ -170,6 +175,7 @@ METHODS: dict[str, Method] = {
         _call("contact.cancel_consult", "The customer comes back, the third party leaves.", s.CancelConsult),
         _call("contact.conference", "Everybody hears everybody.", s.Conference),
         _seat("contact.drop_leg", "Takes a party out.", p.DropLegParams, p.ContactResult, _drop_leg),
+        _seat("contact.transfer", "Passes the customer on.", p.TransferParams, p.TransferResult, _transfer),
         _call("contact.mute", "Nobody hears the agent.", s.MuteMicrophone),
         _call("contact.unmute", "The agent is heard again.", s.UnmuteMicrophone),
         _seat("contact.send_dtmf", "Presses keys.", p.SendDtmfParams, p.ContactResult, _send_dtmf),

@@ -132,6 +132,15 @@ class ConsultParams(Model):
     to: TargetChoice
 
 
+class TransferParams(Model):
+    """`contact.transfer`."""
+
+    model_config = _example(contact_id="pbx-a-1795282224.12", to={"group": "credit_card"})
+
+    contact_id: Identifier
+    to: TargetChoice
+
+
 class DropLegParams(Model):
     """`contact.drop_leg`."""
 
@@ -255,6 +264,13 @@ class ContactResult(Model):
     """The contact as it is now."""
 
     contact: ContactView
+
+
+class TransferResult(Model):
+    """The contact as the agent sees it from now on, and the agent, both in after-call work."""
+
+    contact: ContactView
+    agent: AgentView
 
 
 class WrapUpResult(Model):
