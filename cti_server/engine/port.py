@@ -113,7 +113,7 @@ class Centre(Protocol):
         """`(epoch, seq)` of the agent's last notification (for `session.ping`)."""
 
     def roles(self, agent_id: str) -> tuple[str, ...]:
-        """Roles of the person, for authorisation at the edge; empty when unknown."""
+        """Roles of the person, for the edge; empty when unknown. Raises NotLeader before they are loaded."""
 
     def health(self) -> Health:
         """Readiness by dependency."""

@@ -349,6 +349,8 @@ class Site:
 
     def roles(self, agent_id: str) -> tuple[str, ...]:
         """See `port.Centre.roles`."""
+        if not self.world.state.agents:  # just started: nobody is refused for what is not known yet
+            raise NotLeader("the directory is on its way; try again")
         agent = self.world.state.agents.get(agent_id)
         return agent.roles if agent else ()
 
