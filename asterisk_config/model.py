@@ -80,6 +80,7 @@ class NodeConfig:
     ``ami_permit`` are the networks the manager interface may be used from. ``folder`` is the node's folder
     name, by default its name; runs side by side take different ones. ``language`` is spoken to agents.
     ``music_dir`` and ``prompts_dir`` (``<language>/<name>.wav``) hold a bank's own files, copied at render.
+    ``outside`` is where INVITEs to numbers outside go (a carrier's or a gateway's address); without one, none.
     ``recording_dir`` must be reachable for Asterisk; by default it is inside the node's folder.
     ``published`` is the address phones and customers reach ``sip`` and the RTP ports at, port numbers kept,
     when that is not ``sip.host``: the node is behind a translation of addresses, as in a container.
@@ -106,6 +107,7 @@ class NodeConfig:
     prompts_dir: Path | None = None
     recording_dir: Path | None = None
     published: str = ""
+    outside: Endpoint | None = None
     timings: Timings = Timings()
 
     def __post_init__(self) -> None:
@@ -130,6 +132,7 @@ class NodeConfig:
 
     def _check_addresses(self) -> None:
         endpoints = [self.sip, self.http, self.ami, *self.agi, self.sip_outside]
+        endpoints += [self.outside] if self.outside else []
         ports = [endpoint.port for endpoint in endpoints] + list(self.rtp_ports)
         if any(port not in _PORTS for port in ports) or self.rtp_ports[0] >= self.rtp_ports[1]:
             raise ConfigError(f"node {self.name}: a port is out of range: {ports}")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
     JsonConfigSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+
+from cti_server.domain.outside import ALLOWED, OutsideRules
 
 
 class PbxNodeSettings(BaseModel):
@@ -49,7 +52,38 @@ class Settings(BaseSettings):
     """Web origins whose pages may open the agent socket; programs without an Origin always may."""
     cheap_passwords: bool = False
     """Fast password hashing, for tests only."""
+    outside_allowed: tuple[str, ...] = ALLOWED
+    """Regular expressions; an outside number that agents may call matches one of them as a whole."""
+    outside_agent_calls_per_hour: int = Field(default=60, ge=0)
+    outside_calls_per_minute: int = Field(default=120, ge=0)
+    outside_ring_time: float = Field(default=45.0, ge=5.0, le=120.0)
+    outside_caller_id: str = Field(default="", pattern=r"^[+]?[0-9]*$")
+    """Number shown to outside parties; empty: the trunk's own."""
+    outside_caller_ids: dict[str, str] = {}
+    """Group id to the number it shows instead."""
     nodes: tuple[PbxNodeSettings, ...] = ()
+
+    @field_validator("outside_allowed")
+    @classmethod
+    def _patterns(cls, allowed: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in allowed:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+        return allowed
+
+    @property
+    def outside(self) -> OutsideRules:
+        """What the settings say about numbers outside."""
+        return OutsideRules(
+            self.outside_allowed,
+            self.outside_agent_calls_per_hour,
+            self.outside_calls_per_minute,
+            self.outside_ring_time,
+            dict(self.outside_caller_ids),
+            self.outside_caller_id,
+        )
 
     @classmethod
     def settings_customise_sources(

@@ -114,6 +114,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "agi_protocol_error": ("The PBX broke its dialplan protocol", "交换机拨号计划协议错误"),
     "peer_fault": ("The other side broke its protocol", "对端协议错误"),
     "not_leader": ("Another server leads; try again", "当前由另一台服务器主控,请重试"),
+    "journal_corrupt": ("The journal cannot be read", "日志存储内容无法读取"),
     "journal_unavailable": ("The journal is out of reach; nothing was done", "日志存储不可用,操作未执行"),
     "overloaded": ("The server is overloaded; nothing was done", "服务器过载,操作未执行"),
     "database_unavailable": ("The database is out of reach", "数据库不可用"),

@@ -152,7 +152,7 @@ class Session:
         assert method.command is not None  # noqa: S101  # _dispatch sends nothing else here
         seats = self._hub.seats
         takes_over = isinstance(params, SignInParams) and params.take_over
-        if not takes_over:
+        if not takes_over and not method.watches:
             await seats.claim(self)
         command = method.command(Origin(self._hub.clock(), call.request_id, self.agent_id), params)
         try:

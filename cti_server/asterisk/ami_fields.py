@@ -127,6 +127,17 @@ def dtmf_digits(digits: str) -> str:
     return digits
 
 
+def outside_number(number: str) -> str:
+    """The number, for a variable of the dialplan that dials it.
+
+    Raises:
+        AmiInvalidField: not a number that can be dialled.
+    """
+    if not _NUMBER.fullmatch(number):
+        raise AmiInvalidField("Value", "not a number that can be dialled")
+    return number
+
+
 def trunk_channel(number: str, trunk: str) -> str:
     """The dial string of an outside number through a trunk → `PJSIP/NUMBER@TRUNK`.
 

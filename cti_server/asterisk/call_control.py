@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cti_server.asterisk.ami_fields import Fields, dtmf_digits, station_channel
+from cti_server.asterisk.ami_fields import Fields, dtmf_digits, outside_number, station_channel
 from cti_server.domain import effects as e
 from cti_server.domain.agent import StationMode, SupervisionMode
 
@@ -142,7 +142,25 @@ def _supervise(effect: e.Supervise) -> list[Action]:
 
 def _return_to_queue(effect: e.ReturnToQueue) -> list[Action]:
     fields: Fields = {"Channel": effect.channel, "Context": "cti-wait", "Exten": "s", "Priority": 1}
-    return [_set(effect.channel, "CTI_CONNECTED", ""), Action("Redirect", fields)]
+    group = [_set(effect.channel, "CTI_GROUP", effect.group_id)] if effect.group_id else []
+    return [
+        _set(effect.channel, "CTI_CONNECTED", ""),
+        _set(effect.channel, "CTI_FALLBACK_QUEUE", ""),
+        *group,
+        Action("Redirect", fields),
+    ]
+
+
+def _send_outside(effect: e.SendOutside) -> list[Action]:
+    """The dialplan's `cti-outside` dials; nothing but a Redirect leads there."""
+    fields: Fields = {"Channel": effect.channel, "Context": "cti-outside", "Exten": "s", "Priority": 1}
+    return [
+        _set(effect.channel, "CTI_CONNECTED", ""),
+        _set(effect.channel, "CTI_DIAL", outside_number(effect.number)),
+        _set(effect.channel, "CTI_SHOWN", outside_number(effect.shown) if effect.shown else ""),
+        _set(effect.channel, "CTI_RING_TIME", str(int(effect.ring_time))),
+        Action("Redirect", fields),
+    ]
 
 
 def _spoken(number: int) -> str:
@@ -246,6 +264,7 @@ _RECIPES: dict[type[e.Effect], Callable[[Any], list[Action]]] = {
     e.Supervise: _supervise,
     e.ReturnToQueue: _return_to_queue,
     e.TellPlace: _tell_place,
+    e.SendOutside: _send_outside,
     e.HangUpChannel: _hang_up,
     e.Mute: _mute,
     e.Unmute: _unmute,

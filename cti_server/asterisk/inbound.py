@@ -8,6 +8,7 @@ import structlog
 
 from cti_server.asterisk.agi_session import AgiSession
 from cti_server.domain import signals as s
+from cti_server.domain.customer import CustomerProfile
 from cti_server.domain.rules.waiting import CLOSED
 from cti_server.domain.state import WorldState
 from cti_server.engine.port import JournalUnavailable, NotLeader, Overloaded
@@ -25,8 +26,11 @@ def inbound(
     node_of: Callable[[str], str],
     apply: Callable[[s.Signal], Awaitable[None]],
     state: Callable[[], WorldState],
+    customer: Callable[[str], Awaitable[CustomerProfile]],
 ) -> Handler:
     """Make the handler. `apply` returns when the signal is in the journal and in the world.
+
+    `customer` tells who calls from a number, soon: a caller waits for it.
 
     When we do not lead, the session ends without `CTI_ROUTED` and the dialplan asks the next server.
     """
@@ -34,14 +38,21 @@ def inbound(
     async def handle(session: AgiSession) -> None:
         channel = session.uniqueid
         node = node_of(channel)
+        number = _number(session)
+        who = await customer(number)
         arrived = s.ContactArrived(
             at=0.0,
             node=node,
             channel=channel,
             service_number=await session.get_variable("CTI_NUMBER") or "",
-            customer_number=_number(session),
+            customer_number=number,
+            customer_name=who.name,
             group_id=await session.get_variable("CTI_GROUP") or "",
-            language=session.language,
+            language=who.language or session.language,
+            tier=who.tier,
+            elder=who.elder,
+            dedicated_agent=who.dedicated_agent,
+            requires=who.requires,
         )
         try:
             await apply(arrived)
@@ -52,6 +63,8 @@ def inbound(
         try:
             if contact:
                 await session.set_variable("CTI_GROUP", contact.group_id)
+                if who.language:
+                    await session.set_variable("CHANNEL(language)", who.language)
                 if contact.end_reason == CLOSED:
                     await session.set_variable("CTI_CLOSED", "1")
                 await session.set_variable("CTI_ROUTED", "1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 
 from cti_server.domain import signals as s
+from cti_server.domain.outside import OutsideRules
 from cti_server.store.database import Database
 from cti_server.store.directory import load_directory
 from cti_server.store.errors import StoreUnavailable
@@ -12,7 +13,7 @@ from cti_server.store.errors import StoreUnavailable
 log = structlog.get_logger(__name__)
 
 
-async def directory_signal(database: Database) -> s.DirectoryLoaded | None:
+async def directory_signal(database: Database, outside: OutsideRules) -> s.DirectoryLoaded | None:
     """Who works here, behind which numbers and phones; None when the database is away (the old one stays)."""
     try:
         directory = await load_directory(database)
@@ -33,4 +34,5 @@ async def directory_signal(database: Database) -> s.DirectoryLoaded | None:
         service_numbers={n.number: n.group_id for n in directory.service_numbers.values()},
         stations=tuple(directory.stations),
         holidays=directory.holidays,
+        outside=outside,
     )

@@ -29,10 +29,12 @@ from cti_server.bootstrap.recording_desk import RecordingDesk
 from cti_server.bootstrap.reporting import StoredReports
 from cti_server.bootstrap.surroundings import Surroundings
 from cti_server.domain import signals as s
+from cti_server.domain.customer import CustomerProfile
 from cti_server.engine.journal import Journal, connect_redis
 from cti_server.engine.site import Site
 from cti_server.logs import configure_logging
 from cti_server.settings import PbxNodeSettings, Settings
+from cti_server.store.customers import customer
 from cti_server.store.database import Database
 from cti_server.store.drain import OutboxDrain
 from cti_server.store.keeper import RecordKeeper
@@ -74,7 +76,11 @@ class Server:
         self.agi = AgiServer(
             settings.agi_host,
             settings.agi_port,
-            {"inbound": inbound(self._node_of, self.site.apply, lambda: self.site.world.state)},
+            {
+                "inbound": inbound(
+                    self._node_of, self.site.apply, lambda: self.site.world.state, self._customer
+                )
+            },
         )
 
     @classmethod
@@ -146,8 +152,11 @@ class Server:
         node = self.site.world.state.nodes.get(name)
         return node.seen_until if node else 0.0
 
+    async def _customer(self, number: str) -> CustomerProfile:
+        return await customer(self.database, number)
+
     async def _directory(self) -> s.DirectoryLoaded | None:
-        return await directory_signal(self.database)
+        return await directory_signal(self.database, self.settings.outside)
 
     def _intakes(self) -> dict[str, Intake]:
         store = self.settings.recordings_dir

@@ -75,8 +75,8 @@ class Surroundings:
         self._keeper.keep(records)
         self._reports(records)
         for record in records:
-            # The contact's row, as of the moment its conversation ended.
-            if record.kind == "contact" and record.data["state"] == "wrap_up":
+            # The contact's row, as of the moment its conversation ended (with an agent, or outside).
+            if record.kind == "contact" and record.data["state"] in ("wrap_up", "ended"):
                 self._ended(record.data["node"], record.data["contact_id"])
 
     async def kept(self) -> None:

@@ -20,6 +20,9 @@ KEPT_EVENTS = 10_000
 GONE = frozenset({"ivr", "queued", "ended"})
 """States in which a contact is not (or no longer) this agent's."""
 
+WRAPPED_UP = "contact.wrapped_up"
+"""The agent has done with the contact, or with its own part of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -37,6 +40,12 @@ class Event:
     def contact(self) -> dict[str, Any]:
         """The contact's new view; empty for events of the agent."""
         view: dict[str, Any] = self.params.get("contact", {})
+        return view
+
+    @property
+    def queue(self) -> dict[str, Any]:
+        """The queue's new view; empty for other events."""
+        view: dict[str, Any] = self.params.get("queue", {})
         return view
 
     @property
@@ -159,6 +168,14 @@ class AgentClient:
         """Take the third party out of the conference; the contact's view."""
         return self._contact(await self.request("contact.drop_leg", contact_id=contact_id, leg_id=leg_id))
 
+    async def subscribe(self, *topics: str) -> dict[str, Any]:
+        """Be told of every change in `agents`, `queues`, `contacts`; how it is now."""
+        return await self.request("subscribe", topics=list(topics))
+
+    async def unsubscribe(self, *topics: str) -> dict[str, Any]:
+        """Be told no more; the topics that are left."""
+        return await self.request("unsubscribe", topics=list(topics))
+
     async def supervise(self, mode: str, **whom: str) -> dict[str, Any]:
         """`listen`, `whisper` or `barge` (`agent_id` or `contact_id`); the own view."""
         return self._agent(await self.request(f"supervisor.{mode}", **whom))
@@ -170,6 +187,10 @@ class AgentClient:
     async def stop_supervising(self) -> dict[str, Any]:
         """Leave the conversation; the own view."""
         return self._agent(await self.request("supervisor.stop"))
+
+    async def transfer(self, contact_id: str, **to: str) -> dict[str, Any]:
+        """Pass the customer on, to `group=`, `agent_id=` or `number=`; the view in after-call work."""
+        return self._contact(await self.request("contact.transfer", contact_id=contact_id, to=to))
 
     async def mute(self, contact_id: str) -> dict[str, Any]:
         """Be heard by nobody; the contact's view."""
@@ -257,7 +278,9 @@ class AgentClient:
         if event.agent and event.agent["agent_id"] == self.agent_id:
             self.view = event.agent
             self._forget(set(self.view["contact_ids"]))
-        if event.contact:
+        if event.name == WRAPPED_UP:
+            self.contacts.pop(event.contact["contact_id"], None)  # another agent may have it by now
+        elif event.contact:
             self._keep(event.contact)
         self._unseen.append(event)
         for queue in self._readers:
@@ -272,7 +295,8 @@ class AgentClient:
             del self.contacts[contact_id]
 
     def _keep(self, contact: dict[str, Any]) -> None:
-        if contact["state"] in GONE:
+        own = contact["contact_id"] in self.view.get("contact_ids", ())
+        if contact["state"] in GONE or not own:
             self.contacts.pop(contact["contact_id"], None)
         else:
             self.contacts[contact["contact_id"]] = contact

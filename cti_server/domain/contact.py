@@ -19,6 +19,8 @@ class ContactState(StrEnum):
     HELD = "held"
     CONSULTING = "consulting"
     CONFERENCE = "conference"
+    OUTSIDE = "outside"
+    """Passed on to a number outside: rung, or talking; no agent has it."""
     WRAP_UP = "wrap_up"
     ENDED = "ended"
 
@@ -37,6 +39,7 @@ class ContactEvent(StrEnum):
     HAND_ON = "hand_on"
     """The consulted party has the contact from now on."""
     RETURN_TO_QUEUE = "return_to_queue"
+    GO_OUTSIDE = "go_outside"
     FINISH = "finish"
     """The conversation is over, after-call work begins."""
     END = "end"
@@ -96,7 +99,7 @@ class OperationKind(StrEnum):
 C, V = ContactState, ContactEvent
 _CONSULT = (C.CONSULTING, C.CONFERENCE)
 _TALK = (C.ACTIVE, C.HELD, *_CONSULT)
-LIVE = (C.IVR, C.QUEUED, C.OFFERED, C.ACTIVE, C.HELD, C.CONSULTING, C.CONFERENCE)
+LIVE = (C.IVR, C.QUEUED, C.OFFERED, C.ACTIVE, C.HELD, C.CONSULTING, C.CONFERENCE, C.OUTSIDE)
 """States in which the customer is still there."""
 
 TRANSITIONS: dict[tuple[ContactState, ContactEvent], ContactState] = {
@@ -118,6 +121,8 @@ TRANSITIONS: dict[tuple[ContactState, ContactEvent], ContactState] = {
     **{(consult, V.HAND_ON): C.ACTIVE for consult in _CONSULT},
     **{(talk, V.RETURN_TO_QUEUE): C.QUEUED for talk in _TALK},
     **{(talk, V.FINISH): C.WRAP_UP for talk in _TALK},
+    **{(talk, V.GO_OUTSIDE): C.OUTSIDE for talk in (C.ACTIVE, C.HELD)},
+    (C.OUTSIDE, V.RETURN_TO_QUEUE): C.QUEUED,
     **{(live, V.END): C.ENDED for live in (*LIVE, C.WRAP_UP)},
 }
 
@@ -227,6 +232,8 @@ class Contact:
     """Agents in after-call work for their part of it, though it went on with somebody else."""
     recording: RecordingState = RecordingState.OFF
     operation: Operation | None = None
+    moved_at: float = 0.0
+    """When it was last passed on: what the PBX showed before that is history."""
     audio_operation: Operation | None = None
     """A command under way that moves nobody: mute, DTMF, recording paused or resumed."""
     audio_at: float = 0.0

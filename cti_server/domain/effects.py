@@ -102,6 +102,19 @@ class ReturnToQueue(Effect):
     """Send the customer to the waiting place (again)."""
 
     channel: str
+    group_id: str = ""
+    """Its group from now on, for the dialplan too; empty: as before."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendOutside(Effect):
+    """Have the PBX dial a number outside and join the customer with it; not answered, it waits again."""
+
+    channel: str
+    number: str = field(repr=False)
+    shown: str
+    """The number that the called party sees; empty: the customer's own."""
+    ring_time: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ class Event(StrEnum):
     CONTACT_UNMUTED = "contact.unmuted"
     CONTACT_ENDED = "contact.ended"
     CONTACT_WRAPPED_UP = "contact.wrapped_up"
+    QUEUE_CHANGED = "queue.changed"
     RECORDING_STARTED = "recording.started"
     RECORDING_PAUSED = "recording.paused"
     RECORDING_RESUMED = "recording.resumed"

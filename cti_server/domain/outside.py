@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-CN_MOBILE, CN_LANDLINE, CN_SERVICE = r"1[3-9]\d{9}", r"0[1-9]\d{8,10}", r"(400|800)\d{7}"
+ALLOWED = ("1[3-9][0-9]{9}", "0[1-9][0-9]{8,10}", "[48]00[0-9]{7}")
+"""Mobile, landline and 400/800 numbers of mainland China; no emergency numbers, no premium rates."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutsideRules:
     """What the centre lets its agents call. `allowed` are regular expressions a whole number must match."""
 
-    allowed: tuple[str, ...] = (CN_MOBILE, CN_LANDLINE, CN_SERVICE)
+    allowed: tuple[str, ...] = ALLOWED
     agent_calls_per_hour: int = 60
     calls_per_minute: int = 120
     """Of the whole centre."""

@@ -185,6 +185,13 @@ class SendDtmf(ContactCommand):
 
 
 @dataclass(frozen=True, slots=True)
+class TransferContact(ContactCommand):
+    """`contact.transfer`."""
+
+    to: Target = field(default_factory=lambda: Target(TargetKind.GROUP, ""))
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingPause(ContactCommand):
     """`recording.pause`."""
 
@@ -235,6 +242,20 @@ class SuperviseParty(Command):
     mode: str = "listen"
     target_id: str = ""
     contact_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe(Command):
+    """`subscribe`."""
+
+    topics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscribe(Command):
+    """`unsubscribe`."""
+
+    topics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,8 @@ class WorldState:
     """Timer key to the epoch second it is due. The engine fires them as `TimerFired`."""
     channels: dict[str, str] = field(default_factory=dict)
     """Uniqueid of each channel of a live contact to the contact's id."""
+    subscribers: dict[str, list[str]] = field(default_factory=dict)
+    """Topic to the ids of those who are told of it."""
     supervisors: list[str] = field(default_factory=list)
     """Agents who take part in somebody else's conversation (`Agent.supervision`)."""
     station_channels: dict[str, str] = field(default_factory=dict)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from bisect import insort
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Any
 
 from cti_server.domain.agent import Agent, AgentEvent
+from cti_server.domain.audience import Topic, watchers
 from cti_server.domain.contact import Contact, Operation
 from cti_server.domain.effects import Effect
 from cti_server.domain.errors import Refusal
@@ -31,6 +33,8 @@ class Step:
     """Agents that may have become free or not, for routing."""
     waiting: set[str] = field(default_factory=set)
     """Contacts that may have come to wait, to wait elsewhere or not to wait any more, for routing."""
+    queues: set[str] = field(default_factory=set)
+    """Groups whose queue or agents changed, for subscribers."""
     request_id: str = ""
     """Of the command that caused what is being told now, if one did."""
 
@@ -66,7 +70,11 @@ class Step:
     def tell_agent(self, agent: Agent, event: Event) -> None:
         """Notify the agent of itself and keep it in the agent's history."""
         self.agents.add(agent.agent_id)
-        self._notify(agent, event, {"agent": agent_view(self.state, agent)})
+        body = {"agent": agent_view(self.state, agent)}
+        self._notify(agent, event, body)
+        watching = watchers(self.state, Topic.AGENTS, agent.groups)
+        self.tell_watchers([w for w in watching if w is not agent], event, body)
+        self.queues.update(agent.groups)
         data = {
             "agent_id": agent.agent_id,
             "kind": event.value,
@@ -81,7 +89,19 @@ class Step:
         concerned = {agent.agent_id: agent for agent in (*self._parties(contact), *also)}
         for agent in concerned.values():
             self._notify(agent, event, {"contact": contact_view(contact, agent)})
+        self._show_contact(contact, event, concerned)
         self.note_contact(contact, event.value)
+
+    def _show_contact(self, contact: Contact, event: Event, told: Container[str]) -> None:
+        """To subscribers who do not know of it already."""
+        for watcher in watchers(self.state, Topic.CONTACTS, (contact.group_id,)):
+            if watcher.agent_id not in told:
+                self._notify(watcher, event, {"contact": contact_view(contact, watcher)})
+
+    def tell_watchers(self, there: list[Agent], event: Event, body: dict[str, Any]) -> None:
+        """Notify subscribers, each with its own sequence number."""
+        for watcher in there:
+            self._notify(watcher, event, body)
 
     def _parties(self, contact: Contact) -> list[Agent]:
         """The contact's agent and the agent who is consulted."""
@@ -96,6 +116,7 @@ class Step:
     ) -> None:
         """Notify one agent whose own contact it is not (any more), and keep it in the contact's story."""
         self._notify(agent, event, {"contact": contact_view(contact, agent)})
+        self._show_contact(contact, event, (agent.agent_id,))
         self.note_contact(contact, event.value, {"agent_id": agent.agent_id, **(data or {})})
 
     def note_contact(self, contact: Contact, kind: str, data: dict[str, Any] | None = None) -> None:
@@ -156,6 +177,7 @@ class Step:
 
     def enqueue(self, contact: Contact) -> None:
         """Put the contact into its group's queue, where its turn is."""
+        self.queues.add(contact.group_id)
         group = self.state.groups[contact.group_id]
         insort(group.waiting, contact.contact_id, key=lambda other: turn(self.state.contacts[other]))
         self.waiting.add(contact.contact_id)
@@ -172,6 +194,7 @@ class Step:
         """Take the contact out of its queue, if it is in it."""
         group = self.state.groups.get(contact.group_id)
         if group and contact.contact_id in group.waiting:
+            self.queues.add(contact.group_id)
             group.waiting.remove(contact.contact_id)
         self.waiting.add(contact.contact_id)
         for kind in ("preference", "overflow", "announce"):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from cti_server.domain.agent import Agent
+from cti_server.domain.agent import Agent, AgentState
 from cti_server.domain.contact import (
     Contact,
     ContactState,
@@ -16,6 +17,7 @@ from cti_server.domain.contact import (
     OperationKind,
     RecordingState,
 )
+from cti_server.domain.queue import Group
 from cti_server.domain.state import WorldState
 
 MIN_MASKABLE = 7
@@ -109,6 +111,7 @@ _ACTIONS: dict[ContactState, tuple[str, ...]] = {
         *AUDIO_ACTIONS,
         "contact.send_dtmf",
         "contact.consult",
+        "contact.transfer",
         "contact.set_data",
     ),
     ContactState.HELD: (
@@ -116,6 +119,7 @@ _ACTIONS: dict[ContactState, tuple[str, ...]] = {
         "contact.hang_up",
         *AUDIO_ACTIONS,
         "contact.consult",
+        "contact.transfer",
         "contact.set_data",
     ),
     ContactState.CONSULTING: (
@@ -181,7 +185,7 @@ def _open(contact: Contact, action: str) -> bool:
         return contact.operation is None or contact.operation.kind is not OperationKind.HANG_UP
     if action in CONSULT_ACTIONS:
         return _consult_open(contact, action)
-    if action in ("contact.hold", "contact.retrieve", "contact.consult") and (
+    if action in ("contact.hold", "contact.retrieve", "contact.consult", "contact.transfer") and (
         contact.held_at_phone or not contact.agent_leg
     ):
         return False
@@ -232,6 +236,20 @@ def contact_view(contact: Contact, viewer: Agent) -> dict[str, Any]:
         "connected_at": timestamp(contact.connected_at),
         "ended_at": timestamp(contact.ended_at),
         "end_reason": contact.end_reason,
+    }
+
+
+def queue_view(state: WorldState, group: Group) -> dict[str, Any]:
+    """The queue view: who waits, and how many of the group's agents are in which state."""
+    waiting = [state.contacts[contact_id] for contact_id in group.waiting]
+    queued = [contact.queued_at for contact in waiting if contact.queued_at]
+    counts = Counter(a.state.value for a in state.agents.values() if group.group_id in a.groups)
+    return {
+        "queue": group.group_id,
+        "name": {"zh": group.name_zh, "en": group.name_en},
+        "waiting": len(waiting),
+        "oldest_queued_at": timestamp(min(queued, default=None)),
+        "agents": {each.value: counts.get(each.value, 0) for each in AgentState},
     }
 
 

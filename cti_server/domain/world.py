@@ -21,7 +21,9 @@ from cti_server.domain.rules import (
     preference,
     resync,
     seats,
+    subscriptions,
     supervision,
+    transfers,
     waiting,
 )
 from cti_server.domain.state import WorldState
@@ -67,6 +69,7 @@ COMMANDS: dict[type[s.Command], Callable[[Step, Any], dict[str, Any] | None]] = 
     s.CancelConsult: consults.cancel_consult,
     s.Conference: consults.conference,
     s.DropLeg: consults.drop_leg,
+    s.TransferContact: transfers.transfer,
     s.MuteMicrophone: audio.mute,
     s.UnmuteMicrophone: audio.unmute,
     s.SendDtmf: audio.send_dtmf,
@@ -74,6 +77,8 @@ COMMANDS: dict[type[s.Command], Callable[[Step, Any], dict[str, Any] | None]] = 
     s.RecordingResume: audio.resume_recording,
     s.SuperviseParty: supervision.supervise,
     s.StopSupervising: supervision.stop,
+    s.Subscribe: subscriptions.subscribe,
+    s.Unsubscribe: subscriptions.unsubscribe,
     s.ForceState: supervision.force_state,
     s.ForceSignOut: supervision.force_sign_out,
     s.SetData: conversation.set_data,
@@ -87,6 +92,7 @@ TIMERS: dict[str, Callable[[Step, str], None]] = {
     "audio": audio.timed_out,
     "consult": consults.no_answer,
     "supervise": supervision.timed_out,
+    "subscriber": subscriptions.over,
     "arrival": pbx.arrival_overdue,
     "apart": conversation.apart,
     "wrap_up": conversation.wrap_up_over,
@@ -133,6 +139,7 @@ class World:
         step.request_id = ""
         supervision.sweep(step)
         self._route(step, signal)
+        subscriptions.tell_queues(step)
 
     def _route(self, step: Step, signal: s.Signal) -> None:
         """Offer whatever can be offered now."""

@@ -354,6 +354,8 @@ class Site:
 
     def roles(self, agent_id: str) -> tuple[str, ...]:
         """See `port.Centre.roles`."""
+        if not self.world.state.agents:  # just started: nobody is refused for what is not known yet
+            raise NotLeader("the directory is on its way; try again")
         agent = self.world.state.agents.get(agent_id)
         if agent is None and not self._knows_people:
             raise NotLeader("this server does not know its people (yet)")

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cti_server.store.database import Database
 from cti_server.store.passwords import Passwords
-from cti_server.store.tables import agent_groups, agents, groups, service_numbers, stations
+from cti_server.store.tables import agent_groups, agents, customers, groups, service_numbers, stations
 
 _LETTERS = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that look alike
 _PASSWORD_LENGTH = 14
@@ -42,6 +42,13 @@ _POLICIES: dict[str, dict[str, Any]] = {
     },
     "vtm": {},
 }
+_CUSTOMERS = (
+    # number, name, tier, elder, language, dedicated agent
+    ("13900000001", "钱伟", "vip", False, "", "1001"),
+    ("13900000002", "沈桂英", "", True, "", ""),
+    ("13900000003", "James Lee", "", False, "en", ""),
+    ("13900000004", "蒋德福", "vip", True, "", ""),
+)
 _AGENT_NAMES = (
     *("陈思远", "林晓雯", "黄志强", "吴佳慧", "周子轩", "徐静怡", "孙浩然"),
     *("马丽娜", "朱文博", "胡雨桐", "郭建国", "何美玲", "高俊杰", "罗秋月"),
@@ -88,6 +95,7 @@ async def seed(
 
     async def work(connection: AsyncConnection) -> list[str]:
         await _add_places(connection)
+        await _add_customers(connection)
         return [person[0] for person in new if await _add_person(connection, person, hashes[person[0]])]
 
     added = await database.write(work, deadline=_DEADLINE)
@@ -122,6 +130,20 @@ async def _add_places(connection: AsyncConnection) -> None:
             language="zh",
             greeting="welcome",
             name=name_zh,
+        )
+
+
+async def _add_customers(connection: AsyncConnection) -> None:
+    for number, name, tier, elder, language, dedicated in _CUSTOMERS:
+        await _add(
+            connection,
+            customers,
+            number=number,
+            name=name,
+            tier=tier,
+            elder=elder,
+            language=language,
+            dedicated_agent=dedicated,
         )
 
 

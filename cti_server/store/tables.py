@@ -120,6 +120,18 @@ stations = Table(
     Column("agent_id", ForeignKey("agents.agent_id", ondelete="SET NULL"), nullable=True),
 )
 
+customers = Table(
+    "customers",
+    metadata,
+    Column("number", String(ID), primary_key=True),  # the one they call from
+    Column("name", Text, nullable=False),
+    Column("tier", String(16), nullable=False),  # vip, or empty
+    Column("elder", Boolean, nullable=False),
+    Column("language", String(16), nullable=False),  # of the prompts; empty: the service number's
+    Column("dedicated_agent", String(ID), nullable=False),  # empty: none
+    Column("requires", Json, nullable=True),  # skill to the lowest level
+)
+
 contacts = Table(
     "contacts",
     metadata,

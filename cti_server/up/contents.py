@@ -66,6 +66,7 @@ def server_settings(
         "origins": [f"http://{LOOPBACK}:{plan.ports.http}", f"http://localhost:{plan.ports.http}"],
         "cheap_passwords": cheap,
         "nodes": [node],
+        **plan.server_options,
     }
 
 

@@ -82,6 +82,8 @@ class Plan:
     node_folder: str
     node_options: Mapping[str, Any] = field(default_factory=dict)
     """Fields of NodeConfig to be set otherwise: timings, a bank's own prompts and music, addresses."""
+    server_options: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of the server to be set otherwise."""
 
     @property
     def centre_json(self) -> Path:

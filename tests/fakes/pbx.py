@@ -250,6 +250,19 @@ class FakePbx:
         taken = {c.address for c in self.channels.values() if c.bridge or not c.up or c.dialled}
         return sorted(a for a in self.members if a in self.registered and a not in taken)
 
+    # --- outside ----------------------------------------------------------------------------------
+
+    def outside_answers(self, channel: str) -> None:
+        """The number outside that the customer was passed on to is picked up."""
+        customer = self.channels[channel]
+        self._counter += 1
+        customer.bridge = f"bridge-{self._counter}"
+        self._tell(channel, s.ChannelEnteredBridge(self.now, self.name, channel, customer.bridge))
+
+    def outside_refuses(self, channel: str) -> None:
+        """Busy, or not answered."""
+        self._place(self.channels[channel], "wait")
+
     # --- phones -----------------------------------------------------------------------------------
 
     def register(self, address: str) -> None:
@@ -357,10 +370,16 @@ class FakePbx:
         customer, agent = self.channels.get(effect.channel), self.channels.get(effect.agent_channel)
         if customer is None or agent is None or not agent.up:
             return False
-        first = "CTI_PEER" not in customer.variables
+        before = customer.variables.get("CTI_PEER")
         customer.variables |= {"CTI_PEER": agent.channel, "CTI_CONNECTED": "1"}
         customer.context = "cti-connect"
-        if first:
+        if before != agent.channel:
+            if before:
+                self._tell(
+                    customer.channel,
+                    s.RecordingChanged(self.now, self.name, customer.channel, recording=False),
+                )
+            customer.variables.pop("CTI_PAUSED", None)
             self._tell(
                 customer.channel, s.RecordingChanged(self.now, self.name, customer.channel, recording=True)
             )
@@ -444,6 +463,8 @@ class FakePbx:
         if customer is None:
             return False
         customer.variables.pop("CTI_CONNECTED", None)
+        if effect.group_id:
+            customer.variables["CTI_GROUP"] = effect.group_id
         self._part(customer)
         self._place(customer, "wait")
         return True
@@ -453,6 +474,14 @@ class FakePbx:
         if channel and channel.context == "cti-wait":
             self.told.append((effect.channel, effect.position, effect.wait))
         return channel is not None
+
+    def _do_SendOutside(self, effect: e.SendOutside) -> bool:  # noqa: N802
+        customer = self.channels.get(effect.channel)
+        if customer is None:
+            return False
+        self._part(customer)
+        customer.context = "cti-outside"
+        return True
 
     def _do_HangUpChannel(self, effect: e.HangUpChannel) -> bool:  # noqa: N802
         if effect.channel not in self.channels:

@@ -60,7 +60,15 @@ async def test_from_dialling_to_ready_again(centre: TestCentre, mode: Mode) -> N
         held = await agent.client.hold(contact_id)
         assert (held["state"], held["allowed_actions"]) == (
             "held",
-            ["contact.retrieve", "contact.hang_up", "contact.mute", "recording.pause", "contact.set_data"],
+            [
+                "contact.retrieve",
+                "contact.hang_up",
+                "contact.mute",
+                "recording.pause",
+                "contact.consult",
+                "contact.transfer",
+                "contact.set_data",
+            ],
         )
         await hear_nothing_of_each_other(customer, agent)
         await agent.client.retrieve(contact_id)

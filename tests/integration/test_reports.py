@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -12,6 +13,7 @@ from cti_server.domain import signals as s
 from cti_server.domain.agent import AgentState
 from cti_server.domain.contact import ContactState
 from cti_server.domain.records import Record
+from cti_server.domain.target import Target, TargetKind
 from cti_server.reports.facts import Fact, of_record
 from cti_server.reports.report import MARGIN, By, Each, Question, report
 from cti_server.store.database import Database
@@ -49,6 +51,8 @@ def _live(centre: Centre, chance: Random, contact_id: str) -> None:
     agent_id = contact.agent_id or ""
     if contact.state is ContactState.OFFERED:
         centre.command(s.Accept, agent_id, contact_id)
+    elif contact.state is ContactState.ACTIVE and chance.random() < 0.2:
+        centre.command(s.TransferContact, agent_id, contact_id, Target(TargetKind.GROUP, "credit_card"))
     elif contact.state is ContactState.ACTIVE:
         centre.command(chance.choice([s.Hold, s.HangUp]), agent_id, contact_id)
     elif contact.state is ContactState.HELD:
@@ -57,6 +61,9 @@ def _live(centre: Centre, chance: Random, contact_id: str) -> None:
         centre.command(s.WrapUp, agent_id, contact_id, "done", "")
     elif contact.state is ContactState.QUEUED and chance.random() < 0.2:
         centre.pbx.hang_up(contact_id)
+    for part in list(contact.wrapping):
+        if chance.random() < 0.5:
+            centre.command(s.WrapUp, part, contact_id, "passed_on")
     centre.settle()
 
 
@@ -108,5 +115,9 @@ def test_the_figures_agree_with_what_the_world_knows(centre: Centre) -> None:
     assert figures["asked"] == len(queued) - len(short)
     assert figures["answered"] == len(answered)
     assert figures["abandoned"] == len(gone) - len(short)
+    told = [r for r in records(centre) if r.data.get("kind") == "contact.transferred"]
+    assert figures["transfers"] == len(told) > 0
+    agents = report(live, replace(question, by=By.AGENT), datetime.fromtimestamp(centre.now, UTC))
+    assert sum(row.values["transfers"] or 0 for row in agents) == len(told)
     assert figures["answered_in_time"] == sum(wait <= 20 for wait in waits)
     assert figures["speed_of_answer"] == pytest.approx(sum(waits) / len(waits), abs=1e-4)

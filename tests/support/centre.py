@@ -16,15 +16,16 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from asterisk_config.install import install
-from asterisk_config.model import Timings
+from asterisk_config.model import Endpoint, Timings
 from asterisk_config.surface import CEL_COLUMNS
 from cti_server.store.database import Database
 from cti_server.store.schema import upgrade
 from cti_server.store.tables import groups, metadata, service_numbers
 from cti_server.up.centre import Centre, Program, running_centre
 from cti_server.up.plan import Plan, Ports
-from tests.support.audio import sine, write_wav
-from tests.support.phones import BaresipPhone
+from tests.support.audio import COLLEAGUE_TONE, sine, write_wav
+from tests.support.phones import AnswerMode, BaresipPhone
+from tests.support.port_block import port_block
 
 GREETING_TONE: Final = 2683
 """What callers hear as the greeting: a bank's own prompt, short and to be told from music."""
@@ -80,6 +81,20 @@ class TestCentre:
         """The registered phone of a station; options as BaresipPhone's."""
         agent_id = address.removesuffix("-browser")
         return BaresipPhone(address, self.person(agent_id)["station"]["sip_password"], self.sip, **options)
+
+    def outside_phone(
+        self, number: str, tone_hz: int = COLLEAGUE_TONE, answermode: AnswerMode = "auto"
+    ) -> BaresipPhone:
+        """The phone that every number outside leads to; it must be that number's. One at a time."""
+        return BaresipPhone(
+            number,
+            "",
+            self.sip,
+            tone_hz,
+            answermode=answermode,
+            register=False,
+            sip_port=self.centre.rendered.config.outside.port,  # type: ignore[union-attr]  # always set here
+        )
 
     def customer(self, number: str = "13800138000", **options: Any) -> BaresipPhone:
         """A customer's phone."""
@@ -201,6 +216,14 @@ class TestCentre:
         return found[0]
 
 
+OUTSIDE_SETTINGS = {
+    "outside_ring_time": 6,
+    "outside_caller_id": "4000",
+    "outside_caller_ids": {"credit_card": "4001"},
+}
+"""What the server is told about numbers outside."""
+
+
 async def eventually(
     look: Callable[[], Awaitable[T]], good: Callable[[T], bool], what: str, deadline: float = 10
 ) -> T:
@@ -231,10 +254,12 @@ async def whole_centre(
     """
     await asyncio.to_thread(install)
     prompts = _prompts(tmp_path / "prompts", tones or {})
-    node = {"timings": timings, "prompts_dir": prompts}
-    plan = Plan(tmp_path / "var", Ports.free(), f"t-{os.getpid()}-{uuid.uuid4().hex[:10]}", node)
-    await _directory(plan.database_url, ring_timeout, policies or {})
     async with AsyncExitStack() as stack:
+        outside = Endpoint("127.0.0.1", stack.enter_context(port_block())[0])
+        node = {"timings": timings, "prompts_dir": prompts, "outside": outside}
+        folder = f"t-{os.getpid()}-{uuid.uuid4().hex[:10]}"
+        plan = Plan(tmp_path / "var", Ports.free(), folder, node, OUTSIDE_SETTINGS)
+        await _directory(plan.database_url, ring_timeout, policies or {})
         centre = await stack.enter_async_context(
             running_centre(plan, lambda _what: None, cheap_passwords=True)
         )

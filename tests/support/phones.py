@@ -51,7 +51,8 @@ class BaresipPhone:
     """One SIP phone in a process of its own, on 127.0.0.1, in `async with`.
 
     `node_sip` is the node's address as ``host:port``. A phone with ``register=False`` is a bare caller
-    whose number is `user`. While a call is up it speaks the tone `tone_hz`.
+    whose number is `user`; with a `sip_port` it can be called there.
+    While a call is up it speaks the tone `tone_hz`.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class BaresipPhone:
         *,
         answermode: AnswerMode = "manual",
         register: bool = True,
+        sip_port: int = 0,
     ) -> None:
         self.user = user
         self.tone_hz = tone_hz
@@ -70,6 +72,7 @@ class BaresipPhone:
         self._password = password
         self._answermode = answermode
         self._register = register
+        self._sip_port = sip_port
         self._history = EventHistory()
         self._control = BaresipControl(self._history)
         self._process: subprocess.Popen[bytes] | None = None
@@ -240,7 +243,11 @@ class BaresipPhone:
         """Start the process on ports and in a folder of its own; return the port of its control socket."""
         ports = self._open.enter_context(port_block())
         self._folder = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="cti-phone-")))
-        sip, control, rtp = ports[0], ports[2], ports[4]  # ports[1]: baresip listens for TLS one above SIP
+        sip, control, rtp = (
+            self._sip_port or ports[0],
+            ports[2],
+            ports[4],
+        )  # ports[1]: baresip listens for TLS one above SIP
         settings = _CONFIG.format(
             sip=sip,
             control=control,

@@ -13,6 +13,7 @@ from cti_server.domain import signals as s
 SEAT_ROLES = frozenset({"agent", "team_leader"})
 """Who works contacts from a seat."""
 SUPERVISORS = frozenset({"team_leader", "quality_inspector"})
+WATCHERS = frozenset({"team_leader", "operations_manager", "quality_inspector"})
 LEADERS = frozenset({"team_leader"})
 
 
@@ -39,6 +40,8 @@ class Method:
     roles: frozenset[str] = frozenset()
     """One of these is needed; empty: anybody with a session."""
     command: CommandFactory | None = None
+    watches: bool = False
+    """A command that needs no seat: any session of the person may ask."""
 
 
 def _sign_in(origin: Origin, params: p.SignInParams) -> s.Command:
@@ -71,6 +74,11 @@ def _consult(origin: Origin, params: p.ConsultParams) -> s.Command:
 
 def _drop_leg(origin: Origin, params: p.DropLegParams) -> s.Command:
     return s.DropLeg(origin.at, origin.request_id, origin.agent_id, params.contact_id, params.leg_id)
+
+
+def _transfer(origin: Origin, params: p.TransferParams) -> s.Command:
+    to = p.target(params.to)
+    return s.TransferContact(origin.at, origin.request_id, origin.agent_id, params.contact_id, to)
 
 
 def _send_dtmf(origin: Origin, params: p.SendDtmfParams) -> s.Command:
@@ -131,6 +139,13 @@ def _over(mode: str, does: str, roles: frozenset[str]) -> Method:
     return Method(f"supervisor.{mode}", does, p.SuperviseParams, result, roles, _supervise(mode))
 
 
+def _topics(command: type[s.Subscribe | s.Unsubscribe]) -> CommandFactory:
+    def factory(origin: Origin, params: p.TopicsParams) -> s.Command:
+        return command(origin.at, origin.request_id, origin.agent_id, tuple(params.topics))
+
+    return factory
+
+
 SESSION_OPEN = "session.open"
 SESSION_PING = "session.ping"
 SIGN_IN = "agent.sign_in"
@@ -160,11 +175,30 @@ METHODS: dict[str, Method] = {
         _call("contact.cancel_consult", "The customer comes back, the third party leaves.", s.CancelConsult),
         _call("contact.conference", "Everybody hears everybody.", s.Conference),
         _seat("contact.drop_leg", "Takes a party out.", p.DropLegParams, p.ContactResult, _drop_leg),
+        _seat("contact.transfer", "Passes the customer on.", p.TransferParams, p.TransferResult, _transfer),
         _call("contact.mute", "Nobody hears the agent.", s.MuteMicrophone),
         _call("contact.unmute", "The agent is heard again.", s.UnmuteMicrophone),
         _seat("contact.send_dtmf", "Presses keys.", p.SendDtmfParams, p.ContactResult, _send_dtmf),
         _call("recording.pause", "Records silence from here on.", s.RecordingPause),
         _call("recording.resume", "Records again.", s.RecordingResume),
+        Method(
+            "subscribe",
+            "Tells of every change from now on.",
+            p.TopicsParams,
+            p.SubscribeResult,
+            WATCHERS,
+            _topics(s.Subscribe),
+            watches=True,
+        ),
+        Method(
+            "unsubscribe",
+            "Tells no more.",
+            p.TopicsParams,
+            p.SubscribeResult,
+            WATCHERS,
+            _topics(s.Unsubscribe),
+            watches=True,
+        ),
         _over("listen", "Hears a conversation, unheard.", SUPERVISORS),
         _over("whisper", "Speaks to the agent only.", LEADERS),
         _over("barge", "Speaks to agent and customer.", LEADERS),

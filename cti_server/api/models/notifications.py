@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from cti_server.api.models.fields import Instant, Model
-from cti_server.api.models.views import AgentView, ContactView
+from cti_server.api.models.views import AgentView, ContactView, QueueView
 from cti_server.domain.events import Event
 
 
@@ -29,6 +29,16 @@ class ContactNotice(Model):
     ts: Instant
     request_id: str | None = Field(default=None, description="The request that caused it, if one did.")
     contact: ContactView
+
+
+class QueueNotice(Model):
+    """The queue's whole new view, for subscribers of `queues`."""
+
+    epoch: int
+    seq: int
+    ts: Instant
+    request_id: str | None = Field(default=None, description="The request that caused it, if one did.")
+    queue: QueueView
 
 
 class SessionClosed(Model):
@@ -63,6 +73,7 @@ NOTIFICATIONS: dict[str, type[Model]] = {
     Event.CONTACT_UNMUTED: ContactNotice,
     Event.CONTACT_ENDED: ContactNotice,
     Event.CONTACT_WRAPPED_UP: ContactNotice,
+    Event.QUEUE_CHANGED: QueueNotice,
     Event.RECORDING_STARTED: ContactNotice,
     Event.RECORDING_PAUSED: ContactNotice,
     Event.RECORDING_RESUMED: ContactNotice,

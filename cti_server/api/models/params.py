@@ -18,7 +18,14 @@ from cti_server.api.models.fields import (
     TokenText,
     Word,
 )
-from cti_server.api.models.views import AgentView, AskableState, ContactView, StationModeName
+from cti_server.api.models.views import (
+    AgentView,
+    AskableState,
+    ContactView,
+    QueueView,
+    StationModeName,
+    TopicName,
+)
 from cti_server.domain.target import Target, TargetKind
 
 
@@ -125,6 +132,15 @@ class ConsultParams(Model):
     to: TargetChoice
 
 
+class TransferParams(Model):
+    """`contact.transfer`."""
+
+    model_config = _example(contact_id="pbx-a-1795282224.12", to={"group": "credit_card"})
+
+    contact_id: Identifier
+    to: TargetChoice
+
+
 class DropLegParams(Model):
     """`contact.drop_leg`."""
 
@@ -132,6 +148,14 @@ class DropLegParams(Model):
 
     contact_id: Identifier
     leg_id: Identifier
+
+
+class TopicsParams(Model):
+    """`subscribe` and `unsubscribe`."""
+
+    model_config = _example(topics=["agents", "queues"])
+
+    topics: list[TopicName] = Field(min_length=1, max_length=8)
 
 
 class SuperviseParams(Model):
@@ -214,6 +238,15 @@ class OpenResult(Model):
     contacts: list[ContactView]
 
 
+class SubscribeResult(Model):
+    """All topics subscribed to by now, and of those just asked for how it is now."""
+
+    topics: list[TopicName]
+    agents: list[AgentView] | None = None
+    queues: list[QueueView] | None = None
+    contacts: list[ContactView] | None = None
+
+
 class PingResult(Model):
     """`seq` is the agent's last notification."""
 
@@ -231,6 +264,13 @@ class ContactResult(Model):
     """The contact as it is now."""
 
     contact: ContactView
+
+
+class TransferResult(Model):
+    """The contact as the agent sees it from now on, and the agent, both in after-call work."""
+
+    contact: ContactView
+    agent: AgentView
 
 
 class WrapUpResult(Model):

@@ -10,9 +10,10 @@ from cti_server.api.models.fields import Instant, Model
 
 AgentStateName = Literal["signed_out", "not_ready", "ready", "busy", "reserved", "talking", "wrap_up"]
 AskableState = Literal["ready", "not_ready", "busy"]
+TopicName = Literal["agents", "queues", "contacts"]
 StationModeName = Literal["persistent", "on_demand"]
 ContactStateName = Literal[
-    "ivr", "queued", "offered", "active", "held", "consulting", "conference", "wrap_up", "ended"
+    "ivr", "queued", "offered", "active", "held", "consulting", "conference", "outside", "wrap_up", "ended"
 ]
 
 
@@ -85,6 +86,23 @@ class ConsultView(Model):
         description="Whom the agent talks to; who is left out hears music."
     )
     started_at: Instant
+
+
+class QueueName(Model):
+    """The group's name."""
+
+    zh: str
+    en: str
+
+
+class QueueView(Model):
+    """Who waits for a group, and its agents by work state."""
+
+    queue: str
+    name: QueueName
+    waiting: int
+    oldest_queued_at: Instant | None = Field(description="Of whom waits longest; null when nobody waits.")
+    agents: dict[AgentStateName, int]
 
 
 class ContactView(Model):

@@ -253,6 +253,7 @@ def _reached(step: Step, contact: Contact, consultation: Consult) -> None:
         if contact.state is ContactState.CONSULTING:
             contact.apply(ContactEvent.CONFER)
             offers.finish_operation(step, contact, OperationKind.CONFERENCE)
+            step.tell_contact(contact, Event.CONTACT_LEG_JOINED)
             step.tell_contact(contact, Event.CONTACT_CONFERENCED)
     else:
         if goal is Talk.CONSULTED and not consultation.connected:

@@ -33,6 +33,8 @@ APART_TIME = 1.0
 """Seconds two legs may be out of their bridge with nothing to explain it."""
 MOST_DATA = 32 * 1024
 """Bytes of attached data as JSON: it goes along with every notification of the contact."""
+KNOWN_REASONS = frozenset({"answered_unserved", "transferred_outside", waiting.CLOSED})
+"""Of contacts that no agent had at their end, yet were not abandoned."""
 NORMAL_CLEARING = 16
 """Q.850 cause of a party that hung up on purpose."""
 
@@ -192,7 +194,7 @@ def _begin_wrap_up(step: Step, contact: Contact) -> None:
 
 
 def _abandoned(step: Step, contact: Contact) -> None:
-    if contact.end_reason not in ("answered_unserved", waiting.CLOSED):  # the PBX's own log told the first
+    if contact.end_reason not in KNOWN_REASONS:
         contact.end_reason = "abandoned"
     step.clear_timer(f"arrival:{contact.contact_id}")
     offered = contact.state is ContactState.OFFERED
@@ -274,6 +276,8 @@ def _in_order(contact: Contact) -> bool:
     bridge, leg = contact.customer_leg.bridge, contact.agent_leg
     if contact.state in TALK_STATES and leg is None:
         return False
+    if contact.state is ContactState.OUTSIDE:
+        return bool(bridge)
     if contact.state is ContactState.ACTIVE or contact.held_at_phone:
         return bool(leg and bridge and bridge == leg.bridge)
     return not bridge

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cti_server.domain.agent import Agent, AgentEvent, AgentState
 from cti_server.domain.queue import Group
-from cti_server.domain.rules import seats
+from cti_server.domain.rules import seats, subscriptions
 from cti_server.domain.signals import (
     AgentConnected,
     AgentDisconnected,
@@ -83,6 +83,7 @@ def agent_connected(step: Step, signal: AgentConnected) -> None:
     if agent:
         agent.connected = True
         step.clear_timer(f"disconnected:{agent.agent_id}")
+        subscriptions.socket_back(step, agent.agent_id)
 
 
 def agent_disconnected(step: Step, signal: AgentDisconnected) -> None:
@@ -94,6 +95,7 @@ def agent_disconnected(step: Step, signal: AgentDisconnected) -> None:
 
 def _detach(step: Step, agent: Agent) -> None:
     agent.connected = False
+    subscriptions.socket_gone(step, agent.agent_id)
     if agent.signed_in:
         step.set_timer(f"disconnected:{agent.agent_id}", seats.DISCONNECT_GRACE)
 

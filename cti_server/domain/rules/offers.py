@@ -255,6 +255,7 @@ def connected(step: Step, contact: Contact) -> None:
     agent = step.state.agents[contact.agent_id or ""]
     contact.apply(ContactEvent.CONNECT)
     contact.connected_at, contact.end_reason = contact.connected_at or step.at, ""
+    contact.waits_in = ""  # should it wait again, its time in that queue begins again
     step.clear_timer(f"offer:{contact.contact_id}")
     talking(contact)
     agent.apply(AgentEvent.TALK, step.at)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from cti_server.domain import errors
 from cti_server.domain.agent import Agent, AgentEvent, AskedState, StationMode
-from cti_server.domain.contact import Contact, ContactEvent, Leg, LegRole, LegState, OperationKind
+from cti_server.domain.contact import (
+    Contact,
+    ContactEvent,
+    ContactState,
+    Leg,
+    LegRole,
+    LegState,
+    OperationKind,
+)
 from cti_server.domain.effects import HangUpChannel, Move, Place
 from cti_server.domain.events import Event
 from cti_server.domain.rules import offers, seats
@@ -68,6 +76,7 @@ def end(
     agent = _consulted_agent(step, contact)
     if leg:
         drop(step, contact, leg)
+    conferred = contact.state is ContactState.CONFERENCE
     contact.consult = None
     step.clear_timer(f"consult:{contact.contact_id}")
     if consult.acceptance:
@@ -78,6 +87,8 @@ def end(
         contact.apply(moves)
     if agent:
         agent.contact_ids.remove(contact.contact_id)
+    if conferred:
+        step.tell_contact(contact, Event.CONTACT_LEG_LEFT)
     step.tell_contact(contact, Event.CONTACT_CONSULT_ENDED, also=(agent,) if agent else ())
     if agent:
         offers.free_agent(step, agent, next_state)

@@ -15,6 +15,7 @@ from cti_server.domain.rules import (
     preference,
     seats,
     supervision,
+    transfers,
     waiting,
 )
 from cti_server.domain.rules.conversation import APART_TIME
@@ -107,6 +108,8 @@ def customer_placed(step: Step, fact: CustomerPlaced) -> None:
     if fact.place == "hold":
         conversation.customer_on_hold(step, contact)
         return
+    if contact.state is ContactState.OUTSIDE:
+        transfers.not_reached(step, contact)
     if contact.state is ContactState.IVR:
         offers.queue(step, contact)
     if fact.place == "unserved" and offers.still_waits(contact):
@@ -127,7 +130,7 @@ def recording_changed(step: Step, fact: RecordingChanged) -> None:
     contact = step.state.contacts.get(fact.channel)
     if contact is None:
         return
-    if fact.recording and contact.recording is RecordingState.OFF:
+    if fact.recording and contact.recording in (RecordingState.OFF, RecordingState.STOPPED):
         contact.recording = RecordingState.RECORDING
         step.tell_contact(contact, Event.RECORDING_STARTED)
     elif not fact.recording and contact.recording is not RecordingState.STOPPED:
@@ -226,6 +229,9 @@ def entered_bridge(step: Step, fact: ChannelEnteredBridge) -> None:
     if contact is None or leg is None:
         return
     leg.bridge = fact.bridge
+    if contact.state is ContactState.OUTSIDE:
+        transfers.reached(step, contact)
+        return
     if contact.consult:
         consults.moved(step, contact)
         return
@@ -343,6 +349,8 @@ def effect_failed(step: Step, fact: EffectFailed) -> None:
         return
     if contact.consult and fact.effect in ("Connect", "Move", "Join", "Confer"):
         consults.failed(step, contact, _refusal(fact))
+    elif fact.effect == "SendOutside":
+        transfers.outside_failed(step, contact, _refusal(fact))
     elif audio.is_ours(fact.effect):
         audio.effect_failed(step, contact, fact)
     elif fact.effect == "HangUpChannel" and fact.code == errors.PbxRefused.code:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from cti_server.domain.agent import Agent, AgentState, AskedState
 from cti_server.domain.contact import Contact, ContactState, Leg, LegRole, LegState
 from cti_server.domain.effects import Connect, HangUpChannel, ReturnToQueue
-from cti_server.domain.rules import audio, consults, conversation, handing, offers, pbx, seats, supervision
+from cti_server.domain.rules import (
+    audio,
+    consults,
+    conversation,
+    handing,
+    offers,
+    pbx,
+    seats,
+    supervision,
+    transfers,
+)
 from cti_server.domain.signals import (
     ChannelFact,
     ChannelGone,
@@ -26,7 +36,9 @@ def node_snapshot(step: Step, snapshot: NodeSnapshot) -> None:
     """Correct everything that differs. Conversations first: what a customer does now explains the rest."""
     step.state.nodes.setdefault(snapshot.node, Node(snapshot.node)).up = True
     channels = {fact.channel: fact for fact in snapshot.channels}
-    customers = [fact for fact in snapshot.channels if _is_customer(fact)]
+    customers = [
+        fact for fact in snapshot.channels if _is_customer(fact) and not _moved_since(step, snapshot, fact)
+    ]
     partners = {fact.channel: partner for fact in customers if (partner := _partner(fact, channels))}
     _customers_gone(step, snapshot, channels)
     for fact in customers:
@@ -44,6 +56,13 @@ def node_snapshot(step: Step, snapshot: NodeSnapshot) -> None:
 
 def _is_customer(fact: ChannelFact) -> bool:
     return bool(fact.variables.get("CTI_NUMBER")) and not fact.peer_station
+
+
+def _moved_since(step: Step, snapshot: NodeSnapshot, fact: ChannelFact) -> bool:
+    """Passed on after the snapshot was asked for: where it was then is history."""
+    contact = step.state.contacts.get(fact.channel)
+    taken_at = snapshot.at if snapshot.taken_at is None else snapshot.taken_at
+    return contact is not None and contact.moved_at >= taken_at
 
 
 def _partner(fact: ChannelFact, channels: dict[str, ChannelFact]) -> ChannelFact | None:
@@ -193,8 +212,21 @@ def _alone(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, channels: dict
     contact.customer_leg.bridge = fact.bridge
     if contact.state in conversation.TALK_STATES:
         _without_partner(step, contact, place, channels)
+    elif contact.state is ContactState.OUTSIDE:
+        _outside(step, contact, fact, place)
     elif contact.state is ContactState.QUEUED and place == "hold":
         step.do(ReturnToQueue(contact.node, contact.contact_id))
+
+
+def _outside(step: Step, contact: Contact, fact: ChannelFact, place: str) -> None:
+    """Talking outside, or back from there unnoticed, or never sent."""
+    if fact.context == "cti-outside":
+        if fact.bridge:
+            transfers.reached(step, contact)
+    else:
+        transfers.not_reached(step, contact)
+        if place != "wait" or fact.context == "cti-connect":
+            step.do(ReturnToQueue(contact.node, contact.contact_id, contact.group_id))
 
 
 def _without_partner(step: Step, contact: Contact, place: str, channels: dict[str, ChannelFact]) -> None:

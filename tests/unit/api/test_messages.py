@@ -8,6 +8,7 @@ import pytest
 
 import cti_server.api.errors
 import cti_server.domain.errors
+import cti_server.engine.codec
 import cti_server.engine.port
 import cti_server.store.errors
 from cti_server.api.messages import MESSAGES, preferred, text_of, title

@@ -16,6 +16,7 @@ METHODS: dict[str, type[s.ContactCommand]] = {
     "contact.hold": s.Hold,
     "contact.retrieve": s.Retrieve,
     "contact.hang_up": s.HangUp,
+    "contact.transfer": s.TransferContact,
     "contact.mute": s.MuteMicrophone,
     "contact.unmute": s.UnmuteMicrophone,
     "contact.send_dtmf": s.SendDtmf,
@@ -46,7 +47,7 @@ def tried(centre: Centre, agent_id: str, contact_id: str, method: str) -> str | 
     """The code that refuses the command now, None when it is done or under way."""
     world = World(copy(centre.state))
     more: dict[str, Any] = {}
-    if method == "contact.consult":
+    if method in ("contact.consult", "contact.transfer"):
         more["to"] = Target(TargetKind.AGENT, "nobody")
     elif method == "contact.drop_leg":
         consult = centre.state.contacts[contact_id].consult

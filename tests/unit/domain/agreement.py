@@ -68,6 +68,9 @@ def _customer(contact: Contact, channel: Channel, pbx: FakePbx) -> None:
             assert party.muted == muted, (contact, "muted")
     paused = channel.variables.get("CTI_PAUSED") == "1"
     assert (contact.recording is RecordingState.PAUSED) == paused, (contact, "paused")
+    if contact.state is ContactState.OUTSIDE:
+        assert channel.context == "cti-outside", (contact, channel)
+        return
     if contact.consult:
         _consult(contact, contact.consult, pbx)
     elif contact.state is ContactState.ACTIVE or contact.held_at_phone:

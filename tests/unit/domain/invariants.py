@@ -155,6 +155,8 @@ def _timers(state: WorldState) -> None:
             assert state.agents[state.stations[of].agent_id or ""].station_wait
         elif kind == "after_call":
             assert any(of in contact.wrapping for contact in state.contacts.values())
+        elif kind == "subscriber":
+            assert not state.agents[of].connected
         elif kind == "supervise":
             assert state.agents[of].supervision
         elif kind == "wrap_up":

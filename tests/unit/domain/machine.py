@@ -30,6 +30,7 @@ ON_CONTACT = (
     s.Hold,
     s.Retrieve,
     s.HangUp,
+    s.TransferContact,
     *SOUND,
     s.ConsultParty,
     *CONSULTING,
@@ -37,6 +38,8 @@ ON_CONTACT = (
     s.SetData,
     s.WrapUp,
 )
+OUTSIDE = "13900000001"
+TARGETS = ("general", "credit_card", *SEATS)
 agents = st.sampled_from(sorted(SEATS))
 which = st.integers(0, 99)
 """Picks one of what there is."""
@@ -190,6 +193,27 @@ class Life(RuleBasedStateMachine):
         if channel:
             self.centre.pbx.hang_up(channel.channel, cause)
 
+    @rule(number=which, kind=st.sampled_from(TargetKind), to=st.sampled_from(TARGETS), settle=st.booleans())
+    def transfer(self, number: int, kind: TargetKind, to: str, settle: bool) -> None:
+        talking = (ContactState.ACTIVE, ContactState.HELD)
+        contact = pick([x for x in self.centre.state.contacts.values() if x.state in talking], number)
+        if contact:
+            to = OUTSIDE if kind is TargetKind.NUMBER else to
+            self.centre.command(
+                s.TransferContact, contact.agent_id or "", contact.contact_id, Target(kind, to)
+            )
+        if settle:
+            self.centre.settle()
+
+    @rule(number=which, answers=st.booleans())
+    def outside(self, number: int, answers: bool) -> None:
+        """The number outside is picked up, or not."""
+        channel = pick(self._customers("cti-outside"), number)
+        if channel and answers:
+            self.centre.pbx.outside_answers(channel.channel)
+        elif channel:
+            self.centre.pbx.outside_refuses(channel.channel)
+
     # --- phones -----------------------------------------------------------------------------------------
 
     @rule(number=which)
@@ -258,7 +282,9 @@ class Life(RuleBasedStateMachine):
         self._ask(kind, agent, contact_id)
 
     def _ask(self, kind: type[s.ContactCommand], agent: str, contact_id: str) -> None:
-        if kind is s.SetData:
+        if kind is s.TransferContact:
+            self.centre.command(kind, agent, contact_id, Target(TargetKind.GROUP, "credit_card"))
+        elif kind is s.SetData:
             self.centre.command(kind, agent, contact_id, {"reason": "loss", "gone": None})
         elif kind is s.ConsultParty:
             self.centre.command(kind, agent, contact_id, Target(TargetKind.GROUP, "credit_card"))
@@ -349,6 +375,11 @@ class Life(RuleBasedStateMachine):
         if settle:
             self._pick_up()
 
+    @rule(on=st.booleans(), topics=st.sets(st.sampled_from(["agents", "queues", "contacts"]), min_size=1))
+    def watch(self, on: bool, topics: set[str]) -> None:
+        """The team leader watches, or does no more."""
+        self.centre.command(s.Subscribe if on else s.Unsubscribe, "1003", tuple(sorted(topics)))
+
     @rule(stop=st.booleans(), other=agents, state=states)
     def lead(self, stop: bool, other: str, state: str) -> None:
         """The team leader stops, or sets somebody's state."""
@@ -438,6 +469,7 @@ class Life(RuleBasedStateMachine):
                 "HangUpChannel",
                 "Mute",
                 "PauseRecording",
+                "SendOutside",
                 "Move",
                 "Join",
                 "Confer",

@@ -10,6 +10,7 @@ from cti_server.domain import signals as s
 from cti_server.domain.contact import Contact, ContactState
 from cti_server.domain.policy import Opening, Policy
 from cti_server.domain.records import Record
+from cti_server.domain.target import Target, TargetKind
 from tests.unit.domain.centre import Centre, directory
 from tests.unit.domain.scenes import called, opened, pick_up, seated
 
@@ -117,6 +118,22 @@ def test_an_offer_in_between_does_not_stop_the_overflow() -> None:
     assert contact(centre, first).group_id == "credit_card"
     centre.pass_time(100)
     assert len(records(centre, "contact.overflowed")) == 1, "it does not go back"
+
+
+def test_who_is_passed_back_to_the_queue_waits_there_anew() -> None:
+    centre = opened()
+    served(centre, Policy(overflow_to="credit_card", overflow_after=30.0))
+    seated(centre, "1001")
+    one = called(centre)
+    centre.command(s.Accept, "1001", one)
+    pick_up(centre)
+    centre.pass_time(60)
+    centre.command(s.TransferContact, "1001", one, Target(TargetKind.GROUP, "general"))
+    centre.settle()
+    centre.pass_time(20)
+    assert contact(centre, one).group_id == "general"
+    centre.pass_time(11)
+    assert contact(centre, one).group_id == "credit_card"
 
 
 def test_past_a_length_the_next_one_overflows() -> None:

@@ -1,0 +1,46 @@
+"""The demo customer directory; a bank puts its own behind the same function."""
+
+import msgspec
+import structlog
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from cti_server.domain.customer import STRANGER, CustomerProfile
+from cti_server.store.database import Database
+from cti_server.store.errors import StoreUnavailable
+from cti_server.store.tables import customers
+
+_DEADLINE = 0.5
+"""A caller is not kept waiting for it: in doubt it is a stranger's call."""
+_NOT_KNOWN = "customer_not_looked_up"
+
+log = structlog.get_logger(__name__)
+
+
+async def customer(database: Database, number: str) -> CustomerProfile:
+    """Who calls from that number; a stranger when nobody is known or the database does not answer in time."""
+
+    async def work(connection: AsyncConnection) -> CustomerProfile:
+        query = select(customers).where(customers.c.number == number)
+        row = (await connection.execute(query)).mappings().one_or_none()
+        if row is None:
+            return STRANGER
+        known = {str(name): value for name, value in row.items()}  # plain keys, which SQLAlchemy's are not
+        return _profile({**known, "requires": known["requires"] or {}})
+
+    if not number:
+        return STRANGER
+    try:
+        return await database.read(work, deadline=_DEADLINE)
+    except StoreUnavailable as error:
+        log.warning(_NOT_KNOWN, code=error.code)
+        return STRANGER
+
+
+def _profile(row: dict[str, object]) -> CustomerProfile:
+    """A stranger for a row that cannot be read."""
+    try:
+        return msgspec.convert(row, CustomerProfile)
+    except msgspec.ValidationError as error:
+        log.error(_NOT_KNOWN, why=str(error))  # noqa: TRY400  # the text says all
+        return STRANGER

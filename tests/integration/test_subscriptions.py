@@ -1,0 +1,68 @@
+"""A team leader and an operations manager watch a real call: agents, queues and contacts, live."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from cti_server.client import AgentClient, CtiRequestError
+from tests.support.centre import TestCentre, whole_centre
+from tests.support.seats import seat
+
+pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
+    async with whole_centre(tmp_path_factory.mktemp("centre")) as running:
+        yield running
+
+
+def session(centre: TestCentre, agent_id: str) -> AgentClient:
+    """A session with no seat."""
+    return AgentClient(centre.http, centre.ws, agent_id, centre.person(agent_id)["password"])
+
+
+async def test_a_call_as_those_who_lead_see_it(centre: TestCentre) -> None:
+    async with (
+        session(centre, "2001") as leader,
+        session(centre, "2002") as stranger,
+        session(centre, "4001") as manager,
+        centre.customer() as customer,
+    ):
+        now = await leader.subscribe("agents", "queues", "contacts")
+        assert {queue["queue"] for queue in now["queues"]} == {"general", "elder"}
+        assert now["contacts"] == []
+        await stranger.subscribe("contacts")
+        assert len((await manager.subscribe("queues"))["queues"]) == 4
+        async with seat(centre, "1001", "persistent") as agent:
+            await leader.wait_for("agent.signed_in", where=lambda e: e.agent["agent_id"] == "1001")
+            await customer.dial("4000")
+            contact_id = await agent.next_contact()
+            seen = (await leader.wait_for("contact.connected")).contact
+            assert (seen["contact_id"], seen["state"], seen["allowed_actions"]) == (contact_id, "active", [])
+            assert seen["customer"]["number"] == "138****8000"
+            await leader.wait_for("queue.changed", where=lambda e: e.queue["agents"]["talking"] == 1)
+            await manager.wait_for("queue.changed", where=lambda e: e.queue["agents"]["talking"] == 1)
+            centre.kill_server()
+            await leader.ping()
+            await agent.client.hang_up(contact_id)
+            await leader.wait_for("contact.ended")
+            await agent.wrap_up(contact_id)
+            assert leader.ledger.intact
+            assert leader.contacts == {}
+            assert leader.view["agent_id"] == "2001"
+            with pytest.raises(TimeoutError):
+                await stranger.wait_for("contact.queued", 0.5)
+            assert await leader.unsubscribe("agents", "queues", "contacts") == {"topics": []}
+
+
+async def test_who_may_watch(centre: TestCentre) -> None:
+    async with session(centre, "1001") as agent, session(centre, "3001") as inspector:
+        with pytest.raises(CtiRequestError) as refused:
+            await agent.subscribe("agents")
+        assert refused.value.code == "wrong_role"
+        with pytest.raises(CtiRequestError) as refused:
+            await inspector.subscribe("queues")
+        assert refused.value.code == "wrong_role"
+        assert (await inspector.subscribe("agents", "contacts"))["topics"] == ["agents", "contacts"]
