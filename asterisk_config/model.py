@@ -80,7 +80,7 @@ class NodeConfig:
     ``ami_permit`` are the networks the manager interface may be used from. ``folder`` is the node's folder
     name, by default its name; runs side by side take different ones. ``language`` is spoken to agents.
     ``music_dir`` and ``prompts_dir`` (``<language>/<name>.wav``) hold a bank's own files, copied at render.
-    ``outside`` is where INVITEs to numbers outside go (a carrier's or a gateway's address); without one, none.
+    ``outside`` is where INVITEs to numbers outside go (a carrier's address); without one, none may go.
     ``recording_dir`` must be reachable for Asterisk; by default it is inside the node's folder.
     ``published`` is the address phones and customers reach ``sip`` and the RTP ports at, port numbers kept,
     when that is not ``sip.host``: the node is behind a translation of addresses, as in a container.

@@ -338,15 +338,16 @@ def effect_failed(step: Step, fact: EffectFailed) -> None:
         _ring_failed(step, fact)
         return
     if fact.effect == "Supervise":
-        found = _station_on(step, fact.channel)
-        if found:
-            supervision.end(step, found[1], _refusal(fact))
+        _supervision_failed(step, fact)
         return
     contact = _contact_on(step, fact.channel)
-    if contact is None:
-        if fact.effect == "HangUpChannel" and fact.code == errors.OutcomeUnknown.code:
-            step.do(Resync(fact.node))  # a phone that nobody waits for may be hanging there
-        return
+    if contact:
+        _contact_effect_failed(step, fact, contact)
+    elif fact.effect == "HangUpChannel" and fact.code == errors.OutcomeUnknown.code:
+        step.do(Resync(fact.node))  # a phone that nobody waits for may be hanging there
+
+
+def _contact_effect_failed(step: Step, fact: EffectFailed, contact: Contact) -> None:
     if contact.consult and fact.effect in ("Connect", "Move", "Join", "Confer"):
         consults.failed(step, contact, _refusal(fact))
     elif fact.effect == "SendOutside":
@@ -358,6 +359,12 @@ def effect_failed(step: Step, fact: EffectFailed) -> None:
         conversation.watch(step, contact, APART_TIME)
     elif fact.effect in ("Connect", "HoldCustomer", "HangUpChannel"):
         _switch_failed(step, fact, contact)
+
+
+def _supervision_failed(step: Step, fact: EffectFailed) -> None:
+    found = _station_on(step, fact.channel)
+    if found:
+        supervision.end(step, found[1], _refusal(fact))
 
 
 def _ring_failed(step: Step, fact: EffectFailed) -> None:
