@@ -61,7 +61,7 @@ async def _recorded_to_the_end(centre: TestCentre, contact_id: str) -> None:
         lambda: centre.rows("recordings", contact_id=contact_id), lambda found: len(found) == 1, "recorded"
     )
     right = read_wav(centre.centre.plan.var / "recordings" / rows[0]["path"], 1)
-    start, end = right.samples[right.rate // 10 : right.rate // 2], right.samples[-right.rate // 2 :]
+    start, end = right.samples[right.rate // 20 : right.rate // 4], right.samples[-right.rate // 2 :]
     assert tone_share(start, right.rate, AGENT_TONE) > MOSTLY
     assert tone_share(end, right.rate, COLLEAGUE_TONE) > MOSTLY
 
