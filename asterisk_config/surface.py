@@ -62,6 +62,7 @@ MODULES = (
     "app_waitforcond",
     "func_callerid",
     "func_channel",
+    "func_cut",
     "func_devstate",
     "func_export",
     "func_global",

@@ -27,7 +27,20 @@ def read_rows(path: Path, columns: tuple[str, ...]) -> list[CelRow]:
         if size > TAIL_BYTES:
             file.readline()
         text = file.read().decode("utf-8", errors="replace")
-    return list(csv.DictReader(text.splitlines(), fieldnames=list(columns)))
+    rows: list[CelRow] = []
+    for line in text.replace("\0", "").splitlines():  # one by one: a torn quote must not swallow the next row
+        rows.extend(csv.DictReader([line], fieldnames=list(columns)))
+    return [row for row in rows if _whole(row)]
+
+
+def _whole(row: CelRow) -> bool:
+    """Not torn by a crash or a full disk, nor more than a row (then the surplus stands under None)."""
+    if None in row or None in row.values():
+        return False
+    try:
+        return bool(row["uniqueid"]) and float(row["eventtime"]) > 0
+    except ValueError:
+        return False
 
 
 def ended_calls(node: str, rows: Sequence[CelRow], since: float) -> list[ContactRecovered]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import structlog
 
@@ -27,8 +28,11 @@ def inbound(
     apply: Callable[[s.Signal], Awaitable[None]],
     state: Callable[[], WorldState],
     customer: Callable[[str], Awaitable[CustomerProfile]],
+    exists: Callable[[str, str], Awaitable[bool]],
 ) -> Handler:
     """Make the handler. `apply` returns when the signal is in the journal and in the world.
+
+    `exists` asks the node whether it has the channel.
 
     `customer` tells who calls from a number, soon: a caller waits for it.
 
@@ -38,6 +42,10 @@ def inbound(
     async def handle(session: AgiSession) -> None:
         channel = session.uniqueid
         node = node_of(channel)
+        if not node or not await exists(node, channel):
+            # FastAGI has no authentication: what the node itself does not know is nobody's call.
+            log.warning("agi.no_such_channel", node=node)
+            return
         number = _number(session)
         who = await customer(number)
         arrived = s.ContactArrived(
@@ -60,7 +68,7 @@ def inbound(
             log.warning("agi.not_served", channel=channel, code=error.code)
             return
         contact = state().contacts.get(channel)
-        try:
+        with suppress(AgiHangup):  # the manager's Hangup says it too, and is to be believed
             if contact:
                 await session.set_variable("CTI_GROUP", contact.group_id)
                 if who.language:
@@ -68,8 +76,6 @@ def inbound(
                 if contact.end_reason == CLOSED:
                     await session.set_variable("CTI_CLOSED", "1")
                 await session.set_variable("CTI_ROUTED", "1")
-        except AgiHangup:
-            await apply(s.ChannelGone(0.0, node, channel))
 
     return handle
 

@@ -66,7 +66,7 @@ class PbxLink:
         self._running: set[asyncio.Task[None]] = set()
         self._facts_lost = False
         self._held_back: list[s.Signal] | None = None
-        self._beating = False
+        self._beating = self._following = False
         self._resyncing: asyncio.Task[None] | None = None
         self.client = AmiClient(
             address.host,
@@ -101,6 +101,14 @@ class PbxLink:
         """Carry out an effect after those handed in before."""
         self._effects.put_nowait(effect)
 
+    async def has_channel(self, channel: str) -> bool:
+        """Whether Asterisk knows the channel right now; False when it cannot be asked."""
+        try:
+            await self.client.action("Getvar", {"Channel": channel, "Variable": "CTI_NUMBER"}, timeout=1.0)
+        except CtiError:
+            return False
+        return True
+
     # --- facts in -------------------------------------------------------------------------------------
 
     def _on_event(self, message: AmiMessage) -> None:
@@ -130,32 +138,44 @@ class PbxLink:
 
     async def _on_up(self) -> None:
         """The link stands: bring our state in line before any buffered event is applied."""
-        await self._beat_once()  # first of all: until then the dialplan sends callers to the fallback
         self._registered.clear()
         self._originates.clear()
         self._failed_originates.clear()
         since = self._last_seen() - CEL_SLACK
         self._hand_in(s.NodeUp(0.0, self.name))
         await self._unseen_calls(since)
-        await self._snapshot()
+        await self._snapshot(first=True)
 
     def _on_down(self, reason: str) -> None:
-        self._beating = False
+        self._beating = self._following = False
         self._hand_in(s.NodeDown(0.0, self.name, reason))
 
-    async def _snapshot(self) -> None:
+    async def _snapshot(self, *, first: bool = False) -> None:
+        """Take one and hand it in. `first`: only now the dialplan is told that a server lives.
+
+        Before what the snapshot leads to is done, or callers fetched from the fallback would go there again;
+        not before it was taken, or a node that we cannot follow would keep its callers waiting for us.
+        """
         fields = {"Variables": ",".join(translate.SNAPSHOT_VARIABLES), "AllVariables": "false"}
         taken_at = self._clock()
         status = await self.client.list_action("Status", fields)
         devices = await self.client.list_action("DeviceStateList", {})
+        if first:
+            await self._beat_once()
+            self._following = True
         self._hand_in(translate.snapshot(self.name, status, devices, taken_at))
 
     async def _unseen_calls(self, since: float) -> None:
         path = self._address.cel_file
         if path is None or since <= 0:
             return
-        rows = await asyncio.to_thread(cel.read_rows, path, self._address.cel_columns)
-        for call in cel.ended_calls(self.name, rows, since):
+        try:
+            rows = await asyncio.to_thread(cel.read_rows, path, self._address.cel_columns)
+            calls = cel.ended_calls(self.name, rows, since)
+        except Exception:  # the past may be unreadable; the calls of now must not wait for it
+            log.exception("pbx.unseen_calls_unread", node=self.name)
+            return
+        for call in calls:
             self._hand_in(call)
 
     def _resync(self) -> None:
@@ -186,7 +206,7 @@ class PbxLink:
                 log.warning("pbx.facts_lost", node=self.name)
                 self._facts_lost = False
                 self._resync()
-            if self.client.connected:
+            if self.client.connected and self._following:
                 await self._beat_once()
             await asyncio.sleep(BEAT_EVERY)
 

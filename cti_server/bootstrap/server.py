@@ -78,7 +78,11 @@ class Server:
             settings.agi_port,
             {
                 "inbound": inbound(
-                    self._node_of, self.site.apply, lambda: self.site.world.state, self._customer
+                    self._node_of,
+                    self.site.apply,
+                    lambda: self.site.world.state,
+                    self._customer,
+                    self.surroundings.has_channel,
                 )
             },
         )

@@ -83,6 +83,11 @@ class Surroundings:
         """See `Outside.kept`."""
         await self._keeper.kept()
 
+    async def has_channel(self, node: str, channel: str) -> bool:
+        """Whether the node has this channel right now; False when it cannot be asked."""
+        link = self._links.get(node)
+        return link is not None and await link.has_channel(channel)
+
     def dependencies(self) -> tuple[Dependency, ...]:
         """See `Outside.dependencies`."""
         down = [name for name, link in self._links.items() if not link.serving]
