@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cti_server.domain.contact import Consult, Contact, ContactState, LegState, RecordingState
+from cti_server.domain.contact import Consult, Contact, ContactState, LegRole, LegState, RecordingState
 from cti_server.domain.rules.arrangement import present, talkers
 from cti_server.domain.rules.conversation import TALK_STATES
 from tests.fakes.pbx import Channel, FakePbx
@@ -63,6 +63,8 @@ def _consult(contact: Contact, consult: Consult, pbx: FakePbx) -> None:
 def _customer(contact: Contact, channel: Channel, pbx: FakePbx) -> None:
     leg = contact.agent_leg
     for party in contact.legs.values():
+        if party.role is LegRole.SUPERVISOR:  # its channel is the supervision's, no leg of the call
+            continue
         if party.state not in (LegState.GONE, LegState.RINGING):  # that one is bounded by its ring time
             muted = pbx.channels[party.channel].variables.get("CTI_MUTED") == "1"
             assert party.muted == muted, (contact, "muted")
