@@ -33,6 +33,7 @@ MODULES = (
     "chan_bridge_media",
     # bridges, codecs, files; not bridge_native_rtp: recorded calls never use it, and with it phones heard
     # nothing when they were joined within 50 ms of their answer
+    "bridge_holding",
     "bridge_simple",
     "bridge_softmix",
     "codec_ulaw",
@@ -47,6 +48,7 @@ MODULES = (
     "res_mutestream",
     # dialplan
     "pbx_config",
+    "app_bridgewait",
     "app_celgenuserevent",
     "app_chanspy",
     "app_confbridge",

@@ -31,7 +31,7 @@ WANTED = frozenset(
 
 UNSET = "(null)"
 """How `Status` shows a variable that the channel does not have."""
-SNAPSHOT_VARIABLES = ("CTI_NUMBER", "CTI_GROUP", "CTI_STATION", "CTI_MUTED", "CTI_PAUSED")
+SNAPSHOT_VARIABLES = ("CTI_NUMBER", "CTI_GROUP", "CTI_STATION", "CTI_IDLE", "CTI_MUTED", "CTI_PAUSED")
 _DOWN_STATES = frozenset({"UNAVAILABLE", "INVALID", "UNKNOWN"})
 _STATION_CHANNEL = re.compile(r"PJSIP/([0-9]{2,8}(?:-browser)?)-[0-9a-f]{8}")
 _STATION_DEVICE = re.compile(r"PJSIP/([0-9]{2,8}(?:-browser)?)")
@@ -132,10 +132,11 @@ def snapshot(
 def _channel(message: AmiMessage) -> s.ChannelFact:
     station = _STATION_CHANNEL.fullmatch(message.get("Channel", ""))
     variables = {name: value for name, value in message.variables().items() if value != UNSET}
+    idle = variables.get("CTI_IDLE") == "1"  # a station by itself, in the bridge that holds it
     return s.ChannelFact(
         channel=message["Uniqueid"],
         context=message.get("Context", ""),
-        bridge=message.get("BridgeID", ""),
+        bridge="" if idle else message.get("BridgeID", ""),
         up=message.get("ChannelStateDesc", "") == "Up",
         peer_station=station[1] if station else "",
         caller_number=message.get("CallerIDNum", ""),

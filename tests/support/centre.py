@@ -176,7 +176,7 @@ class TestCentre:
         return await eventually(look, lambda rows: len(rows) >= count, f"{count} x {place}", deadline)
 
     async def empty(self, stations: int = 0, deadline: float = 10) -> None:
-        """Return once no channel (but idle ones of `stations`), no bridge and no contact is left."""
+        """Return once no channel, no bridge (but those of idle `stations`) and no contact is left."""
 
         async def look() -> tuple[list[str], list[str], float]:
             return await self.channels(), await self.bridges(), await self.figure("cti_contacts")
@@ -184,7 +184,9 @@ class TestCentre:
         def nothing(left: tuple[list[str], list[str], float]) -> bool:
             channels, bridges, contacts = left
             idle = [channel for channel in channels if "!cti-station!" in channel]
-            return len(channels) == len(idle) == stations and not bridges and contacts == 0
+            holding = [bridge for bridge in bridges if " holding_bridge " in bridge]
+            rest = len(channels) == len(idle) == len(bridges) == len(holding)
+            return rest and len(idle) == stations and contacts == 0
 
         await eventually(look, nothing, "empty", deadline)
 

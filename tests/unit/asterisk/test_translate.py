@@ -75,6 +75,16 @@ def test_registrations(device: str, state: str, expected: tuple[str, bool] | Non
     assert found == ([s.StationChanged(0.0, NODE, *expected)] if expected else [])
 
 
+def test_a_station_that_idles_shares_no_bridge() -> None:
+    fields = {"Channel": "PJSIP/1001-00000002", "Uniqueid": "station-1001-1", "BridgeID": "b"}
+    status = [
+        AmiMessage.event("Status", {**fields, "Variable": ["CTI_STATION=1001", f"CTI_IDLE={idle}"]})
+        for idle in ("1", "0", "(null)")
+    ]
+    fact = translate.snapshot(NODE, status, [], 7.0)
+    assert [channel.bridge for channel in fact.channels] == ["", "b", "b"]
+
+
 def test_a_snapshot_knows_customers_from_stations_and_unset_variables_from_set_ones() -> None:
     status = [
         AmiMessage.event(
