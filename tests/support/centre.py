@@ -150,6 +150,10 @@ class TestCentre:
         """Bridges that exist in Asterisk right now."""
         return (await self.console("bridge show all"))[1:]
 
+    async def conversations(self) -> list[str]:
+        """Bridges in which somebody talks: all but those that hold an idle station."""
+        return [bridge for bridge in await self.bridges() if " holding_bridge " not in bridge]
+
     async def console(self, command: str) -> list[str]:
         """What Asterisk's own console answers."""
         rendered = self.centre.rendered
