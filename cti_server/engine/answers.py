@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable
+from dataclasses import replace
 
+from cti_server.domain import signals as s
 from cti_server.domain.events import Reply
+from cti_server.engine.port import RequestIdReused
 from cti_server.errors import CtiError
 
 KEPT = 10_000
@@ -22,6 +25,7 @@ class Answers:
     def __init__(self) -> None:
         self._given: OrderedDict[RequestKey, Reply] = OrderedDict()
         self._open: dict[RequestKey, asyncio.Future[Reply]] = {}
+        self._asked: OrderedDict[RequestKey, s.Command] = OrderedDict()
         self.unsaved: list[Reply] = []
         """Given, not yet in the journal."""
 
@@ -32,6 +36,14 @@ class Answers:
     def under_way(self, key: RequestKey) -> asyncio.Future[Reply] | None:
         """The future of a command that was handed in and not answered."""
         return self._open.get(key)
+
+    def check(self, key: RequestKey, command: s.Command) -> None:
+        """Note what was asked under this id. Raises RequestIdReused when it was something else before."""
+        asked = replace(command, at=0.0)
+        if self._asked.setdefault(key, asked) != asked:
+            raise RequestIdReused("another request had this id; ids must be unique for 24 hours")
+        while len(self._asked) > KEPT:
+            self._asked.popitem(last=False)
 
     def expect(self, *keys: RequestKey) -> None:
         """These commands are under way."""

@@ -44,6 +44,12 @@ class Overloaded(CtiError):  # noqa: N818  # likewise
     retryable: ClassVar[bool] = True
 
 
+class RequestIdReused(CtiError):  # noqa: N818  # likewise
+    """The agent's request id stands for another request already; nothing was done."""
+
+    code: ClassVar[str] = "request_id_reused"
+
+
 @dataclass(frozen=True, slots=True)
 class Resume:
     """Where a client's knowledge ends."""

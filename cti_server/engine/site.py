@@ -288,6 +288,7 @@ class Site:
     async def execute(self, command: s.Command) -> dict[str, Any]:
         """See `port.Centre.execute`."""
         key = (command.agent_id, command.request_id)
+        self._answers.check(key, command)
         reply = self._answers.given(key)
         if reply is None and not self._answers.under_way(key):
             self._require_leading()

@@ -98,6 +98,7 @@ class _only_one:  # noqa: N801  # used as a statement: `with _only_one(folder):`
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)  # recordings, the database, the journal: for nobody else on this machine
         self._path = folder / "up.lock"
         self._file: IO[str] | None = None
 

@@ -47,14 +47,14 @@ async def main(centre: dict) -> None:
         await ask("session.open", token=token(centre, person))
         await ask("agent.sign_in", station="1001", station_mode="on_demand")
         await ask("agent.set_state", state="ready")
-        print("ready; waiting for a call", flush=True)
+        print("ready", flush=True)
         call = (await event("contact.offered"))["contact"]["contact_id"]
         for method in ("contact.accept", "contact.hold", "contact.retrieve", "contact.hang_up"):
-            result = await ask(method, contact_id=call)
-            print(method, result["contact"]["state"], flush=True)
+            print(method, (await ask(method, contact_id=call))["contact"]["state"], flush=True)
+            await asyncio.sleep(2)  # a word to the customer
         await ask("contact.wrap_up", contact_id=call, disposition="resolved", next_state="not_ready")
         await ask("agent.sign_out")
 
 
-centre_file = Path(sys.argv[1] if sys.argv[1:] else "var/run/centre.json")
-asyncio.run(main(json.loads(centre_file.read_text())))
+where = sys.argv[1] if sys.argv[1:] else "var/run/centre.json"
+asyncio.run(main(json.loads(Path(where).read_text())))

@@ -12,7 +12,14 @@ from redis.asyncio import Redis
 from cti_server.domain import signals as s
 from cti_server.domain.events import Notification
 from cti_server.engine.journal import Journal, connect_redis
-from cti_server.engine.port import CommandRefused, Joined, JournalUnavailable, NotLeader, Resume
+from cti_server.engine.port import (
+    CommandRefused,
+    Joined,
+    JournalUnavailable,
+    NotLeader,
+    RequestIdReused,
+    Resume,
+)
 from cti_server.engine.site import Site
 from cti_server.errors import CtiError
 from tests.fakes.outside import FakeOutside
@@ -112,6 +119,16 @@ async def test_a_repeated_request_gets_the_first_answer_and_is_not_done_again(
         third = await server.sign_in("same")
         assert first == second == third
         assert server.site.world.state.agents["1001"].seq == 1
+
+
+async def test_an_id_used_for_something_else_is_refused(redis_server: RedisServer) -> None:
+    async with running(redis_server) as server:
+        await server.leading()
+        await server.post(*NODE_UP)
+        await server.sign_in("q1")
+        with pytest.raises(RequestIdReused):
+            await server.site.execute(s.SignOut(0.0, "q1", "1001"))
+        assert server.site.world.state.agents["1001"].signed_in
 
 
 async def test_a_burst_of_commands_waits_its_turn(redis_server: RedisServer) -> None:
