@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from enum import StrEnum
 
 import structlog
 
@@ -20,6 +21,16 @@ log = structlog.get_logger(__name__)
 UNKNOWN = "unknown"
 """What Asterisk says when the caller withholds its number."""
 
+
+class ChannelLife(StrEnum):
+    """What the manager knows of a channel that somebody names to us."""
+
+    LIVE = "live"
+    GONE = "gone"
+    """It ended a moment ago: the caller hung up while it was being asked about."""
+    UNKNOWN = "unknown"
+
+
 Handler = Callable[[AgiSession], Awaitable[None]]
 
 
@@ -28,11 +39,11 @@ def inbound(
     apply: Callable[[s.Signal], Awaitable[None]],
     state: Callable[[], WorldState],
     customer: Callable[[str], Awaitable[CustomerProfile]],
-    exists: Callable[[str, str], Awaitable[bool]],
+    life_of: Callable[[str, str], Awaitable[ChannelLife]],
 ) -> Handler:
     """Make the handler. `apply` returns when the signal is in the journal and in the world.
 
-    `exists` asks the node whether it has the channel.
+    `life_of` asks the node about a channel.
 
     `customer` tells who calls from a number, soon: a caller waits for it.
 
@@ -42,7 +53,8 @@ def inbound(
     async def handle(session: AgiSession) -> None:
         channel = session.uniqueid
         node = node_of(channel)
-        if not node or not await exists(node, channel):
+        life = await life_of(node, channel)
+        if life is ChannelLife.UNKNOWN:
             # FastAGI has no authentication: what the node itself does not know is nobody's call.
             log.warning("agi.no_such_channel", node=node)
             return
@@ -66,6 +78,9 @@ def inbound(
             await apply(arrived)
         except (NotLeader, JournalUnavailable, Overloaded) as error:
             log.warning("agi.not_served", channel=channel, code=error.code)
+            return
+        if life is ChannelLife.GONE:
+            await apply(s.ChannelGone(0.0, node, channel))
             return
         contact = state().contacts.get(channel)
         with suppress(AgiHangup):  # the manager's Hangup says it too, and is to be believed

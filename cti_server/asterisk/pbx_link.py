@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from cti_server.asterisk import cel, translate
 from cti_server.asterisk.ami_client import AmiClient
 from cti_server.asterisk.ami_codec import AmiMessage
 from cti_server.asterisk.call_control import Action, actions
+from cti_server.asterisk.inbound import ChannelLife
 from cti_server.domain import effects as e
 from cti_server.domain import signals as s
 from cti_server.engine.port import JournalUnavailable, NotLeader, Overloaded
@@ -23,6 +25,9 @@ log = structlog.get_logger(__name__)
 
 RECONNECT = (0.1, 1.0)
 """Seconds between attempts, at first and at most: the state is right within 2 s of a healed link."""
+GONE_KEPT = 1000
+"""Channels that ended lately are remembered: a caller may hang up while it is being asked about."""
+GONE_LOOKS, GONE_PAUSE = 10, 0.05
 BEAT_EVERY = 0.5
 """Seconds; the dialplan gives the server up after three without a beat."""
 DIGIT_PAUSE = 0.06
@@ -67,6 +72,7 @@ class PbxLink:
         self._facts_lost = False
         self._held_back: list[s.Signal] | None = None
         self._beating = self._following = False
+        self._gone: deque[str] = deque(maxlen=GONE_KEPT)
         self._resyncing: asyncio.Task[None] | None = None
         self.client = AmiClient(
             address.host,
@@ -101,13 +107,17 @@ class PbxLink:
         """Carry out an effect after those handed in before."""
         self._effects.put_nowait(effect)
 
-    async def has_channel(self, channel: str) -> bool:
-        """Whether Asterisk knows the channel right now; False when it cannot be asked."""
+    async def channel_life(self, channel: str) -> ChannelLife:
+        """Whether Asterisk has the channel, had it a moment ago, or knows nothing of it (that we could ask)."""
         try:
             await self.client.action("Getvar", {"Channel": channel, "Variable": "CTI_NUMBER"}, timeout=1.0)
         except CtiError:
-            return False
-        return True
+            for _ in range(GONE_LOOKS):  # its Hangup may be on its way through the queue of events
+                if channel in self._gone:
+                    return ChannelLife.GONE
+                await asyncio.sleep(GONE_PAUSE)
+            return ChannelLife.UNKNOWN
+        return ChannelLife.LIVE
 
     # --- facts in -------------------------------------------------------------------------------------
 
@@ -115,6 +125,8 @@ class PbxLink:
         if message.name == "OriginateResponse":
             self._originate_response(message)
         for fact in translate.facts(self.name, message):
+            if isinstance(fact, s.ChannelGone):
+                self._gone.append(fact.channel)
             if isinstance(fact, s.StationChanged) and self._known_state(fact):
                 continue
             if self._held_back is None:

@@ -82,7 +82,7 @@ class Server:
                     self.site.apply,
                     lambda: self.site.world.state,
                     self._customer,
-                    self.surroundings.has_channel,
+                    self.surroundings.channel_life,
                 )
             },
         )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
+from cti_server.asterisk.inbound import ChannelLife
 from cti_server.asterisk.pbx_link import PbxLink
 from cti_server.domain.effects import Effect
 from cti_server.domain.records import Record
@@ -83,10 +84,10 @@ class Surroundings:
         """See `Outside.kept`."""
         await self._keeper.kept()
 
-    async def has_channel(self, node: str, channel: str) -> bool:
-        """Whether the node has this channel right now; False when it cannot be asked."""
+    async def channel_life(self, node: str, channel: str) -> ChannelLife:
+        """Whether the node has this channel, or had it a moment ago."""
         link = self._links.get(node)
-        return link is not None and await link.has_channel(channel)
+        return await link.channel_life(channel) if link else ChannelLife.UNKNOWN
 
     def dependencies(self) -> tuple[Dependency, ...]:
         """See `Outside.dependencies`."""
