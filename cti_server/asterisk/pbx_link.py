@@ -108,7 +108,7 @@ class PbxLink:
         self._effects.put_nowait(effect)
 
     async def channel_life(self, channel: str) -> ChannelLife:
-        """Whether Asterisk has the channel, had it a moment ago, or knows nothing of it (that we could ask)."""
+        """Whether Asterisk has the channel, had it a moment ago, or knows nothing of it."""
         try:
             await self.client.action("Getvar", {"Channel": channel, "Variable": "CTI_NUMBER"}, timeout=1.0)
         except CtiError:
