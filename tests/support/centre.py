@@ -283,6 +283,7 @@ def _prompts(folder: Path, tones: Mapping[str, float]) -> Path:
         write_wav(folder / language / "brief.wav", sine(GREETING_TONE, 0.3))
         write_wav(folder / language / "welcome.wav", sine(GREETING_TONE, 1.6))
         write_wav(folder / language / "sorry_technical.wav", sine(SORRY_TONE, 1.5))
+        write_wav(folder / language / "station_connected.wav", sine(GREETING_TONE, 0.1))
         for name, hz in tones.items():
             write_wav(folder / language / f"{name}.wav", sine(hz, 1.5))
     return folder
