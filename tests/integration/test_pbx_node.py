@@ -109,6 +109,7 @@ async def test_only_the_events_a_server_uses_arrive(tmp_path: Path) -> None:
         await ami.reaches("wait")
         assert {event["Event"] for _, event in ami.events} <= {
             "FullyBooted",
+            "DeviceStateChange",
             "Newchannel",
             "Newstate",
             "UserEvent",
