@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cti_server.domain.agent import Agent, AgentEvent, AgentState
+from cti_server.domain.effects import Resync
 from cti_server.domain.queue import Group
 from cti_server.domain.rules import seats, subscriptions
 from cti_server.domain.signals import (
@@ -43,6 +44,8 @@ def directory_loaded(step: Step, signal: DirectoryLoaded) -> None:
         _load_group(step, group)
     for agent in signal.agents:
         _load_agent(step, agent)
+    if not state.stations.keys() >= set(signal.stations):
+        _look_for_phones(step)
     for address in signal.stations:
         state.stations.setdefault(address, Station(address))
     state.service_numbers = dict(signal.service_numbers)
@@ -54,6 +57,13 @@ def directory_loaded(step: Step, signal: DirectoryLoaded) -> None:
     kept = set(signal.stations)
     for gone in [s for s in state.stations.values() if s.address not in kept and not s.agent_id]:
         del state.stations[gone.address]
+
+
+def _look_for_phones(step: Step) -> None:
+    """Whether a new station's phone is registered was told before we knew of the station: ask again."""
+    for node in step.state.nodes.values():
+        if node.up:
+            step.do(Resync(node.name))
 
 
 def _load_group(step: Step, profile: GroupProfile) -> None:
