@@ -31,6 +31,7 @@ from cti_server.bootstrap.surroundings import Surroundings
 from cti_server.domain import signals as s
 from cti_server.domain.customer import CustomerProfile
 from cti_server.engine.journal import Journal, connect_redis
+from cti_server.engine.lives import LifeFile
 from cti_server.engine.site import Site
 from cti_server.logs import configure_logging
 from cti_server.settings import PbxNodeSettings, Settings
@@ -72,7 +73,8 @@ class Server:
         self.surroundings = Surroundings(
             self._links, self.keeper, self.drain, self.recordings.contact_ended, self.reports.kept
         )
-        self.site = Site(Journal(redis, settings.site), self.surroundings, self._directory)
+        self.lives = LifeFile(settings.outbox_dir / f"{settings.server_name}.lives")
+        self.site = Site(Journal(redis, settings.site), self.surroundings, self._directory, lives=self.lives)
         self.agi = AgiServer(
             settings.agi_host,
             settings.agi_port,
@@ -98,6 +100,7 @@ class Server:
         stack.push_async_callback(outbox.close)
         server = cls(settings, redis, database, outbox)
         stack.callback(server.passwords.close)
+        stack.callback(server.lives.close)
         return server
 
     async def serve(self, stop: asyncio.Event) -> None:

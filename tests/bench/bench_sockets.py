@@ -87,10 +87,10 @@ def _text(rows: list[list[str]]) -> str:
     ]
     return f"""\
 {RATE} calls a second for {SECONDS} s against a whole server process as in production (manager link, journal
-on a real Redis, outbox on disk, SQLite), every agent signed in on an open socket. An Asterisk that is a script,
-in a process of its own, replays what the product's event filter lets through of a call: waiting place,
-Originate, answer, Redirect, both in one bridge, recording, a second of talk, hang-up. {PROCESSES} other
-processes hold the agents' programs, which attach data and wrap up.
+on a real Redis, outbox on disk, SQLite), every agent signed in on an open socket. An Asterisk that is a
+script, in a process of its own, replays what the product's event filter lets through of a call: waiting
+place, Originate, answer, Redirect, both in one bridge, recording, a second of talk, hang-up. {PROCESSES}
+other processes hold the agents' programs, which attach data and wrap up.
 
 Measured, in milliseconds on the one monotonic clock of the machine: from writing the manager event to the
 program having read the notification that it causes (`contact.offered`, `contact.connected`, `contact.ended`,

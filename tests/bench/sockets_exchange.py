@@ -1,8 +1,8 @@
 """An Asterisk that is a script: replays calls to a server over its manager interface, at a steady rate.
 
-`python -m tests.bench.sockets_exchange PORT FIRST COUNT RATE SECONDS` listens, says `listening`; when its standard
-input ends it replays RATE calls a second for SECONDS and prints, as JSON, when (monotonic ns) it wrote
-what is told: `{"told": {event: {contact id: ns}}, "late": {"p99", "worst"} in ms, "left": calls}`.
+`python -m tests.bench.sockets_exchange PORT FIRST COUNT RATE SECONDS` listens, says `listening`; when its
+input ends it replays RATE calls a second for SECONDS and prints, as JSON, when (monotonic ns) it wrote what
+is told: `{"told": {event: {contact id: ns}}, "late": {"p99", "worst"} in ms, "left": calls}`.
 
 Each call is what the product's event filter lets through of a real one: placed in the waiting place, agent's
 phone rung by Originate and answering at once, both joined by Redirect, recorded, one second of talk, over.
