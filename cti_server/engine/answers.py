@@ -9,7 +9,7 @@ from typing import Any
 
 from cti_server.domain import signals as s
 from cti_server.domain.events import Reply
-from cti_server.engine.codec import StoredReply, digest
+from cti_server.engine.codec import StoredReply, decode_reply, digest, encode_reply
 from cti_server.engine.port import RequestIdReused
 from cti_server.errors import CtiError
 
@@ -26,7 +26,8 @@ class Answers:
     """Answers given lately, and commands whose outcome has not shown yet."""
 
     def __init__(self) -> None:
-        self._given: OrderedDict[RequestKey, Reply] = OrderedDict()
+        self._given: OrderedDict[RequestKey, bytes] = OrderedDict()
+        """Encoded, so that the garbage collector has nothing to look into."""
         self._open: dict[RequestKey, asyncio.Future[Reply]] = {}
         self._asked: OrderedDict[RequestKey, str] = OrderedDict()
         self.unsaved: list[StoredReply] = []
@@ -34,7 +35,8 @@ class Answers:
 
     def given(self, key: RequestKey) -> Reply | None:
         """The answer, if it was given lately."""
-        return self._given.get(key)
+        found = self._given.get(key)
+        return decode_reply(found).reply if found else None
 
     def under_way(self, key: RequestKey) -> asyncio.Future[Reply] | None:
         """The future of a command that was handed in and not answered."""
@@ -60,7 +62,8 @@ class Answers:
 
     def replayed(self, reply: Reply) -> None:
         """An answer that a former leader gave."""
-        self._given[(reply.agent_id, reply.request_id)] = reply
+        key = (reply.agent_id, reply.request_id)
+        self._given[key] = encode_reply(StoredReply(reply))
         _bound(self._given)
 
     def give(self, reply: Reply) -> None:

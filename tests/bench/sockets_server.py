@@ -56,7 +56,11 @@ def running_server(folder: Path, checkout: Path, ami_port: int, count: int) -> I
             process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "cti_server", "serve"],
                 cwd=checkout,
-                env={**os.environ, "CTI_SETTINGS": str(folder / "server.json"), "PYTHONPATH": str(checkout)},
+                env={
+                    **os.environ,
+                    "CTI_SETTINGS": str(folder / "server.json"),
+                    "PYTHONPATH": str(checkout) + os.environ.get("BENCH_EXTRA", ""),
+                },
                 stdout=log,
                 stderr=log,
             )
