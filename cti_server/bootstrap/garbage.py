@@ -1,9 +1,9 @@
 """Python's garbage collector, kept from stopping the event loop while calls are served.
 
-A full pass looks at every container there is: with 1,000 agents' sockets that is a pause of 100 to 300 ms in
-which nobody is told anything (measured: 8 of them in 16 s at 100 calls a second). What dies by reference count
-needs no pass at all, and young cycles (a task and its exception) are found by the passes over the young. So the
-old are left alone (`gc.freeze`) but for one full pass now and then, when little is going on.
+A full pass looks at every container there is: with 1,000 agents' sockets a pause of 100 to 300 ms in which
+nobody is told anything (measured: 8 of them in 16 s at 100 calls a second). What dies by reference count needs
+no pass at all, and young cycles (a task and its exception) are found by the passes over the young. So the old
+are left alone (`gc.freeze`) but for one full pass now and then, when little is going on.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import structlog
 log = structlog.get_logger(__name__)
 
 YOUNG, MIDDLE = 2_000, 10
-"""Containers more than at the last pass before the youngest are looked at; such passes before the middle are."""
+"""So many new containers before the youngest are looked at; so often before those that survived it are."""
 NEVER = 1_000_000_000
 LOOK_EVERY = 10.0
 """Seconds; what has grown old since the last look is not looked at by the passes over the young."""
 FULL_AFTER, FULL_AT_LATEST = 600.0, 6 * 3600.0
-"""Seconds after which a full pass is made at the next quiet moment, and after which it is made in any case."""
+"""Seconds after which a full pass is made at the next quiet moment, and after which in any case."""
 QUIET = 5.0
 """Signals a second at most in a quiet moment."""
 

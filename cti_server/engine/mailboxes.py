@@ -13,8 +13,8 @@ KEPT = 500
 """Notifications kept per agent; a client that missed more gets a snapshot."""
 
 Packed = tuple[int, str, bytes]
-"""A kept notification: number, event, `params` as JSON. Half a million views as Python objects would make each full
-pass of the garbage collector a pause of seconds; text it does not look into."""
+"""A kept notification: number, event, `params` as JSON. Half a million views as Python objects would make a
+full pass of the garbage collector a pause of seconds; into text it does not look."""
 
 
 class Mailboxes:

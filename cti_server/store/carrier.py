@@ -1,11 +1,10 @@
 """Records into the database by a process of our own, so that its work holds up no agent's notification.
 
 A batch of 200 records takes some 10 ms of Python: on the server's event loop that would be 10 ms in which
-nobody is told anything. The carrier does what it is asked, one batch after the other, and ends when the server
-does.
+nobody is told anything. The carrier does what it is asked, batch after batch, and ends with the server.
 
-On the socket between them, both ways: four bytes of length, then JSON. First the database's URL (it may hold a
-password, so it is no argument); then `{"records": [[id, kind, at, data] …], "deadline": s}`, answered by
+On the socket between them, both ways: four bytes of length, then JSON. First the database's URL (it may hold
+a password, so it is no argument); then `{"records": [[id, kind, at, data] …], "deadline": s}`, answered by
 `{"refused": [[index, why] …]}` or `{"fault": code, "text": …}`.
 """
 

@@ -16,7 +16,7 @@ from cti_server.store.outbox import Outbox
 BATCH = 200
 """Records in one transaction: enough to be quick, few enough to take some 10 ms."""
 GATHER = 0.2
-"""Seconds in which records gather after a batch that was not full: twenty in one go cost hardly more than one."""
+"""Seconds in which records gather after a batch that was not full: twenty cost hardly more than one."""
 SMALL_BATCH = 50
 """After a failure: a batch that was too much for a slow database must not be too much for ever."""
 DEADLINE = 10.0

@@ -15,8 +15,8 @@ log = structlog.get_logger(__name__)
 
 RETRY_AFTER = 1.0
 GATHER = 0.05
-"""Seconds in which records gather to be written together. Nobody waits for them but snapshots: until they are on
-disk the journal brings them back."""
+"""Seconds in which records gather to be written together. Nobody waits for them but snapshots: until they are
+on disk the journal brings them back."""
 
 
 class RecordKeeper:
