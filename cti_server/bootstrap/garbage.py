@@ -1,9 +1,9 @@
 """Python's garbage collector, kept from stopping the event loop while calls are served.
 
 A full pass looks at every container there is: with 1,000 agents' sockets a pause of 100 to 300 ms in which
-nobody is told anything (measured: 8 of them in 16 s at 100 calls a second). What dies by reference count needs
-no pass at all, and young cycles (a task and its exception) are found by the passes over the young. So the old
-old are left alone (`gc.freeze`) but for one full pass now and then, when little is going on.
+nobody is told anything (measured: 8 of them in 16 s at 100 calls a second). What dies by reference count
+needs no pass at all, and young cycles (a task and its exception) are found by the passes over the young. So
+the old are left alone (`gc.freeze`) but for one full pass now and then, when little is going on.
 """
 
 from __future__ import annotations
