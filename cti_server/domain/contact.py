@@ -13,6 +13,8 @@ class ContactState(StrEnum):
     """States as they stand in PROTOCOL."""
 
     IVR = "ivr"
+    DIALLING = "dialling"
+    """Called by us: the agent's phone is rung, then the customer's."""
     QUEUED = "queued"
     OFFERED = "offered"
     ACTIVE = "active"
@@ -99,7 +101,7 @@ class OperationKind(StrEnum):
 C, V = ContactState, ContactEvent
 _CONSULT = (C.CONSULTING, C.CONFERENCE)
 _TALK = (C.ACTIVE, C.HELD, *_CONSULT)
-LIVE = (C.IVR, C.QUEUED, C.OFFERED, C.ACTIVE, C.HELD, C.CONSULTING, C.CONFERENCE, C.OUTSIDE)
+LIVE = (C.IVR, C.DIALLING, C.QUEUED, C.OFFERED, C.ACTIVE, C.HELD, C.CONSULTING, C.CONFERENCE, C.OUTSIDE)
 """States in which the customer is still there."""
 
 TRANSITIONS: dict[tuple[ContactState, ContactEvent], ContactState] = {
@@ -107,6 +109,11 @@ TRANSITIONS: dict[tuple[ContactState, ContactEvent], ContactState] = {
     (C.QUEUED, V.OFFER): C.OFFERED,
     (C.OFFERED, V.WITHDRAW): C.QUEUED,
     (C.OFFERED, V.CONNECT): C.ACTIVE,
+    (C.DIALLING, V.CONNECT): C.ACTIVE,
+    # Answered, and no agent is there (any more, or yet: a campaign's).
+    (C.DIALLING, V.QUEUE): C.QUEUED,
+    # Called in vain: the agent registers that.
+    (C.DIALLING, V.FINISH): C.WRAP_UP,
     # Connected without the server (fallback queue), found by resync.
     (C.IVR, V.CONNECT): C.ACTIVE,
     (C.QUEUED, V.CONNECT): C.ACTIVE,
@@ -198,6 +205,18 @@ class Consult:
 
 
 @dataclass(slots=True)
+class Dialling:
+    """How far the centre has come with a call of its own; over when somebody answers or nobody will."""
+
+    called_at: float | None = None
+    """When the customer's phone began to be called; None while the agent's own is rung."""
+    answered: bool = False
+    """The PBX showed the customer's channel answered, and not joined yet."""
+    failed: bool = False
+    """The PBX said that it could not call; the channel's own end may still say why."""
+
+
+@dataclass(slots=True)
 class Contact:
     """A voice contact. `contact_id` is the Uniqueid of the customer's channel; times are epoch seconds."""
 
@@ -239,6 +258,10 @@ class Contact:
     audio_at: float = 0.0
     """When the last of these took effect."""
     consult: Consult | None = None
+    dialling: Dialling | None = None
+    """Set while `state` is `dialling`."""
+    campaign: str = ""
+    """What the call was made for; empty: an agent's own wish."""
     held_at_phone: bool = False
     taken_back_at: float = 0.0
     """When it was last fetched from the fallback queue."""

@@ -178,9 +178,9 @@ class FakePbx:
         for spy in self.channels.values():
             if spy.context == "cti-supervise" and spy.variables["CTI_SPY"] == channel:
                 self._back_to_station(spy)
-        if found.customer:
+        if found.customer and found.up:
             self._log_end(found)
-            if "CTI_PEER" in found.variables:
+            if "CTI_RECORDED_WITH" in found.variables:
                 self._tell(channel, s.RecordingChanged(self.now, self.name, channel, recording=False))
         self._tell(channel, s.ChannelGone(self.now, self.name, channel, cause))
 
@@ -223,7 +223,7 @@ class FakePbx:
                 self.hang_up(channel)
         elif found.context == "cti-wait" and found.variables.get("CTI_CONNECTED"):
             self.hang_up(channel)
-        elif found.context == "cti-wait":
+        elif found.context in ("cti-wait", "cti-connect"):
             self._place(found, "unserved")
         elif found.context == "cti-hold":
             peer = self.channels.get(found.variables.get("CTI_PEER", ""))
@@ -262,6 +262,24 @@ class FakePbx:
     def outside_refuses(self, channel: str) -> None:
         """Busy, or not answered."""
         self._place(self.channels[channel], "wait")
+
+    def customer_answers(self, channel: str) -> None:
+        """A customer whom we called picks up: joined with the agent who is there, or waits."""
+        customer = self.channels[channel]
+        customer.up = True
+        agent = self.channels.get(customer.variables["CTI_PEER"])
+        if agent and agent.context == "cti-dialling":
+            self._record(customer, agent.channel)
+            customer.context = "cti-connect"
+            customer.variables["CTI_CONNECTED"] = "1"
+            agent.context = "cti-station"
+            self._join(customer, agent)
+        elif customer.variables["CTI_PEER"]:
+            customer.context = "cti-connect"
+            if self.link:
+                self._fail(e.Connect(self.name, channel, "", ""), "pbx_refused")
+        else:
+            self._place(customer, "wait")
 
     # --- phones -----------------------------------------------------------------------------------
 
@@ -370,21 +388,21 @@ class FakePbx:
         customer, agent = self.channels.get(effect.channel), self.channels.get(effect.agent_channel)
         if customer is None or agent is None or not agent.up:
             return False
-        before = customer.variables.get("CTI_PEER")
         customer.variables |= {"CTI_PEER": agent.channel, "CTI_CONNECTED": "1"}
         customer.context = "cti-connect"
-        if before != agent.channel:
-            if before:
-                self._tell(
-                    customer.channel,
-                    s.RecordingChanged(self.now, self.name, customer.channel, recording=False),
-                )
-            customer.variables.pop("CTI_PAUSED", None)
-            self._tell(
-                customer.channel, s.RecordingChanged(self.now, self.name, customer.channel, recording=True)
-            )
+        self._record(customer, agent.channel)
         self._join(customer, agent)
         return True
+
+    def _record(self, customer: Channel, other: str) -> None:
+        own, before = customer.channel, customer.variables.get("CTI_RECORDED_WITH")
+        if before == other:
+            return
+        if before:
+            self._tell(own, s.RecordingChanged(self.now, self.name, own, recording=False))
+        customer.variables["CTI_RECORDED_WITH"] = other
+        customer.variables.pop("CTI_PAUSED", None)
+        self._tell(own, s.RecordingChanged(self.now, self.name, own, recording=True))
 
     def _do_HoldCustomer(self, effect: e.HoldCustomer) -> bool:  # noqa: N802
         customer, agent = self.channels.get(effect.channel), self.channels.get(effect.agent_channel)
@@ -481,6 +499,33 @@ class FakePbx:
             return False
         self._part(customer)
         customer.context = "cti-outside"
+        return True
+
+    def _do_CallCustomer(self, effect: e.CallCustomer) -> bool:  # noqa: N802
+        agent = self.channels.get(effect.agent_channel)
+        if agent:
+            agent.context = "cti-dialling"
+        variables = {
+            "CTI_DIRECTION": "outbound",
+            "CTI_NUMBER": effect.shown,
+            "CTI_GROUP": effect.group_id,
+            "CTI_ROUTED": "1",
+            "CTI_PEER": effect.agent_channel,
+        }
+        self.channels[effect.channel] = Channel(
+            effect.channel, "cti-refused", up=False, number=effect.number, variables=variables
+        )
+        return True
+
+    def _do_PlayOutcome(self, effect: e.PlayOutcome) -> bool:  # noqa: N802
+        """The tone is over at once."""
+        channel = self.channels.get(effect.channel)
+        if channel is None:
+            return False
+        if channel.variables.get("CTI_STATION_MODE") == "persistent":
+            self._back_to_station(channel)
+        else:
+            self.hang_up(effect.channel)
         return True
 
     def _do_HangUpChannel(self, effect: e.HangUpChannel) -> bool:  # noqa: N802

@@ -25,7 +25,7 @@ from cti_server.domain.contact import (
 )
 from cti_server.domain.effects import Move, Place, Resync, ReturnToQueue
 from cti_server.domain.events import Event
-from cti_server.domain.rules import arrangement, conversation, handing, offers, parties, seats
+from cti_server.domain.rules import arrangement, conversation, dialling, handing, offers, parties, seats
 from cti_server.domain.signals import (
     Accept,
     Alternate,
@@ -211,7 +211,9 @@ def hang_up(step: Step, command: HangUp) -> dict[str, Any] | None:
     """End the call; the third party only leaves it."""
     found = _as_third(step, command)
     if found is None:
-        conversation.hang_up(step, command)
+        contact = step.state.contacts.get(command.contact_id)
+        dials = contact is not None and contact.state is ContactState.DIALLING
+        (dialling.hang_up if dials else conversation.hang_up)(step, command)
         return None
     contact, consultation, _, agent = found
     if not consultation.connected:

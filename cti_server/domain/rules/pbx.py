@@ -11,6 +11,7 @@ from cti_server.domain.rules import (
     audio,
     consults,
     conversation,
+    dialling,
     offers,
     preference,
     seats,
@@ -108,6 +109,8 @@ def customer_placed(step: Step, fact: CustomerPlaced) -> None:
     if fact.place == "hold":
         conversation.customer_on_hold(step, contact)
         return
+    if contact.state is ContactState.DIALLING:
+        dialling.answered_alone(step, contact)
     if contact.state is ContactState.OUTSIDE:
         transfers.not_reached(step, contact)
     if contact.state is ContactState.IVR:
@@ -217,6 +220,8 @@ def station_placed(step: Step, fact: StationPlaced) -> None:
             leg.bridge = ""
         if contact.consult and leg:
             consults.placed(step, contact, leg)
+        elif contact.state is ContactState.DIALLING:
+            dialling.phone_answered(step, contact)
         else:
             offers.phone_answered(step, contact)
     seats.station_answered(step, agent)
@@ -260,7 +265,7 @@ def channel_gone(step: Step, fact: ChannelGone) -> None:
     """A channel ended: the customer's, or one to a station."""
     contact = _contact_on(step, fact.channel)
     if contact and fact.channel == contact.contact_id:
-        conversation.customer_gone(step, contact)
+        dialling.customer_gone(step, contact, cause=fact.cause)
         return
     found = _station_on(step, fact.channel)
     step.state.station_channels.pop(fact.channel, None)
@@ -269,6 +274,8 @@ def channel_gone(step: Step, fact: ChannelGone) -> None:
     leg = contact.leg_by_channel(fact.channel) if contact else None
     if contact and contact.consult and leg:
         consults.leg_gone(step, contact, leg, fact.cause)
+    elif contact and contact.state is ContactState.DIALLING:
+        dialling.agent_leg_gone(step, contact, fact.cause)
     elif contact:
         conversation.agent_leg_gone(step, contact, fact.cause)
     if found:
@@ -343,13 +350,15 @@ def effect_failed(step: Step, fact: EffectFailed) -> None:
     contact = _contact_on(step, fact.channel)
     if contact:
         _contact_effect_failed(step, fact, contact)
-    elif fact.effect == "HangUpChannel" and fact.code == errors.OutcomeUnknown.code:
+    elif fact.effect in ("HangUpChannel", "PlayOutcome") and fact.code == errors.OutcomeUnknown.code:
         step.do(Resync(fact.node))  # a phone that nobody waits for may be hanging there
 
 
 def _contact_effect_failed(step: Step, fact: EffectFailed, contact: Contact) -> None:
     if contact.consult and fact.effect in ("Connect", "Move", "Join", "Confer"):
         consults.failed(step, contact, _refusal(fact))
+    elif contact.state is ContactState.DIALLING and fact.effect in ("CallCustomer", "HangUpChannel"):
+        dialling.effect_failed(step, contact, fact)
     elif fact.effect == "SendOutside":
         transfers.outside_failed(step, contact, _refusal(fact))
     elif audio.is_ours(fact.effect):

@@ -17,7 +17,9 @@ def check_agreement(centre: Centre) -> None:
         if channel.customer and channel.context != "cti-entry":
             assert channel.channel in contacts, (channel, "a caller nobody knows of")
     for contact in contacts.values():
-        if contact.live and contact.state is not ContactState.IVR:
+        if contact.dialling:
+            _dialling(contact, pbx)
+        elif contact.live and contact.state is not ContactState.IVR:
             assert contact.contact_id in pbx.channels, (contact, "a ghost")
             if _outside(centre, pbx.channels[contact.contact_id]):
                 assert contact.state is not ContactState.OFFERED, "offered, but it talks"
@@ -31,6 +33,14 @@ def check_agreement(centre: Centre) -> None:
         if station.registered or station.node:
             assert station.registered == (station.address in pbx.registered)
     assert not plain_routing.pairs(centre.state), "a caller waits, an agent is ready"
+
+
+def _dialling(contact: Contact, pbx: FakePbx) -> None:
+    """Nobody rings that was not called, nobody who answered is left alone."""
+    channel = pbx.channels.get(contact.contact_id)
+    called = contact.dialling is not None and contact.dialling.called_at is not None
+    assert (channel is not None) == called, (contact, channel)
+    assert channel is None or not channel.up, (contact, "answered, and nobody is there")
 
 
 def _outside(centre: Centre, channel: Channel) -> bool:

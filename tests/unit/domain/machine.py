@@ -205,6 +205,31 @@ class Life(RuleBasedStateMachine):
         if settle:
             self.centre.settle()
 
+    @rule(agent=agents, numbers=some, answers=st.booleans(), settle=st.booleans())
+    def dial(self, agent: str, numbers: list[int], answers: bool, settle: bool) -> None:
+        """Call somebody outside, who answers or nearly does."""
+        self.centre.command(s.Dial, agent, Target(TargetKind.NUMBER, OUTSIDE))
+        self.flurry(numbers)
+        if settle:
+            self._pick_up()
+        if answers:
+            self.dialled_answers(0)
+
+    def _dialled(self) -> list[Channel]:
+        return [ch for ch in self._customers() if not ch.up]
+
+    @rule(number=which)
+    def dialled_answers(self, number: int) -> None:
+        channel = pick(self._dialled(), number)
+        if channel:
+            self.centre.pbx.customer_answers(channel.channel)
+
+    @rule(number=which, cause=st.sampled_from([BUSY, NO_ANSWER]))
+    def dialled_in_vain(self, number: int, cause: int) -> None:
+        channel = pick(self._dialled(), number)
+        if channel:
+            self.centre.pbx.hang_up(channel.channel, cause)
+
     @rule(number=which, answers=st.booleans())
     def outside(self, number: int, answers: bool) -> None:
         """The number outside is picked up, or not."""
@@ -470,6 +495,8 @@ class Life(RuleBasedStateMachine):
                 "Mute",
                 "PauseRecording",
                 "SendOutside",
+                "CallCustomer",
+                "PlayOutcome",
                 "Move",
                 "Join",
                 "Confer",
