@@ -71,7 +71,7 @@ def _connect(effect: e.Connect) -> list[Action]:
     return [
         _set(effect.channel, "CTI_PEER", effect.agent_channel),
         _set(effect.channel, "CTI_RECORDING", effect.channel),
-        _set_global(f"DEVICE_STATE(Custom:cti-{effect.address})", "INUSE"),
+        *(_in_use((effect.address,)) if effect.address else ()),
         Action("Redirect", join),
     ]
 
@@ -192,18 +192,38 @@ def _call_customer(effect: e.CallCustomer) -> list[Action]:
     }
     if effect.shown:
         fields = {**fields, "CallerID": f"<{outside_number(effect.shown)}>"}
-    return [*_ringback(effect), Action("Originate", fields)]
+    ringing = _ringback(effect.agent_channel, effect.address, effect.ring_time)
+    return [*(ringing if effect.agent_channel else ()), Action("Originate", fields)]
 
 
-def _ringback(effect: e.CallCustomer) -> list[Action]:
+def _ringback(channel: str, address: str, ring_time: float) -> list[Action]:
     """The agent hears ringing, for as long as it may ring."""
-    if not effect.agent_channel:
-        return []
     return [
-        *_in_use((effect.address,)),
-        _set(effect.agent_channel, "CTI_RING_TIME", str(int(effect.ring_time) + 1)),
-        Action("Redirect", _redirect(effect.agent_channel, "cti-dialling").fields, deciding=False),
+        *_in_use((address,)),
+        _set(channel, "CTI_RING_TIME", str(int(ring_time) + 1)),
+        Action("Redirect", _redirect(channel, "cti-dialling").fields, deciding=False),
     ]
+
+
+def _hear_ringing(effect: e.HearRinging) -> list[Action]:
+    return _ringback(effect.channel, effect.address, effect.ring_time)
+
+
+def _call_third(effect: e.CallThird) -> list[Action]:
+    """CTI_THIRD tells a later snapshot whose channel it is."""
+    fields: Fields = {
+        "Channel": trunk_channel(outside_number(effect.number), TRUNK),
+        "ChannelId": effect.channel,
+        "Context": "cti-consulted",
+        "Exten": "s",
+        "Priority": 1,
+        "Timeout": int(effect.ring_time * 1000),
+        "Async": "true",
+        "Variable": {"CTI_THIRD": "1"},
+    }
+    if effect.shown:
+        fields = {**fields, "CallerID": f"<{outside_number(effect.shown)}>"}
+    return [Action("Originate", fields)]
 
 
 def _play_outcome(effect: e.PlayOutcome) -> list[Action]:
@@ -314,6 +334,8 @@ _RECIPES: dict[type[e.Effect], Callable[[Any], list[Action]]] = {
     e.TellPlace: _tell_place,
     e.SendOutside: _send_outside,
     e.CallCustomer: _call_customer,
+    e.CallThird: _call_third,
+    e.HearRinging: _hear_ringing,
     e.PlayOutcome: _play_outcome,
     e.HangUpChannel: _hang_up,
     e.Mute: _mute,

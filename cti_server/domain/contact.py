@@ -128,7 +128,7 @@ TRANSITIONS: dict[tuple[ContactState, ContactEvent], ContactState] = {
     **{(consult, V.HAND_ON): C.ACTIVE for consult in _CONSULT},
     **{(talk, V.RETURN_TO_QUEUE): C.QUEUED for talk in _TALK},
     **{(talk, V.FINISH): C.WRAP_UP for talk in _TALK},
-    **{(talk, V.GO_OUTSIDE): C.OUTSIDE for talk in (C.ACTIVE, C.HELD)},
+    **{(talk, V.GO_OUTSIDE): C.OUTSIDE for talk in _TALK},
     (C.OUTSIDE, V.RETURN_TO_QUEUE): C.QUEUED,
     **{(live, V.END): C.ENDED for live in (*LIVE, C.WRAP_UP)},
 }

@@ -137,6 +137,28 @@ class CallCustomer(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class CallThird(Effect):
+    """Call a number outside as the third party of a contact, with a channel id of ours.
+
+    Who answers hears music in its own place (`Place.CONSULTED`) until it is joined.
+    """
+
+    channel: str
+    number: str = field(repr=False)
+    shown: str
+    ring_time: float
+
+
+@dataclass(frozen=True, slots=True)
+class HearRinging(Effect):
+    """Let an agent's channel, by itself, hear ringing for at most `ring_time` seconds."""
+
+    channel: str
+    address: str
+    ring_time: float
+
+
+@dataclass(frozen=True, slots=True)
 class PlayOutcome(Effect):
     """Let an agent's channel hear that nobody was reached; then it goes to its place, or ends (on demand)."""
 

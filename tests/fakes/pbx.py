@@ -41,11 +41,13 @@ class Channel:
     """The station that took a customer from the fallback queue."""
     dialled: bool = False
     """Rung by the fallback queue: it has no place of its own and ends with the conversation."""
+    third: bool = False
+    """A number outside whom an agent consults."""
     variables: dict[str, str] = field(default_factory=dict)
 
     @property
     def customer(self) -> bool:
-        return not self.address
+        return not self.address and not self.third
 
 
 class FakePbx:
@@ -218,7 +220,9 @@ class FakePbx:
     def on_its_own(self, channel: str) -> None:
         """No beat for some seconds: the loop the channel is in finds its own way."""
         found = self.channels[channel]
-        if found.address:
+        if found.third:
+            self.hang_up(channel)
+        elif found.address:
             if found.variables.get("CTI_STATION_MODE") != "persistent":
                 self.hang_up(channel)
         elif found.context == "cti-wait" and found.variables.get("CTI_CONNECTED"):
@@ -281,6 +285,11 @@ class FakePbx:
         else:
             self._place(customer, "wait")
 
+    def third_answers(self, channel: str) -> None:
+        """A number outside whom an agent consults picks up: music, until it is joined."""
+        self.channels[channel].up = True
+        self._back_to_station(self.channels[channel])
+
     # --- phones -----------------------------------------------------------------------------------
 
     def register(self, address: str) -> None:
@@ -335,7 +344,7 @@ class FakePbx:
             return
         parties = [c for c in self.channels.values() if c.bridge == bridge]
         if bridge.startswith(CONFERENCE):
-            agents_left = any(c.address for c in parties if c is not leaving)
+            agents_left = any(not c.customer for c in parties if c is not leaving)
             parties = parties if leaving.customer or not agents_left else [leaving]
         for party in parties:
             party.bridge = ""
@@ -349,6 +358,8 @@ class FakePbx:
             return
         if left.dialled:
             self.hang_up(left.channel)
+        elif left.third:
+            self._back_to_station(left)
         elif left.address:
             if self.announces or left.context in ("cti-join", "cti-conference"):
                 left.context = "cti-station"
@@ -516,6 +527,18 @@ class FakePbx:
             effect.channel, "cti-refused", up=False, number=effect.number, variables=variables
         )
         return True
+
+    def _do_CallThird(self, effect: e.CallThird) -> bool:  # noqa: N802
+        self.channels[effect.channel] = Channel(
+            effect.channel, "cti-refused", up=False, third=True, variables={"CTI_THIRD": "1"}
+        )
+        return True
+
+    def _do_HearRinging(self, effect: e.HearRinging) -> bool:  # noqa: N802
+        agent = self.channels.get(effect.channel)
+        if agent:
+            agent.context = "cti-dialling"
+        return agent is not None
 
     def _do_PlayOutcome(self, effect: e.PlayOutcome) -> bool:  # noqa: N802
         """The tone is over at once."""

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import cast
 
 _KEPT = re.compile(r"^(via|from|call-id|cseq):", re.IGNORECASE)
 _CALLED = re.compile(r"INVITE sip:(\d+)@")
@@ -17,8 +18,7 @@ class _Carrier(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         lines = data.decode().split("\r\n")

@@ -127,10 +127,14 @@ def _close(step: Step, contact: Contact, agent: Agent, asked: AskedState | None)
 
 
 def _quiet(step: Step, contact: Contact, agent: Agent) -> None:
-    """After a call in vain its tone may still sound: a nailed-up phone must be free for the next one."""
+    """After a call in vain its tone may still sound: the phone must be free for the next one."""
     station = step.state.stations.get(agent.station or "")
-    persistent = agent.station_mode is StationMode.PERSISTENT
-    if contact.connected_at is None and persistent and station and station.channel:
+    if contact.connected_at is not None or station is None:
+        return
+    if station.tone_channel:
+        step.do(HangUpChannel(contact.node, station.tone_channel))
+        station.tone_channel = ""
+    elif agent.station_mode is StationMode.PERSISTENT and station.channel:
         step.do(Move(contact.node, station.channel, Place.STATION))
 
 
@@ -219,6 +223,7 @@ def _abandoned(step: Step, contact: Contact) -> None:
         offers.refuse_operation(step, contact, errors.ContactEnded)
         step.tell_contact(contact, Event.CONTACT_OFFER_WITHDRAWN)
     step.dequeue(contact)
+    parties.drop_rest(step, contact)
     contact.apply(ContactEvent.END)
     step.tell_contact(contact, Event.CONTACT_ENDED)
     step.remember_end(contact)

@@ -330,7 +330,9 @@ def _release_phone(step: Step, contact: Contact) -> None:
     agent = step.state.agents[leg.party]
     if agent.station_mode is StationMode.ON_DEMAND:  # its channel ends by itself and is nobody's until then
         step.state.station_channels.pop(leg.channel, None)
-        step.state.stations[agent.station or ""].release_channel()
+        station = step.state.stations[agent.station or ""]
+        station.release_channel()
+        station.tone_channel = leg.channel
 
 
 def _drop_phone(step: Step, contact: Contact) -> None:

@@ -112,6 +112,10 @@ def customer_placed(step: Step, fact: CustomerPlaced) -> None:
     if contact.state is ContactState.DIALLING:
         dialling.answered_alone(step, contact)
     if contact.state is ContactState.OUTSIDE:
+        third = transfers.outside_leg(contact)
+        if third:  # it left a conference, and the customer is back from there first
+            transfers.outside_left(step, contact, third, gone=False)
+            return
         transfers.not_reached(step, contact)
     if contact.state is ContactState.IVR:
         offers.queue(step, contact)
@@ -205,7 +209,11 @@ def station_placed(step: Step, fact: StationPlaced) -> None:
     """A station's channel idles: its phone answered, or a conversation on it ended."""
     found = _station_on(step, fact.channel)
     if found is None:
-        if fact.channel not in step.state.channels:
+        consulted = _contact_on(step, fact.channel)
+        leg = consulted.leg_by_channel(fact.channel) if consulted else None
+        if consulted and leg and consulted.consult:
+            consults.placed(step, consulted, leg)
+        elif fact.channel not in step.state.channels:
             # Nobody's any more (answered just after it was given up): do not leave a phone hanging.
             step.do(HangUpChannel(fact.node, fact.channel))
         return
@@ -274,6 +282,8 @@ def channel_gone(step: Step, fact: ChannelGone) -> None:
     leg = contact.leg_by_channel(fact.channel) if contact else None
     if contact and contact.consult and leg:
         consults.leg_gone(step, contact, leg, fact.cause)
+    elif contact and leg and contact.state is ContactState.OUTSIDE:
+        transfers.outside_left(step, contact, leg)
     elif contact and contact.state is ContactState.DIALLING:
         dialling.agent_leg_gone(step, contact, fact.cause)
     elif contact:
@@ -355,7 +365,9 @@ def effect_failed(step: Step, fact: EffectFailed) -> None:
 
 
 def _contact_effect_failed(step: Step, fact: EffectFailed, contact: Contact) -> None:
-    if contact.consult and fact.effect in ("Connect", "Move", "Join", "Confer"):
+    if fact.effect == "CallThird":
+        consults.third_failed(step, contact, fact)
+    elif contact.consult and fact.effect in ("Connect", "Move", "Join", "Confer"):
         consults.failed(step, contact, _refusal(fact))
     elif contact.state is ContactState.DIALLING and fact.effect in ("CallCustomer", "HangUpChannel"):
         dialling.effect_failed(step, contact, fact)

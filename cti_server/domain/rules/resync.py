@@ -232,14 +232,24 @@ def _alone(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, channels: dict
     elif contact.state in conversation.TALK_STATES:
         _without_partner(step, contact, place, channels)
     elif contact.state is ContactState.OUTSIDE:
-        _outside(step, contact, fact, place)
+        _outside(step, contact, fact, place, channels)
     elif contact.state is ContactState.QUEUED and place == "hold":
         step.do(ReturnToQueue(contact.node, contact.contact_id))
 
 
-def _outside(step: Step, contact: Contact, fact: ChannelFact, place: str) -> None:
+def _outside(
+    step: Step, contact: Contact, fact: ChannelFact, place: str, channels: dict[str, ChannelFact]
+) -> None:
     """Talking outside, or back from there unnoticed, or never sent."""
-    if fact.context == "cti-outside":
+    third = transfers.outside_leg(contact)
+    if third and third.channel not in channels:
+        transfers.outside_left(step, contact, third)
+    elif third:
+        third.bridge = channels[third.channel].bridge
+        if not fact.bridge:
+            step.do(Connect(contact.node, contact.contact_id, third.channel, ""))
+            conversation.watch(step, contact, offers.OPERATION_TIME)
+    elif fact.context == "cti-outside":
         if fact.bridge:
             transfers.reached(step, contact)
     else:
@@ -274,7 +284,11 @@ def _rejoin(step: Step, contact: Contact, agent_channel: str) -> None:
 def _strays(step: Step, snapshot: NodeSnapshot) -> None:
     """Station channels of ours that nobody waits for: a phone must not hang in an empty place."""
     for fact in snapshot.channels:
-        ours = fact.variables.get("CTI_STATION") or (fact.peer_station and fact.context == "cti-station")
+        ours = (
+            fact.variables.get("CTI_STATION")
+            or fact.variables.get("CTI_THIRD")
+            or (fact.peer_station and fact.context == "cti-station")
+        )
         known = fact.channel in step.state.station_channels or fact.channel in step.state.channels
         if ours and not fact.bridge and not known:
             step.do(HangUpChannel(snapshot.node, fact.channel))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cti_server.domain.contact import Consult, Contact, ContactState, LegRole, LegState, RecordingState
 from cti_server.domain.rules.arrangement import present, talkers
 from cti_server.domain.rules.conversation import TALK_STATES
+from cti_server.domain.rules.transfers import outside_leg
 from tests.fakes.pbx import Channel, FakePbx
 from tests.unit.domain import plain_routing
 from tests.unit.domain.centre import Centre
@@ -14,6 +15,7 @@ def check_agreement(centre: Centre) -> None:
     """Raise AssertionError where world and PBX differ."""
     contacts, pbx = centre.state.contacts, centre.pbx
     for channel in pbx.channels.values():
+        assert not channel.third or channel.channel in centre.state.channels, (channel, "nobody's")
         if channel.customer and channel.context != "cti-entry":
             assert channel.channel in contacts, (channel, "a caller nobody knows of")
     for contact in contacts.values():
@@ -81,7 +83,12 @@ def _customer(contact: Contact, channel: Channel, pbx: FakePbx) -> None:
     paused = channel.variables.get("CTI_PAUSED") == "1"
     assert (contact.recording is RecordingState.PAUSED) == paused, (contact, "paused")
     if contact.state is ContactState.OUTSIDE:
-        assert channel.context == "cti-outside", (contact, channel)
+        consulted = outside_leg(contact)
+        if consulted:
+            assert channel.bridge, (contact, "left alone")
+            assert channel.bridge == pbx.channels[consulted.channel].bridge, (contact, channel)
+        else:
+            assert channel.context == "cti-outside", (contact, channel)
         return
     if contact.consult:
         _consult(contact, contact.consult, pbx)

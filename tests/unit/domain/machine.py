@@ -356,6 +356,36 @@ class Life(RuleBasedStateMachine):
         if settle:
             self.centre.settle()
 
+    @rule(number=which, numbers=some, answers=st.booleans(), settle=st.booleans())
+    def consult_outside(self, number: int, numbers: list[int], answers: bool, settle: bool) -> None:
+        """Ask a number outside, which answers or nearly does."""
+        talking = (ContactState.ACTIVE, ContactState.HELD)
+        contact = pick([x for x in self.centre.state.contacts.values() if x.state in talking], number)
+        if contact is None:
+            return
+        to = Target(TargetKind.NUMBER, OUTSIDE)
+        self.centre.command(s.ConsultParty, contact.agent_id or "", contact.contact_id, to)
+        self.flurry(numbers)
+        if answers:
+            self.third_answers(0)
+        if settle:
+            self.centre.settle()
+
+    def _thirds(self, *, up: bool) -> list[Channel]:
+        return [ch for ch in self.centre.pbx.channels.values() if ch.third and ch.up == up]
+
+    @rule(number=which)
+    def third_answers(self, number: int) -> None:
+        channel = pick(self._thirds(up=False), number)
+        if channel:
+            self.centre.pbx.third_answers(channel.channel)
+
+    @rule(number=which, up=st.booleans(), cause=st.sampled_from([BUSY, NORMAL, OUT_OF_ORDER]))
+    def third_leaves(self, number: int, up: bool, cause: int) -> None:
+        channel = pick(self._thirds(up=up), number)
+        if channel:
+            self.centre.pbx.hang_up(channel.channel, cause)
+
     @rule(number=which, colleague=agents, numbers=some, settle=st.booleans())
     def consult(self, number: int, colleague: str, numbers: list[int], settle: bool) -> None:
         """Ask somebody, who takes it or nearly does."""
@@ -497,6 +527,8 @@ class Life(RuleBasedStateMachine):
                 "SendOutside",
                 "CallCustomer",
                 "PlayOutcome",
+                "CallThird",
+                "HearRinging",
                 "Move",
                 "Join",
                 "Confer",
@@ -554,6 +586,8 @@ class Life(RuleBasedStateMachine):
                 pbx.hang_up(channel.channel)
             for channel in self._ringing():
                 pbx.refuse(channel.channel, NO_ANSWER)
+            for channel in self._thirds(up=False):
+                pbx.hang_up(channel.channel, NO_ANSWER)
             centre.settle()
             centre.pass_time(100)
         assert not pbx.effects
