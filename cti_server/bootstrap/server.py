@@ -23,6 +23,7 @@ from cti_server.api.tokens import Tokens
 from cti_server.asterisk.agi_server import AgiServer
 from cti_server.asterisk.inbound import inbound
 from cti_server.asterisk.pbx_link import PbxAddress, PbxLink
+from cti_server.bootstrap.campaigning import StoredCampaigns
 from cti_server.bootstrap.directory import directory_signal
 from cti_server.bootstrap.interaction_log import StoredCredentials, StoredInteractionLog
 from cti_server.bootstrap.recording_desk import RecordingDesk
@@ -127,6 +128,7 @@ class Server:
             auth=Authenticator(credentials, RedisLoginGuard(self.redis), tokens),
             log=StoredInteractionLog(self.database),
             reports=self.reports,
+            campaigns=StoredCampaigns(self.database, lambda: self.site.world.state),
             settings=ApiSettings(allowed_origins=frozenset(self.settings.origins)),
             registry=CollectorRegistry(),
         )
