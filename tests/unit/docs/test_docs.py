@@ -21,6 +21,7 @@ OURS = (
     "architecture.md",
     "routing.md",
     "figures.md",
+    "ivr.md",
     "campaigns.md",
 )
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs" / name for name in OURS)]
