@@ -132,6 +132,7 @@ class Step:
                 "group": contact.group_id,
                 "number": contact.service_number,
                 "medium": contact.medium,
+                **_between(contact),
                 **(data or {}),
             },
         }
@@ -199,6 +200,13 @@ class Step:
         self.waiting.add(contact.contact_id)
         for kind in ("preference", "overflow", "announce"):
             self.clear_timer(f"{kind}:{contact.contact_id}")
+
+
+def _between(contact: Contact) -> dict[str, Any]:
+    """What tells talk from hold where the state alone does not."""
+    if contact.consult:
+        return {"talking_to": contact.consult.talk.value}
+    return {"at_phone": True} if contact.held_at_phone else {}
 
 
 def contact_row(contact: Contact) -> dict[str, Any]:

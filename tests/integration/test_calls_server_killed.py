@@ -12,6 +12,7 @@ from cti_server.client import CtiRequestError
 from tests.support.audio import COLLEAGUE_TONE, CUSTOMER_TONE, LEADER_TONE
 from tests.support.callers import SippCallers
 from tests.support.centre import SORRY_TONE, Row, TestCentre, eventually, whole_centre
+from tests.support.figures import figures_agree
 from tests.support.phones import BaresipPhone
 from tests.support.seats import Seat, crew, seat, work_off
 from tests.support.story import Story, cel_calls
@@ -108,6 +109,7 @@ async def test_command_under_way_is_answered_by_the_next_server(centre: TestCent
         await agent.in_state("not_ready")
         assert agent.phone.happened("CALL_INCOMING") == 1
         await agent.client.sign_out()
+    await figures_agree(centre, since=killed_at)
     await centre.empty()
 
 
