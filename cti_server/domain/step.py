@@ -178,8 +178,11 @@ class Step:
 
     def enqueue(self, contact: Contact) -> None:
         """Put the contact into its group's queue, where its turn is."""
-        self.queues.add(contact.group_id)
         group = self.state.groups[contact.group_id]
+        while group.successor in self.state.groups:
+            group = self.state.groups[group.successor]
+        contact.group_id = group.group_id
+        self.queues.add(contact.group_id)
         insort(group.waiting, contact.contact_id, key=lambda other: turn(self.state.contacts[other]))
         self.waiting.add(contact.contact_id)
         if contact.waits_in != contact.group_id:

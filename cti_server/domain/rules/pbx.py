@@ -74,7 +74,8 @@ def contact_arrived(step: Step, fact: ContactArrived) -> None:
     contact = Contact(
         fact.channel, fact.node, fact.service_number, group_id, customer, step.at, language=fact.language
     )
-    contact.priority = preference.priority(customer)
+    contact.priority = preference.priority(customer, step.state.priorities)
+    contact.ageing = step.state.priorities.ageing
     contact.requires, contact.dedicated_agent = dict(fact.requires), fact.dedicated_agent
     contact.ivr_path.append(fact.service_number)
     contact.add_leg(LegRole.CUSTOMER, "", fact.channel, LegState.IVR)
