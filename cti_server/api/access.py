@@ -11,7 +11,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from cti_server.api.auth import Authenticator
 from cti_server.api.errors import InvalidToken, RoleMissing, UnsupportedMediaType
 from cti_server.api.hub import Hub
-from cti_server.api.ports import InteractionLog, Reports
+from cti_server.api.ports import InteractionLog, Reports, Routing
 from cti_server.engine.port import Centre
 
 SEES_ALL = frozenset({"team_leader", "auditor"})
@@ -28,6 +28,7 @@ class Services:
     log: InteractionLog
     hub: Hub
     reports: Reports
+    routing: Routing
 
 
 def services(request: Request) -> Services:

@@ -20,6 +20,7 @@ from cti_server.api import (
     routes_documents,
     routes_health,
     routes_reports,
+    routes_routing,
 )
 from cti_server.api.access import Services
 from cti_server.api.auth import Authenticator
@@ -28,7 +29,7 @@ from cti_server.api.messages import preferred
 from cti_server.api.metrics import ApiMetrics
 from cti_server.api.middleware import Edge
 from cti_server.api.openapi import published
-from cti_server.api.ports import InteractionLog, Reports
+from cti_server.api.ports import InteractionLog, Reports, Routing
 from cti_server.api.problems import problem_response
 from cti_server.api.settings import ApiSettings
 from cti_server.api.socket import agent_socket
@@ -49,6 +50,7 @@ def create_app(
     auth: Authenticator,
     log: InteractionLog,
     reports: Reports,
+    routing: Routing,
     settings: ApiSettings | None = None,
     registry: CollectorRegistry | None = None,
     clock: Callable[[], float] = time.time,
@@ -62,9 +64,16 @@ def create_app(
     metrics = ApiMetrics(registry or CollectorRegistry())
     hub = Hub(centre, auth.tokens, settings, metrics, clock)
     app = FastAPI(title="CTI server", version=VERSION, docs_url=None, redoc_url=None)
-    app.state.services = Services(centre, auth, log, hub, reports)
+    app.state.services = Services(centre, auth, log, hub, reports, routing)
     app.state.hub = hub
-    for module in (routes_auth, routes_contacts, routes_reports, routes_health, routes_documents):
+    for module in (
+        routes_auth,
+        routes_contacts,
+        routes_reports,
+        routes_routing,
+        routes_health,
+        routes_documents,
+    ):
         app.include_router(module.router)
     app.router.routes.append(WebSocketRoute("/ws", agent_socket(hub)))
     app.add_middleware(Edge, max_body=settings.max_body)

@@ -109,7 +109,7 @@ def _numbers(settings: RoutingSettings) -> Iterator[Fault]:
 def _agents(settings: RoutingSettings, known_agents: Collection[str]) -> Iterator[Fault]:
     for agent_id, agent in settings.agents.items():
         if agent_id not in known_agents:
-            yield Fault("unknown_agent", f"agents.{agent_id}")
+            yield Fault("agent_not_in_directory", f"agents.{agent_id}")
         for group in agent.groups:
             if group not in settings.groups:
                 yield Fault("unknown_group", f"agents.{agent_id}.groups.{group}")

@@ -17,6 +17,14 @@ from cti_server.store.errors import StoreUnavailable
 from tests.support.edge import PASSWORD, Edge, until
 
 ARRIVED = datetime(2026, 11, 21, 8, 0, 0, 250000, UTC)
+PATH = {
+    "contact_id": "c",
+    "by": "agent",
+    "group_id": "general",
+    "number": "4000",
+    "agent_id": "1001",
+    "version": "1",
+}
 PUBLIC = {
     ("POST", "/api/v1/auth/token"),
     ("GET", "/health/live"),
@@ -30,6 +38,26 @@ ROLES: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "/api/v1/contacts"): ("3001",),
     ("GET", "/api/v1/contacts/{contact_id}"): ("3001",),
     ("GET", "/api/v1/reports/{by}"): ("3001", "5001"),
+    **{
+        (verb, f"/api/v1/admin/routing{path}"): ("1001", "2001", "3001", "5001")
+        for verb, path in (
+            ("GET", ""),
+            ("PUT", ""),
+            ("GET", "/groups/{group_id}"),
+            ("PUT", "/groups/{group_id}"),
+            ("DELETE", "/groups/{group_id}"),
+            ("GET", "/numbers/{number}"),
+            ("PUT", "/numbers/{number}"),
+            ("GET", "/agents/{agent_id}"),
+            ("PUT", "/agents/{agent_id}"),
+            ("PUT", "/holidays"),
+            ("PUT", "/priorities"),
+            ("GET", "/versions"),
+            ("GET", "/versions/{version}"),
+            ("GET", "/versions/{version}/changes"),
+            ("POST", "/versions/{version}/restore"),
+        )
+    },
 }
 """Protected endpoints and people whose role does not allow them."""
 
@@ -171,7 +199,7 @@ async def test_no_endpoint_without_a_token(edge: Edge) -> None:
         for verb, path in await protected(edge):
             for header, reason in reasons.items():
                 headers = {"Authorization": header} if header else {}
-                answer = await http.request(verb, path.format(contact_id="c", by="agent"), headers=headers)
+                answer = await http.request(verb, path.format(**PATH), headers=headers)
                 problem = refused(answer, 401, "invalid_token")
                 assert problem.model_extra == {"reason": reason}
 
@@ -180,7 +208,7 @@ async def test_no_endpoint_for_the_wrong_role(edge: Edge) -> None:
     for verb, path in await protected(edge):
         for person in (*ROLES[verb, path], "9999"):
             async with edge.http(person) as http:
-                answer = await http.request(verb, path.format(contact_id="c", by="agent"))
+                answer = await http.request(verb, path.format(**PATH))
                 refused(answer, 403, "wrong_role")
 
 

@@ -479,15 +479,10 @@ class Life(RuleBasedStateMachine):
     def reload_directory(self, kept: set[str], stations: set[str]) -> None:
         """Somebody and some stations are taken out, then put back."""
         fewer = tuple(a for a in c.AGENTS if a.agent_id in kept)
-        again = c.directory(
-            self.centre.now,
-            fewer,
-            stations=tuple(sorted(stations)),
-            groups=LIVELY,
-            version=self.centre.state.routing_version,
-        )
-        self.centre.apply(again)
-        self.centre.apply(c.directory(self.centre.now, groups=LIVELY))
+        version = self.centre.state.routing_version
+        left = tuple(sorted(stations))
+        self.centre.apply(c.directory(self.centre.now, fewer, stations=left, groups=LIVELY, version=version))
+        self.centre.apply(c.directory(self.centre.now, groups=LIVELY, version=version))
 
     @rule(number=which)
     def stale_timer(self, number: int) -> None:

@@ -46,7 +46,7 @@ def test_what_is_good() -> None:
             "number_without_target",
             "numbers.4000.group",
         ),
-        (replace(GOOD, agents={"9": AgentSkills()}), "unknown_agent", "agents.9"),
+        (replace(GOOD, agents={"9": AgentSkills()}), "agent_not_in_directory", "agents.9"),
         (
             replace(GOOD, agents={"1001": AgentSkills({"loans": 1})}),
             "unknown_group",
