@@ -71,7 +71,8 @@ async def save(
         version, before = await _current(connection)
         if version != expected:
             raise VersionConflict(f"version {version} is in force", detail={"version": version})
-        made = Version(version + 1, at, author, why, tuple(changes(before, settings)))
+        differences = msgspec.json.decode(msgspec.json.encode(changes(before, settings)))
+        made = Version(version + 1, at, author, why, _changes(differences))
         await _replace(connection, settings)
         row = {
             "version": made.version,
@@ -79,7 +80,7 @@ async def save(
             "author": author,
             "why": why,
             "settings": msgspec.to_builtins(settings),
-            "changes": msgspec.to_builtins(made.changes),
+            "changes": differences,
         }
         await connection.execute(insert(routing_versions).values(row))
         return made

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
 
+from cti_server.api.errors import FAULTS
 from cti_server.api.models import routing as m
 from cti_server.domain import settings as d
 from cti_server.domain.policy import Opening, Policy, Priorities
@@ -213,3 +216,28 @@ async def test_saved_and_not_in_effect_yet(edge: Edge) -> None:
     edge.routing.in_effect = False
     answer = await put(edge, "/numbers/4001", {"value": {"group": "general"}})
     assert answer.json()["in_effect"] is False
+
+
+async def test_the_examples_of_the_document(edge: Edge) -> None:
+    """One after the other, each from the version that is in force."""
+    text = (Path(__file__).parents[2] / "docs/routing.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```http\n(.*?)```", text, re.DOTALL)[0].splitlines()
+    called = set()
+    async with edge.http("4001") as http:
+        for line in examples:
+            verb, path, *body = line.split(" ", 2)
+            headers = {"If-Match": f'"{len(edge.routing.saved)}"', "Content-Type": "application/json"}
+            answer = await http.request(
+                verb, path, content=body[0].encode() if body else None, headers=headers
+            )
+            assert answer.status_code == 200, (line, answer.text)
+            shape = re.sub(r"/(agents|groups|numbers|versions)/[^/?]+", r"/\1/…", path.partition("?")[0])
+            called.add((verb, shape))
+    offered = {
+        (verb.upper(), re.sub(r"\{\w+\}", "…", path))
+        for path, verbs in edge.app.openapi()["paths"].items()
+        for verb in verbs
+        if path.startswith(ROUTING)
+    }
+    assert called == offered
+    assert set(FAULTS) <= set(re.findall(r"`(\w+)`", text.partition("| code | status |")[2]))
