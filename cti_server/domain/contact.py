@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from cti_server.domain.errors import IllegalTransition
+from cti_server.domain.ivr import Walk
 
 
 class ContactState(StrEnum):
@@ -135,6 +136,8 @@ class Customer:
     name: str = ""
     tier: str = ""
     elder: bool = False
+    verified: bool = False
+    """Proved in this contact who it is, by card and PIN."""
 
 
 @dataclass(slots=True)
@@ -226,6 +229,9 @@ class Contact:
     preferred_agent: str = ""
     """The agent it waits for alone, for a limited time; empty when any agent that fits will do."""
     ivr_path: list[str] = field(default_factory=list)
+    """The number dialled, then what was chosen in the menu and how it was left, step by step."""
+    walk: Walk | None = None
+    """Where it stands in the menu; None when its number has none."""
     data: dict[str, Any] = field(default_factory=dict)
     legs: dict[str, Leg] = field(default_factory=dict)
     agent_id: str | None = None

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cti_server.domain.agent import CAPACITY
+from cti_server.domain.customer import CustomerProfile
+from cti_server.domain.ivr import Ivr
 from cti_server.domain.outside import OutsideRules
 from cti_server.domain.policy import Greeting, Policy, Priorities
 from cti_server.domain.target import Target, TargetKind
@@ -79,6 +81,8 @@ class DirectoryLoaded(Signal):
     priorities: Priorities = field(default_factory=Priorities)
     version: int = 0
     """Of the routing settings; an older one than is in force changes nothing."""
+    ivrs: dict[str, Ivr] = field(default_factory=dict)
+    """Service number to its menu."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +346,22 @@ class ContactArrived(PbxFact):
     elder: bool = False
     dedicated_agent: str = ""
     requires: dict[str, int] = field(default_factory=dict)
+    language_known: bool = False
+    """The language is the customer's own, not the number's."""
+
+
+@dataclass(frozen=True, slots=True)
+class MenuAnswered(PbxFact):
+    """A caller answered a question of the menu (FastAGI); see `ivr.pressed`. No PIN is in it."""
+
+    channel: str
+    serial: int
+    """Of the question."""
+    answer: str
+    subject: str = ""
+    """The customer whose card it is, by its number in the directory."""
+    customer: CustomerProfile | None = None
+    """Who proved to be it, with a right PIN."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from cti_server.domain.agent import Agent
 from cti_server.domain.contact import Contact
+from cti_server.domain.ivr import Ivr
 from cti_server.domain.outside import OutsideRules
 from cti_server.domain.policy import Greeting, Priorities
 from cti_server.domain.queue import Group
@@ -47,6 +48,8 @@ class WorldState:
     service_numbers: dict[str, str] = field(default_factory=dict)
     greetings: dict[str, Greeting] = field(default_factory=dict)
     """By service number."""
+    ivrs: dict[str, Ivr] = field(default_factory=dict)
+    """Service number to its menu; numbers without one are not in it."""
     holidays: tuple[str, ...] = ()
     priorities: Priorities = field(default_factory=Priorities)
     routing_version: int = 0

@@ -222,6 +222,7 @@ def contact_view(contact: Contact, viewer: Agent) -> dict[str, Any]:
             "name": customer.name,
             "tier": customer.tier,
             "elder": customer.elder,
+            "verified": customer.verified,
         },
         "service_number": contact.service_number,
         "ivr_path": list(contact.ivr_path),

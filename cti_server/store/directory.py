@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cti_server.domain.ivr import Ivr, problems
 from cti_server.domain.policy import Policy, Priorities
 from cti_server.store.database import Database
 from cti_server.store.errors import StoreUnavailable
@@ -25,6 +26,7 @@ from cti_server.store.tables import (
 
 _NOT_REHASHED = "password_not_rehashed"
 _BAD_POLICY = "group_policy_unreadable"
+_BAD_MENU = "service_number_menu_unusable"
 
 log = structlog.get_logger(__name__)
 
@@ -62,6 +64,8 @@ class ServiceNumberEntry:
     language: str
     greeting: str
     name: str
+    ivr: Ivr | None = None
+    """Its menu; None: straight to the group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +142,26 @@ def _policy(group_id: str, stored: dict[str, Any] | None) -> Policy:
         return Policy()
 
 
+def _ivr(number: str, stored: dict[str, Any] | None, known_groups: frozenset[str]) -> Ivr | None:
+    """None for one that cannot be used: callers go straight to the number's group."""
+    if not stored:
+        return None
+    try:
+        ivr = msgspec.convert(stored, Ivr)
+    except msgspec.ValidationError as error:
+        log.error(_BAD_MENU, number=number, why=str(error))  # noqa: TRY400  # the text says all
+        return None
+    wrong = problems(ivr, known_groups)
+    if wrong:
+        log.error(_BAD_MENU, number=number, why="; ".join(wrong))
+        return None
+    return ivr
+
+
 async def load_within(connection: AsyncConnection) -> Directory:
     """The same, within a transaction that is there already."""
     levels: dict[str, dict[str, int]] = {}
+    known_groups = frozenset((await connection.execute(select(groups.c.group_id))).scalars())
     for row in await connection.execute(select(agent_groups).order_by(agent_groups.c.group_id)):
         levels.setdefault(row.agent_id, {})[row.group_id] = row.level
     newest = select(routing_versions).order_by(routing_versions.c.version.desc()).limit(1)
@@ -169,7 +190,14 @@ async def load_within(connection: AsyncConnection) -> Directory:
             for row in await connection.execute(select(groups).order_by(groups.c.group_id))
         },
         service_numbers={
-            row.number: ServiceNumberEntry(row.number, row.group_id, row.language, row.greeting, row.name)
+            row.number: ServiceNumberEntry(
+                row.number,
+                row.group_id,
+                row.language,
+                row.greeting,
+                row.name,
+                _ivr(row.number, row.menu, known_groups),
+            )
             for row in await connection.execute(select(service_numbers).order_by(service_numbers.c.number))
         },
         holidays={

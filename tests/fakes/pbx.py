@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from cti_server.domain import effects as e
 from cti_server.domain import signals as s
 from cti_server.domain.agent import StationMode
+from cti_server.domain.customer import CustomerProfile
 
 NORMAL, BUSY, NO_ANSWER, OUT_OF_ORDER = 16, 17, 19, 27
 """Q.850 causes."""
@@ -112,7 +113,11 @@ class FakePbx:
             return ["cel"]
         if self.snapshot:
             # AMI is buffered behind the snapshot; a call's question comes by its own way.
-            asking = [n for n, queue in self.facts.items() if isinstance(queue[0], s.ContactArrived)]
+            asking = [
+                n
+                for n, queue in self.facts.items()
+                if isinstance(queue[0], s.ContactArrived | s.MenuAnswered)
+            ]
             return ["snapshot", *asking]
         return [name for name, queue in self.facts.items() if queue]
 
@@ -164,6 +169,13 @@ class FakePbx:
         else:
             self._place(self.channels[channel], "unserved")
         return channel
+
+    def press(
+        self, channel: str, serial: int, answer: str, subject: str = "", who: CustomerProfile | None = None
+    ) -> None:
+        """The caller answers a question of the menu."""
+        pressed = s.MenuAnswered(self.now, self.name, channel, serial, answer, subject, who)
+        self._tell(f"agi:{channel}", pressed)
 
     def greeted(self, channel: str) -> None:
         """The greeting is over, or the question was not answered."""

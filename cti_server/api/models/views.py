@@ -58,6 +58,7 @@ class CustomerView(Model):
     name: str
     tier: str
     elder: bool
+    verified: bool = Field(description="Proved in this contact who it is, by card and PIN in the menu.")
 
 
 class LegView(Model):

@@ -49,6 +49,7 @@ def directory_loaded(step: Step, signal: DirectoryLoaded) -> None:
     for address in signal.stations:
         state.stations.setdefault(address, Station(address))
     state.service_numbers = dict(signal.service_numbers)
+    state.ivrs = dict(signal.ivrs)
     state.holidays = signal.holidays
     agents = {profile.agent_id for profile in signal.agents}
     for left in [a for a in state.agents.values() if a.agent_id not in agents and a.station is None]:

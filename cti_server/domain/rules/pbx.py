@@ -11,12 +11,12 @@ from cti_server.domain.rules import (
     audio,
     consults,
     conversation,
+    menu,
     offers,
     preference,
     seats,
     supervision,
     transfers,
-    waiting,
 )
 from cti_server.domain.rules.conversation import APART_TIME
 from cti_server.domain.signals import (
@@ -82,7 +82,7 @@ def contact_arrived(step: Step, fact: ContactArrived) -> None:
     step.state.contacts[contact.contact_id] = contact
     step.state.channels[fact.channel] = contact.contact_id
     step.set_timer(f"arrival:{contact.contact_id}", ARRIVAL_TIME)
-    waiting.find_open(step, contact)
+    menu.begin(step, contact, language_known=fact.language_known)
     step.note_contact(contact, "contact.arrived")
 
 
@@ -112,6 +112,7 @@ def customer_placed(step: Step, fact: CustomerPlaced) -> None:
     if contact.state is ContactState.OUTSIDE:
         transfers.not_reached(step, contact)
     if contact.state is ContactState.IVR:
+        menu.left(step, contact)
         offers.queue(step, contact)
     if fact.place == "unserved" and offers.still_waits(contact):
         # The dialplan gave us up (a hiccup, a refused AGI), and here we are: take the caller back.

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from cti_server.domain import signals as s
 from cti_server.domain.agent import StationMode
 from cti_server.domain.contact import ContactState
+from cti_server.domain.customer import CustomerProfile
 from cti_server.domain.effects import Resync
 from cti_server.domain.policy import Policy, Priorities, Strategy
 from cti_server.domain.target import Target, TargetKind
@@ -39,6 +40,9 @@ ON_CONTACT = (
     s.WrapUp,
 )
 OUTSIDE = "13900000001"
+PROVED = CustomerProfile("沈桂英", "vip", elder=True)
+ANSWERS = st.sampled_from(["", "0", "*", "1", "2", "3", "4", "9", "card", "right", "wrong", "locked"])
+"""Keys of the menu, and what becomes of a typed card number and PIN."""
 TARGETS = ("general", "credit_card", *SEATS)
 agents = st.sampled_from(sorted(SEATS))
 which = st.integers(0, 99)
@@ -199,7 +203,7 @@ class Life(RuleBasedStateMachine):
 
     # --- customers ------------------------------------------------------------------------------------
 
-    @rule(number=st.sampled_from(["4000", "4001"]), wait=st.booleans())
+    @rule(number=st.sampled_from(["4000", "4001", "4005"]), wait=st.booleans())
     def arrive(self, number: str, wait: bool) -> None:
         if len(self._customers()) > 3:
             return
@@ -212,6 +216,21 @@ class Life(RuleBasedStateMachine):
     def greeted(self, number: int) -> None:
         channel = pick(self._customers("cti-entry"), number)
         if channel:
+            self.centre.pbx.greeted(channel.channel)
+
+    @rule(number=which, keys=st.lists(ANSWERS, max_size=6), late=st.integers(0, 1))
+    def menu(self, number: int, keys: list[str], late: int) -> None:
+        """A caller in the menu presses keys; who comes out of it goes on to wait."""
+        channel = pick([ch for ch in self._customers("cti-entry") if ch.variables.get("CTI_ROUTED")], number)
+        for key in keys:
+            contact = self.centre.state.contacts.get(channel.channel) if channel else None
+            if channel is None or contact is None or contact.walk is None or not self.centre.pbx.link:
+                return
+            who = PROVED if key == "right" else None
+            self.centre.pbx.press(channel.channel, contact.walk.serial - late, key, "13900000002", who)
+            self.centre.settle()
+        contact = self.centre.state.contacts.get(channel.channel) if channel else None
+        if channel and contact and contact.walk and contact.walk.over and channel.context == "cti-entry":
             self.centre.pbx.greeted(channel.channel)
 
     @rule(number=which, cause=st.sampled_from([NORMAL, OUT_OF_ORDER]))
