@@ -113,21 +113,21 @@ async def test_killed_right_after_a_change(centre: TestCentre, operations: httpx
 
 
 async def test_what_is_refused_and_the_way_back(centre: TestCentre, operations: httpx.AsyncClient) -> None:
-    now = (await operations.get(ROUTING)).json()
-    version = {"If-Match": f'"{now["version"]}"'}
-    settings = now["settings"]
+    noon = await change(operations, "/agents/1002", groups={"general": 2, "elder": 3})
+    last = await change(operations, "/agents/1002", groups={})
+    settings = (await operations.get(ROUTING)).json()["settings"]
+    assert settings["agents"]["1002"]["groups"] == {}
     del settings["groups"]["general"]
-    body = {"why": "by mistake", "settings": settings}
-    answer = await operations.put(ROUTING, json=body, headers=version)
+    headers, body = {"If-Match": f'"{last}"'}, {"why": "by mistake", "settings": settings}
+    answer = await operations.put(ROUTING, json=body, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (422, "number_without_target")
-    assert (await operations.get(ROUTING)).headers["etag"] == version["If-Match"]
-    answer = await operations.post(
-        f"{ROUTING}/versions/1/restore", json={"why": "as it was at noon"}, headers=version
-    )
+    assert (await operations.get(ROUTING)).headers["etag"] == headers["If-Match"]
+    path, body = f"{ROUTING}/versions/{noon}/restore", {"why": "as it was at noon"}
+    answer = await operations.post(path, json=body, headers=headers)
     assert (answer.status_code, answer.json()["in_effect"]) == (200, True), answer.text
     settings = (await operations.get(ROUTING)).json()["settings"]
-    assert settings["agents"]["1001"]["groups"] == {"credit_card": 3, "general": 5}
-    assert settings["numbers"]["4002"]["group"] == "elder"
+    assert settings["agents"]["1002"]["groups"] == {"elder": 3, "general": 2}
     history = (await operations.get(f"{ROUTING}/versions")).json()["versions"]
-    assert [one["author"] for one in history] == ["4001"] * (now["version"] + 1)
+    assert [one["version"] for one in history] == list(range(last + 1, 0, -1))
+    assert {one["author"] for one in history} == {"4001"}
     assert history[0]["why"] == "as it was at noon"
