@@ -18,6 +18,7 @@ class Event(StrEnum):
     AGENT_SIGNED_OUT = "agent.signed_out"
     STATION_CHANGED = "station.changed"
     CONTACT_IVR_CHANGED = "contact.ivr_changed"
+    CONTACT_DIALLING = "contact.dialling"
     CONTACT_QUEUED = "contact.queued"
     CONTACT_OFFERED = "contact.offered"
     CONTACT_OFFER_WITHDRAWN = "contact.offer_withdrawn"

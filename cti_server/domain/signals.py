@@ -285,6 +285,17 @@ class ForceSignOut(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class Dial(Command):
+    """`contact.dial`."""
+
+    to: Target
+    group_id: str = ""
+    """For whom: whose number is shown, whose after-call work; empty: the agent's first group."""
+    campaign: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class SetData(ContactCommand):
     """`contact.set_data`: merged into the attached data; a null value removes its key."""
 

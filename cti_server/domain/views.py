@@ -105,6 +105,7 @@ AUDIO_ACTIONS = ("contact.mute", "contact.unmute", "recording.pause", "recording
 
 _ACTIONS: dict[ContactState, tuple[str, ...]] = {
     ContactState.OFFERED: ("contact.accept", "contact.reject"),
+    ContactState.DIALLING: ("contact.hang_up", "contact.set_data"),
     ContactState.ACTIVE: (
         "contact.hold",
         "contact.hang_up",

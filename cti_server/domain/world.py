@@ -14,6 +14,7 @@ from cti_server.domain.rules import (
     audio,
     consults,
     conversation,
+    dialling,
     directory,
     handing,
     menu,
@@ -83,6 +84,7 @@ COMMANDS: dict[type[s.Command], Callable[[Step, Any], dict[str, Any] | None]] = 
     s.Unsubscribe: subscriptions.unsubscribe,
     s.ForceState: supervision.force_state,
     s.ForceSignOut: supervision.force_sign_out,
+    s.Dial: dialling.dial,
     s.SetData: conversation.set_data,
     s.WrapUp: conversation.wrap_up,
 }
@@ -95,6 +97,7 @@ TIMERS: dict[str, Callable[[Step, str], None]] = {
     "consult": consults.no_answer,
     "supervise": supervision.timed_out,
     "subscriber": subscriptions.over,
+    "dial": dialling.overdue,
     "arrival": pbx.arrival_overdue,
     "apart": conversation.apart,
     "wrap_up": conversation.wrap_up_over,

@@ -56,6 +56,7 @@ NOTIFICATIONS: dict[str, type[Model]] = {
     Event.AGENT_SIGNED_OUT: AgentNotice,
     Event.STATION_CHANGED: AgentNotice,
     Event.CONTACT_IVR_CHANGED: ContactNotice,
+    Event.CONTACT_DIALLING: ContactNotice,
     Event.CONTACT_QUEUED: ContactNotice,
     Event.CONTACT_OFFERED: ContactNotice,
     Event.CONTACT_OFFER_WITHDRAWN: ContactNotice,

@@ -224,6 +224,31 @@ class Life(RuleBasedStateMachine):
         if settle:
             self.centre.settle()
 
+    @rule(agent=agents, numbers=some, answers=st.booleans(), settle=st.booleans())
+    def dial(self, agent: str, numbers: list[int], answers: bool, settle: bool) -> None:
+        """Call somebody outside, who answers or nearly does."""
+        self.centre.command(s.Dial, agent, Target(TargetKind.NUMBER, OUTSIDE))
+        self.flurry(numbers)
+        if settle:
+            self._pick_up()
+        if answers:
+            self.dialled_answers(0)
+
+    def _dialled(self) -> list[Channel]:
+        return [ch for ch in self._customers() if not ch.up]
+
+    @rule(number=which)
+    def dialled_answers(self, number: int) -> None:
+        channel = pick(self._dialled(), number)
+        if channel:
+            self.centre.pbx.customer_answers(channel.channel)
+
+    @rule(number=which, cause=st.sampled_from([BUSY, NO_ANSWER]))
+    def dialled_in_vain(self, number: int, cause: int) -> None:
+        channel = pick(self._dialled(), number)
+        if channel:
+            self.centre.pbx.hang_up(channel.channel, cause)
+
     @rule(number=which, answers=st.booleans())
     def outside(self, number: int, answers: bool) -> None:
         """The number outside is picked up, or not."""
@@ -349,6 +374,36 @@ class Life(RuleBasedStateMachine):
             self._ask(kind, contact.agent_id or "", contact.contact_id)
         if settle:
             self.centre.settle()
+
+    @rule(number=which, numbers=some, answers=st.booleans(), settle=st.booleans())
+    def consult_outside(self, number: int, numbers: list[int], answers: bool, settle: bool) -> None:
+        """Ask a number outside, which answers or nearly does."""
+        talking = (ContactState.ACTIVE, ContactState.HELD)
+        contact = pick([x for x in self.centre.state.contacts.values() if x.state in talking], number)
+        if contact is None:
+            return
+        to = Target(TargetKind.NUMBER, OUTSIDE)
+        self.centre.command(s.ConsultParty, contact.agent_id or "", contact.contact_id, to)
+        self.flurry(numbers)
+        if answers:
+            self.third_answers(0)
+        if settle:
+            self.centre.settle()
+
+    def _thirds(self, *, up: bool) -> list[Channel]:
+        return [ch for ch in self.centre.pbx.channels.values() if ch.third and ch.up == up]
+
+    @rule(number=which)
+    def third_answers(self, number: int) -> None:
+        channel = pick(self._thirds(up=False), number)
+        if channel:
+            self.centre.pbx.third_answers(channel.channel)
+
+    @rule(number=which, up=st.booleans(), cause=st.sampled_from([BUSY, NORMAL, OUT_OF_ORDER]))
+    def third_leaves(self, number: int, up: bool, cause: int) -> None:
+        channel = pick(self._thirds(up=up), number)
+        if channel:
+            self.centre.pbx.hang_up(channel.channel, cause)
 
     @rule(number=which, colleague=agents, numbers=some, settle=st.booleans())
     def consult(self, number: int, colleague: str, numbers: list[int], settle: bool) -> None:
@@ -489,6 +544,10 @@ class Life(RuleBasedStateMachine):
                 "Mute",
                 "PauseRecording",
                 "SendOutside",
+                "CallCustomer",
+                "PlayOutcome",
+                "CallThird",
+                "HearRinging",
                 "Move",
                 "Join",
                 "Confer",
@@ -546,6 +605,8 @@ class Life(RuleBasedStateMachine):
                 pbx.hang_up(channel.channel)
             for channel in self._ringing():
                 pbx.refuse(channel.channel, NO_ANSWER)
+            for channel in self._thirds(up=False):
+                pbx.hang_up(channel.channel, NO_ANSWER)
             centre.settle()
             centre.pass_time(100)
         assert not pbx.effects
