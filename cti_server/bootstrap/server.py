@@ -29,6 +29,7 @@ from cti_server.bootstrap.directory import directory_signal
 from cti_server.bootstrap.interaction_log import StoredCredentials, StoredInteractionLog
 from cti_server.bootstrap.recording_desk import RecordingDesk
 from cti_server.bootstrap.reporting import StoredReports
+from cti_server.bootstrap.routing_desk import RoutingDesk
 from cti_server.bootstrap.surroundings import Surroundings
 from cti_server.domain import signals as s
 from cti_server.domain.customer import CustomerProfile
@@ -76,6 +77,12 @@ class Server:
             self._links, self.keeper, self.drain, self.recordings.contact_ended, self.reports.kept
         )
         self.site = Site(Journal(redis, settings.site), self.surroundings, self._directory)
+        self.routing = RoutingDesk(
+            database,
+            lambda: directory_signal(database, settings.outside, s.RoutingChanged),
+            self.site.apply,
+            self.site.routing_version,
+        )
         self.agi = AgiServer(
             settings.agi_host,
             settings.agi_port,
@@ -120,6 +127,7 @@ class Server:
                     tasks.create_task(self.drain.run(), name="drain"),
                     tasks.create_task(self.recordings.run(), name="recordings"),
                     tasks.create_task(self.site.run(), name="site"),
+                    tasks.create_task(self.routing.run(), name="routing settings"),
                 ]
                 await serve(self._app(), settings.http_host, settings.http_port, stop=stop)
                 for task in reversed(background):
@@ -136,6 +144,7 @@ class Server:
             auth=Authenticator(credentials, RedisLoginGuard(self.redis), tokens),
             log=StoredInteractionLog(self.database),
             reports=self.reports,
+            routing=self.routing,
             campaigns=StoredCampaigns(self.database, lambda: self.site.world.state),
             settings=ApiSettings(allowed_origins=frozenset(self.settings.origins)),
             registry=CollectorRegistry(),
