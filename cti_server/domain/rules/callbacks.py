@@ -98,6 +98,7 @@ def _wait(step: Step, wished: Callback) -> None:
         direction="outbound",
         language=wished.language,
         priority=wished.priority,
+        ageing=step.state.priorities.ageing,
         requires=dict(wished.requires),
         dedicated_agent=wished.dedicated_agent,
         ivr_path=list(wished.ivr_path),

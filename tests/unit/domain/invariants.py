@@ -45,7 +45,7 @@ def _agent(state: WorldState, agent: Agent) -> None:
         contact = state.contacts[agent.contact_ids[0]]
         wrapping = agent.agent_id in contact.wrapping
         of_agent = AgentState.WRAP_UP if wrapping else OF_AGENT[contact.state]
-        if contact.consult and agent.agent_id != contact.agent_id:
+        if contact.consult and agent.agent_id != contact.agent_id and not wrapping:
             of_agent = AgentState.TALKING if contact.consult.connected else AgentState.RESERVED
         assert of_agent is agent.state, (contact.state, agent.state)
     assert agent.pending is None or agent.state in IN_CONTACT, (agent, "pending")
