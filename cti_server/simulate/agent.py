@@ -34,6 +34,8 @@ class SimulatedAgent:
         self.colleagues: list[SimulatedAgent] = []
         self.news = asyncio.Event()
         self._listening: asyncio.Task[None] | None = None
+        self._gone: bool | None = None
+        """Whether it could leave in order, once it has left."""
         self._steps: dict[str, list[str]] = {}
         """What the agent still means to do with a contact."""
 
@@ -69,7 +71,9 @@ class SimulatedAgent:
                 await self.treat(contact)
 
     async def finish(self, deadline: float = 15.0) -> bool:
-        """End contacts, sign out, close; whether it came to that, else the agent is stuck."""
+        """End contacts, sign out, close; whether it came to that, else the agent is stuck. Idempotent."""
+        if self._gone is not None:
+            return self._gone
         gone = False
         with contextlib.suppress(CtiClientError, TimeoutError):
             async with asyncio.timeout(deadline):
@@ -81,6 +85,7 @@ class SimulatedAgent:
         await self.client.__aexit__(None, None, None)
         if self._listening:
             self._listening.cancel()
+        self._gone = gone
         return gone
 
     async def _leave(self) -> None:

@@ -76,6 +76,6 @@ class Phones:
         self._sipp = self._process()
         await self._sipp.__aenter__()
 
-    async def unregister(self) -> None:
+    def unregister(self) -> None:
         """Say goodbye to the node; what rings meanwhile is still answered."""
         self._sipp.message(range(1, len(self.people) + 1))
