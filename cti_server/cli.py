@@ -96,6 +96,9 @@ def simulate(
     station_mode: Annotated[
         StationModeChoice, typer.Option(help="How agents' phones are used. 话机模式。")
     ] = StationModeChoice.PERSISTENT,
+    pace: Annotated[
+        float, typer.Option(min=0.1, max=100, help="Agents so many times as quick as people. 座席速度倍数。")
+    ] = 1.0,
     as_json: Annotated[
         Path | None, typer.Option("--json", help="Write the closing report here, too. 报告 JSON 文件。")
     ] = None,
@@ -111,7 +114,7 @@ def simulate(
     from cti_server.simulate.front import run_in_front
     from cti_server.simulate.run import Wish
 
-    wish = Wish(pattern.value, agents, rate, duration, seed, station_mode.value)
+    wish = Wish(pattern.value, agents, rate, duration, seed, station_mode.value, pace)
     raise typer.Exit(asyncio.run(run_in_front(var, wish, as_json, console)))
 
 

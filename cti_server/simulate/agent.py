@@ -14,11 +14,10 @@ from cti_server.simulate.patterns import Pattern
 from cti_server.simulate.tally import Tally
 
 View = dict[str, Any]
-_LOOK: Final = 5.0
+_LOOK: Final = 2.0
 """Seconds after which a program looks again though nothing was told."""
 _RETRY: Final = 0.2
 _SIGN_IN: Final = 20.0
-_BREAK: Final = (2.0, 6.0)
 _TALKING = frozenset({"active", "held", "consulting", "conference"})
 
 
@@ -175,7 +174,7 @@ class SimulatedAgent:
         if not done:
             await self.until_news(_RETRY)
         elif rest:
-            await self.pause(*_BREAK)
+            await self.pause(*self.pattern.rest)
 
     # --- a conversation ------------------------------------------------------------------------------------
 

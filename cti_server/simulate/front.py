@@ -19,7 +19,9 @@ GOOD, BAD, INTERRUPTED = 0, 1, 130
 
 async def run_in_front(var: Path, wish: Wish, as_json: Path | None, console: Console) -> int:
     """The exit code. Raises what `simulate` raises."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(100))  # the report tells it all
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger("critical")
+    )  # the report tells it all
     about = About.read(var / "run/centre.json")
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

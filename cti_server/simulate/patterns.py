@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
 
@@ -38,7 +38,8 @@ class Pattern:
     """Then transfer, conference or back."""
     reject: float = 0.0
     break_: float = 0.0
-    """After a contact: not ready for a while."""
+    """After a contact: not ready for `rest`."""
+    rest: Range = (2.0, 6.0)
 
 
 _STEADY = Pattern()
@@ -58,6 +59,21 @@ PATTERNS: Final[Mapping[str, Pattern]] = {
         break_=0.05,
     ),
 }
+
+
+def quicker(pattern: Pattern, pace: float) -> Pattern:
+    """The same with agents who are `pace` times as quick at everything."""
+
+    def at_pace(span: Range) -> Range:
+        return span[0] / pace, span[1] / pace
+
+    return replace(
+        pattern,
+        talk=at_pace(pattern.talk),
+        after_call=at_pace(pattern.after_call),
+        hesitation=at_pace(pattern.hesitation),
+        rest=at_pace(pattern.rest),
+    )
 
 
 def middle(span: Range) -> float:

@@ -15,16 +15,14 @@ from cti_server.simulate import pbx_look
 from cti_server.simulate.about import About, Person
 from cti_server.simulate.agent import SimulatedAgent
 from cti_server.simulate.customers import CustomerCounts, Customers
-from cti_server.simulate.errors import NoCentre
 from cti_server.simulate.log_reader import LogReader
-from cti_server.simulate.patterns import PATTERNS, plan, usual_rate
+from cti_server.simulate.patterns import PATTERNS, Pattern, plan, quicker, usual_rate
 from cti_server.simulate.phones import Phones
 from cti_server.simulate.report import LeftOver, Report, made
 from cti_server.simulate.show import Moment
 from cti_server.simulate.tally import Tally
 from cti_server.simulate.waiting import until
 
-READER: Final = "operations_manager"
 _TICK: Final = 0.25
 _DRAIN: Final = 90.0
 """Seconds after the last call was begun in which those who are there are still served."""
@@ -42,6 +40,13 @@ class Wish:
     duration: float = 60.0
     seed: int = 1
     station_mode: str = "persistent"
+    pace: float = 1.0
+    """How many times as quick as people the agents are."""
+
+    @property
+    def behaviour(self) -> Pattern:
+        """The pattern at that pace."""
+        return quicker(PATTERNS[self.pattern], self.pace)
 
 
 async def simulate(about: About, wish: Wish, show: Callable[[Moment], None], stop: asyncio.Event) -> Report:
@@ -49,11 +54,11 @@ async def simulate(about: About, wish: Wish, show: Callable[[Moment], None], sto
 
     Raises NotEnoughAgents, NoCentre, SippMissing, CtiClientError, TimeoutError, PeerFault.
     """
-    pattern, chance = PATTERNS[wish.pattern], Random(wish.seed)  # noqa: S311  # to be repeated, no secret
+    pattern, chance = wish.behaviour, Random(wish.seed)  # noqa: S311  # to be repeated, no secret
     people = about.agents(wish.agents)
     rate = wish.rate or usual_rate(pattern, len(people))
     calls = plan(pattern, about.called(people), rate=rate, duration=wish.duration, chance=chance)
-    reader = LogReader(about, _reader(about))
+    reader = LogReader(about)
     tally, began = Tally(), datetime.now(UTC)
     loop = asyncio.get_running_loop()
     async with _crew(about, wish, people, tally) as crew, Customers(about.sip, calls) as customers:
@@ -88,13 +93,6 @@ async def simulate(about: About, wish: Wish, show: Callable[[Moment], None], sto
     return made(setting, customers=counts, tally=tally, log=log, centre=figures, left_over=left)
 
 
-def _reader(about: About) -> Person:
-    person = about.having(READER)
-    if person is None:
-        raise NoCentre(f"nobody in {about.file} may read all reports (role {READER})")
-    return person
-
-
 @asynccontextmanager
 async def _crew(
     about: About, wish: Wish, people: Sequence[Person], tally: Tally
@@ -113,9 +111,7 @@ async def _crew(
 
 def _agent(about: About, who: Person, wish: Wish, tally: Tally) -> SimulatedAgent:
     chance = Random(f"{wish.seed}/{who.agent_id}")  # noqa: S311  # to be repeated, no secret
-    return SimulatedAgent(
-        about, who, wish.station_mode, pattern=PATTERNS[wish.pattern], tally=tally, chance=chance
-    )
+    return SimulatedAgent(about, who, wish.station_mode, pattern=wish.behaviour, tally=tally, chance=chance)
 
 
 async def _watch(

@@ -49,6 +49,7 @@ class Sipp:
         self._process: asyncio.subprocess.Process | None = None
         self._columns: list[str] = []
         self._sip = self._control = 0
+        self._rate = -1.0
         self.folder = Path()
 
     async def __aenter__(self) -> Self:
@@ -92,7 +93,13 @@ class Sipp:
     # --- what it is told -------------------------------------------------------------------------------
 
     def rate(self, calls_per_second: float) -> None:
-        """Begin so many calls a second from now on."""
+        """Begin so many calls a second from now on.
+
+        Said again, the same rate would begin anew to count until the next call.
+        """
+        if calls_per_second == self._rate:
+            return
+        self._rate = calls_per_second
         self._tell(f"cset rate {calls_per_second:.3f}\n")
 
     def no_more(self) -> None:
