@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .PHONY: help setup up test test-fast compose-test lint types bench doctor lock clean
 
 UP_FLAGS := $(if $(FREE_PORTS),--free-ports) $(if $(VAR),--var $(VAR))
-WORKERS ?= 4
+WORKERS ?= 6
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -19,12 +19,8 @@ setup-test:
 	@scripts/setup test
 	@.venv/bin/cti pbx install
 
-# Sound and phones are measured in real time: what failed while all cores were busy is tried once more, alone, and
-# both results are shown. What fails then has failed.
 test: setup-test ## run all tests
-	@.venv/bin/pytest -q -n $(WORKERS) --dist loadfile || { \
-	  echo "== the tests that failed once more, one at a time =="; \
-	  .venv/bin/pytest -q --last-failed --last-failed-no-failures none; }
+	@.venv/bin/pytest -q -n $(WORKERS) --dist loadfile
 
 test-fast: setup-test ## run the tests that need neither Asterisk nor a browser
 	@.venv/bin/pytest -q -n $(WORKERS) --dist loadfile tests/unit tests/contract

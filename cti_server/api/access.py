@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from cti_server.api.auth import Authenticator
+from cti_server.api.campaign_port import Campaigns
 from cti_server.api.errors import InvalidToken, RoleMissing, UnsupportedMediaType
 from cti_server.api.hub import Hub
 from cti_server.api.ports import InteractionLog, Reports
@@ -28,6 +29,7 @@ class Services:
     log: InteractionLog
     hub: Hub
     reports: Reports
+    campaigns: Campaigns
 
 
 def services(request: Request) -> Services:

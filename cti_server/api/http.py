@@ -16,13 +16,16 @@ from starlette.routing import WebSocketRoute
 from cti_server.api import (
     errors,
     routes_auth,
+    routes_campaigns,
     routes_contacts,
+    routes_do_not_call,
     routes_documents,
     routes_health,
     routes_reports,
 )
 from cti_server.api.access import Services
 from cti_server.api.auth import Authenticator
+from cti_server.api.campaign_port import Campaigns
 from cti_server.api.hub import Hub
 from cti_server.api.messages import preferred
 from cti_server.api.metrics import ApiMetrics
@@ -37,6 +40,15 @@ from cti_server.engine.port import Centre
 from cti_server.errors import CtiError
 
 VERSION = version("cti-server")
+ROUTES = (
+    routes_auth,
+    routes_contacts,
+    routes_reports,
+    routes_campaigns,
+    routes_do_not_call,
+    routes_health,
+    routes_documents,
+)
 _HTTP_ERRORS: dict[int, type[errors.ApiError]] = {
     404: errors.UnknownPath,
     405: errors.MethodNotAllowed,
@@ -49,6 +61,7 @@ def create_app(
     auth: Authenticator,
     log: InteractionLog,
     reports: Reports,
+    campaigns: Campaigns,
     settings: ApiSettings | None = None,
     registry: CollectorRegistry | None = None,
     clock: Callable[[], float] = time.time,
@@ -62,12 +75,12 @@ def create_app(
     metrics = ApiMetrics(registry or CollectorRegistry())
     hub = Hub(centre, auth.tokens, settings, metrics, clock)
     app = FastAPI(title="CTI server", version=VERSION, docs_url=None, redoc_url=None)
-    app.state.services = Services(centre, auth, log, hub, reports)
+    app.state.services = Services(centre, auth, log, hub, reports, campaigns)
     app.state.hub = hub
-    for module in (routes_auth, routes_contacts, routes_reports, routes_health, routes_documents):
+    for module in ROUTES:
         app.include_router(module.router)
     app.router.routes.append(WebSocketRoute("/ws", agent_socket(hub)))
-    app.add_middleware(Edge, max_body=settings.max_body)
+    app.add_middleware(Edge, max_body=settings.max_body, max_list=settings.max_list)
     _answer_errors(app)
     document = published(app, VERSION)
     app.openapi = lambda: document  # type: ignore[method-assign]  # FastAPI's documented way to replace it

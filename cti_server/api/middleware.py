@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -15,7 +16,9 @@ from cti_server.errors import CtiError
 
 log = structlog.get_logger(__name__)
 BODY_DEADLINE = 10.0
-"""Seconds for the body of a request."""
+"""Seconds for the body of a request; between two pieces of a list."""
+_LISTS = re.compile(r"/api/v1/(campaigns/[^/]+|do-not-call)/imports")
+"""Paths whose bodies are read by their routes, piece by piece."""
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -30,8 +33,8 @@ SECURITY_HEADERS = {
 class Edge:
     """ASGI middleware; WebSockets pass it untouched."""
 
-    def __init__(self, app: ASGIApp, max_body: int) -> None:
-        self._app, self._max_body = app, max_body
+    def __init__(self, app: ASGIApp, max_body: int, max_list: int) -> None:
+        self._app, self._max_body, self._max_list = app, max_body, max_list
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; never raises."""
@@ -40,11 +43,15 @@ class Edge:
             return
         headers = Headers(scope=scope)
         answer = _Answer(send, secure=scope.get("scheme") == "https")
-        body = _BoundedBody(receive, self._max_body)
         language = preferred(headers.get("accept-language"))
         try:
-            await body.read(headers.get("content-length"))
-            await self._app(scope, body.receive, answer.send)
+            if _LISTS.fullmatch(scope["path"]):
+                source = _BoundedPieces(receive, self._max_list).receive
+            else:
+                body = _BoundedBody(receive, self._max_body)
+                await body.read(headers.get("content-length"))
+                source = body.receive
+            await self._app(scope, source, answer.send)
         except (BodyTooLarge, RequestTimeout) as error:
             await self._refuse(error, language, scope, receive, answer)
         except Exception:
@@ -112,3 +119,26 @@ class _BoundedBody:
         """The body, then whatever the server says next."""
         message, self._whole = self._whole, None
         return message or await self._receive()
+
+
+class _BoundedPieces:
+    """Hands a body on as it comes, up to a size, as long as it keeps coming."""
+
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive, self._limit = receive, limit
+        self._more = True
+
+    async def receive(self) -> Message:
+        """The next piece. Raises BodyTooLarge and RequestTimeout."""
+        if not self._more:
+            return await self._receive()
+        try:
+            async with asyncio.timeout(BODY_DEADLINE):
+                message = await self._receive()
+        except TimeoutError:
+            raise RequestTimeout from None
+        self._more = bool(message.get("more_body", False))
+        self._limit -= len(message.get("body", b""))
+        if self._limit < 0:
+            raise BodyTooLarge
+        return message

@@ -16,6 +16,8 @@ class ApiSettings:
     open_timeout: float = 10.0
     max_message: int = 64 * 1024
     max_body: int = 64 * 1024
+    max_list: int = 64 * 1024 * 1024
+    """Of a CSV list, which is read as it comes."""
     commands_per_second: int = 20
     """Per agent, over all its sessions; also the size of a burst."""
     max_pending: int = 32

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -127,12 +128,26 @@ class AgiSession:
             reply = await self._reply()
         except OSError:
             raise AgiHangup("Asterisk closed the session") from None
-        failed = reply.status != _OK or reply.result == "-1"
-        if reply.status == _DEAD_CHANNEL or (failed and self._is_hung_up):
+        if reply.status == _OK and reply.result != "-1":
+            return reply
+        if reply.status == _DEAD_CHANNEL or await self._has_ended():
             raise AgiHangup("the channel has been hung up")
-        if failed:
-            raise AgiCommandFailed(f"Asterisk did not do {command}", detail={"status": reply.status})
-        return reply
+        raise AgiCommandFailed(f"Asterisk did not do {command}", detail={"status": reply.status})
+
+    async def _has_ended(self) -> bool:
+        """Whether the channel is gone.
+
+        Asterisk answers the command that a hang-up cut short before it says HANGUP, and says HANGUP before it
+        reads another command (`run_agi` in res_agi.c): so one that does nothing brings the notice out.
+        """
+        if not self._is_hung_up:
+            try:
+                self._writer.write(encode_command("NOOP"))
+                await self._writer.drain()
+                await self._reply()
+            except (OSError, AgiHangup):
+                return True
+        return self._is_hung_up
 
     async def _reply(self) -> AgiReply:
         while not self._replies:
@@ -145,6 +160,10 @@ class AgiSession:
                 elif isinstance(item, AgiReply):
                     self._replies.append(item)
         return self._replies.popleft()
+
+
+Handler = Callable[[AgiSession], Awaitable[None]]
+"""Serves one session of one script."""
 
 
 def _variable(name: str) -> str:

@@ -43,6 +43,23 @@ _RESPONSE: Final = "Response: "
 _ACTION_ID: Final = "\r\nActionID: "
 
 
+class _Needles(dict[str, tuple[str, int]]):
+    """What to look for in a message's text for a header, and how long that is; made once for each key."""
+
+    _MAX: Final = 1024
+    """Keys kept. Ours are a few dozen, all written in the code."""
+
+    def __missing__(self, key: str) -> tuple[str, int]:
+        needle = f"\r\n{key}: "
+        found = needle, len(needle)
+        if len(self) < self._MAX:
+            self[key] = found
+        return found
+
+
+_NEEDLES: Final = _Needles()
+
+
 class AmiKind(StrEnum):
     """Whether a message answers one of our actions or tells what happened."""
 
@@ -96,10 +113,11 @@ class AmiMessage:
     def get(self, key: str, default: str | None = None) -> str | None:
         """The first value of a header; `Event` and `Response` themselves are `name`."""
         text = self._text  # `find` copies nothing; `partition` would copy the rest of the message twice
-        at = text.find(f"\r\n{key}: ")
+        needle, length = _NEEDLES[key]
+        at = text.find(needle)
         if at < 0:
             return default
-        begin = at + len(key) + 4
+        begin = at + length
         end = text.find("\r\n", begin)
         return text[begin:] if end < 0 else text[begin:end]
 
@@ -110,7 +128,7 @@ class AmiMessage:
         return value
 
     def __contains__(self, key: str) -> bool:
-        return f"\r\n{key}: " in self._text
+        return _NEEDLES[key][0] in self._text
 
     def pairs(self) -> Iterable[tuple[str, str]]:
         """Every header in order, repeated ones too, without the first line."""

@@ -10,6 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cti_server.store import campaign_tables
 from cti_server.store.database import Database
 from cti_server.store.errors import StoreUnavailable
 
@@ -17,6 +18,8 @@ UPGRADE_DEADLINE = 60.0
 """Seconds for all steps of an upgrade, waiting for another server that does it included."""
 _ADVISORY_LOCK = 0x_C715_C4E3  # our own number among PostgreSQL's advisory locks
 _PAUSE = 0.2
+METADATA = campaign_tables.campaigns.metadata
+"""All tables: those of other modules are in it because they are imported here."""
 
 
 async def upgrade(url: str, *, deadline: float = UPGRADE_DEADLINE) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -32,6 +33,36 @@ ROLES: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "/api/v1/reports/{by}"): ("3001", "5001"),
 }
 """Protected endpoints and people whose role does not allow them."""
+
+
+CAMPAIGNS = "/api/v1/campaigns/{campaign_id}"
+NO_CALLS = "/api/v1/do-not-call"
+ROLES |= dict.fromkeys(
+    [
+        ("GET", "/api/v1/campaigns"),
+        ("POST", "/api/v1/campaigns"),
+        ("GET", CAMPAIGNS),
+        ("POST", f"{CAMPAIGNS}/{{change}}"),
+        ("GET", f"{CAMPAIGNS}/audit"),
+        ("GET", f"{CAMPAIGNS}/imports"),
+        ("POST", f"{CAMPAIGNS}/imports"),
+        ("GET", f"{CAMPAIGNS}/imports/{{import_id}}/refused.csv"),
+        ("GET", NO_CALLS),
+        ("POST", NO_CALLS),
+        ("POST", f"{NO_CALLS}/removals"),
+        ("POST", f"{NO_CALLS}/checks"),
+        ("GET", f"{NO_CALLS}/imports"),
+        ("POST", f"{NO_CALLS}/imports"),
+        ("GET", f"{NO_CALLS}/imports/{{import_id}}/refused.csv"),
+    ],
+    ("1001", "3001", "5001"),
+)
+
+
+def filled(path: str) -> str:
+    """The path with something for each of its parameters."""
+    values = {"by": "agent", "change": "start"}
+    return re.sub(r"{(\w+)}", lambda found: values.get(found[1], "c"), path)
 
 
 def row(contact_id: str, agent_id: str | None) -> dict[str, Any]:
@@ -171,7 +202,7 @@ async def test_no_endpoint_without_a_token(edge: Edge) -> None:
         for verb, path in await protected(edge):
             for header, reason in reasons.items():
                 headers = {"Authorization": header} if header else {}
-                answer = await http.request(verb, path.format(contact_id="c", by="agent"), headers=headers)
+                answer = await http.request(verb, filled(path), headers=headers)
                 problem = refused(answer, 401, "invalid_token")
                 assert problem.model_extra == {"reason": reason}
 
@@ -180,7 +211,7 @@ async def test_no_endpoint_for_the_wrong_role(edge: Edge) -> None:
     for verb, path in await protected(edge):
         for person in (*ROLES[verb, path], "9999"):
             async with edge.http(person) as http:
-                answer = await http.request(verb, path.format(contact_id="c", by="agent"))
+                answer = await http.request(verb, filled(path))
                 refused(answer, 403, "wrong_role")
 
 

@@ -32,6 +32,7 @@ PEOPLE = {
     "1003": ("agent",),
     "2001": ("agent", "team_leader"),
     "3001": ("quality_inspector",),
+    "4001": ("operations_manager",),
     "5001": ("auditor",),
 }
 

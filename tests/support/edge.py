@@ -8,7 +8,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import httpx
 from fastapi import FastAPI
@@ -17,6 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from cti_server.api.auth import Authenticator
+from cti_server.api.campaign_port import Campaigns
 from cti_server.api.guards import MemoryLoginGuard, MemoryOneTimeStore
 from cti_server.api.http import create_app
 from cti_server.api.hub import Hub
@@ -31,6 +32,8 @@ from tests.fakes.centre import FakeCentre
 PASSWORD = "correct horse battery"
 KEY = b"a signing key of the tests, 32 bytes and more"
 ORIGIN = "https://seat.bank.example"
+NO_CAMPAIGNS = cast("Campaigns", None)
+"""For tests that have nothing to do with them."""
 
 
 class FakeCredentials:
@@ -91,7 +94,13 @@ class FakeReports:
 class Edge:
     """A running server and all that is behind it."""
 
-    def __init__(self, centre: FakeCentre, settings: ApiSettings, keepalive: float) -> None:
+    def __init__(
+        self,
+        centre: FakeCentre,
+        settings: ApiSettings,
+        keepalive: float,
+        campaigns: Campaigns | None = None,
+    ) -> None:
         self.centre = centre
         self.credentials, self.log, self.reports = FakeCredentials(centre), FakeLog(), FakeReports()
         self.registry = CollectorRegistry()
@@ -102,6 +111,7 @@ class Edge:
             auth=self.auth,
             log=self.log,
             reports=self.reports,
+            campaigns=campaigns or NO_CAMPAIGNS,
             settings=settings,
             registry=self.registry,
         )
@@ -229,11 +239,14 @@ async def until(condition: Callable[[], bool], deadline: float = 5.0) -> None:
 
 @contextlib.asynccontextmanager
 async def serving_edge(
-    centre: FakeCentre | None = None, settings: ApiSettings | None = None, keepalive: float = 10.0
+    centre: FakeCentre | None = None,
+    settings: ApiSettings | None = None,
+    keepalive: float = 10.0,
+    campaigns: Campaigns | None = None,
 ) -> AsyncIterator[Edge]:
     """A running edge."""
     settings = settings or ApiSettings(allowed_origins=frozenset({ORIGIN}))
-    edge = Edge(centre or FakeCentre(), settings, keepalive)
+    edge = Edge(centre or FakeCentre(), settings, keepalive, campaigns)
     await edge.server.start()
     try:
         yield edge

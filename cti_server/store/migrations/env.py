@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from cti_server.store.tables import metadata
+from cti_server.store.schema import METADATA
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=METADATA,
     transactional_ddl=True,
     render_as_batch=True,
 )

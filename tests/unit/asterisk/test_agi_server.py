@@ -138,6 +138,20 @@ async def test_a_command_that_fails(answer, raised):
     assert [type(error) for error in errors] == [raised]
 
 
+async def test_a_command_that_the_hangup_cut_short_is_told_before_the_notice():
+    errors: list[Exception] = []
+
+    async def handler(agi: AgiSession) -> None:
+        try:
+            await agi.exec("Wait", "1")
+        except (AgiCommandFailed, AgiHangup) as error:
+            errors.append(error)
+
+    answers = {b'EXEC "Wait" "1"\n': b"200 result=-1\n", b"NOOP\n": b"HANGUP\n200 result=0\n"}
+    await conversation(answers, handler)
+    assert [type(error) for error in errors] == [AgiHangup]
+
+
 async def test_after_a_hangup_nothing_more_is_asked():
     async def handler(agi: AgiSession) -> None:
         await agi.answer()

@@ -14,7 +14,16 @@ from cti_server.cli import app
 from cti_server.settings import PbxNodeSettings, Settings
 
 ROOT = Path(__file__).parents[3]
-OURS = ("first-call.md", "operators.md", "asterisk.md", "architecture.md", "routing.md", "figures.md")
+OURS = (
+    "first-call.md",
+    "operators.md",
+    "asterisk.md",
+    "architecture.md",
+    "routing.md",
+    "figures.md",
+    "ivr.md",
+    "campaigns.md",
+)
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs" / name for name in OURS)]
 FOLDERS = "cti_server|asterisk_config|recordings|webrtc_gateway|tests|docs|scripts"
 _CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)

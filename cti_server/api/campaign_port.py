@@ -1,0 +1,61 @@
+"""What the edge needs for campaigns; bootstrap passes in what implements it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Protocol
+
+from cti_server.campaigns.kept import Campaign, Counts, Import
+from cti_server.campaigns.model import Change, Settings
+
+
+class Campaigns(Protocol):
+    """Campaigns, their lists, the do-not-call list. Everything may raise `database_unavailable`."""
+
+    def groups(self) -> frozenset[str]:
+        """Every group of the directory."""
+
+    def caller_ids(self) -> frozenset[str]:
+        """Numbers of the centre's own that a called party may be shown."""
+
+    async def create(self, name: str, settings: Settings, by: str) -> Campaign:
+        """Keep a new campaign."""
+
+    async def campaign(self, campaign_id: str) -> Campaign:
+        """Raises UnknownCampaign."""
+
+    async def all(self, groups: frozenset[str] | None) -> Sequence[Campaign]:
+        """Those of the groups (None: of all), the newest first."""
+
+    async def change(self, campaign_id: str, what: Change, by: str) -> Campaign:
+        """Raises UnknownCampaign, CampaignState."""
+
+    async def counts(self, campaign_id: str) -> Counts:
+        """How far it is."""
+
+    async def audited(self, campaign_id: str) -> Sequence[dict[str, Any]]:
+        """Rows of `campaign_audit`, the newest first."""
+
+    async def import_list(self, campaign_id: str, pieces: AsyncIterator[bytes], by: str) -> Import:
+        """Read a CSV as it comes; `campaign_id` empty for the do-not-call list.
+
+        Raises UnknownCampaign, CampaignState, EmptyList, MissingColumn. Rows kept before a failure stay.
+        """
+
+    async def imports(self, campaign_id: str) -> Sequence[Import]:
+        """The newest first."""
+
+    async def refused(self, campaign_id: str, import_id: str) -> bytes:
+        """The refused rows of an import as CSV. Raises UnknownImport."""
+
+    async def forbid(self, number: str, reason: str, by: str) -> None:
+        """Put a number on the do-not-call list, if it is not there."""
+
+    async def permit(self, number: str, reason: str, by: str) -> None:
+        """Take it off. Raises NotListed."""
+
+    async def forbidden(self, number: str) -> bool:
+        """Whether it is listed."""
+
+    async def forbidden_numbers(self) -> tuple[int, Sequence[dict[str, Any]]]:
+        """How many there are, and the newest rows in clear: the edge masks them."""

@@ -1,0 +1,48 @@
+"""Campaigns and imports as they are kept: what the edge shows and the dialler works with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from cti_server.campaigns.model import Settings, State
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A campaign as it stands."""
+
+    campaign_id: str
+    name: str
+    state: State
+    settings: Settings
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How far a campaign is: records by state, closed ones by why, attempts by outcome."""
+
+    records: Mapping[str, int]
+    closed: Mapping[str, int]
+    outcomes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """How far an import is. `refused` is code to how many rows."""
+
+    import_id: str
+    campaign_id: str
+    state: str
+    encoding: str
+    columns: tuple[str, ...]
+    rows: int
+    accepted: int
+    refused: Mapping[str, int]
+    created_by: str
+    started_at: datetime
+    ended_at: datetime | None

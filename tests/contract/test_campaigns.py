@@ -1,0 +1,214 @@
+"""Campaigns over HTTP, on the real store, in both databases."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from cti_server.bootstrap.campaigning import StoredCampaigns
+from cti_server.store.database import Database
+from cti_server.store.schema import upgrade
+from tests.fakes.centre import FakeCentre
+from tests.support.edge import Edge, serving_edge
+
+NEW = {"name": "renewal", "group_id": "general", "mode": "progressive"}
+PRIVATE = "13800138000"
+
+
+@pytest.fixture
+async def edge(database_url: str) -> AsyncIterator[Edge]:
+    await upgrade(database_url)
+    database, centre = Database(database_url, deadline=15), FakeCentre()
+    campaigns = StoredCampaigns(database, lambda: centre.world.state)
+    async with serving_edge(centre, campaigns=campaigns) as served:
+        yield served
+    await database.close()
+
+
+def refused(answer: httpx.Response, status: int, code: str) -> None:
+    assert (answer.status_code, answer.json().get("code")) == (status, code), answer.text
+
+
+async def made(http: httpx.AsyncClient, **more: Any) -> str:
+    answer = await http.post("/api/v1/campaigns", json=NEW | more)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["campaign_id"])
+
+
+async def imported(http: httpx.AsyncClient, where: str, content: bytes) -> dict[str, Any]:
+    answer = await http.post(
+        f"/api/v1/{where}/imports", content=content, headers={"Content-Type": "text/csv"}, timeout=60
+    )
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
+
+
+async def test_the_life_of_a_campaign(edge: Edge) -> None:
+    async with edge.http("2001") as http:
+        campaign_id = await made(http, abandon_cap=0.02, retries={"busy": {"after": 60, "times": 9}})
+        path = f"/api/v1/campaigns/{campaign_id}"
+        view = (await http.get(path)).json()
+        assert (view["state"], view["settings"]["abandon_cap"]) == ("created", 0.02)
+        assert view["settings"]["hours"][""]["windows"][0] == {"weekday": 1, "opens": 540, "closes": 1200}
+        states = [
+            (await http.post(f"{path}/{change}")).json()["state"]
+            for change in ("start", "pause", "start", "stop")
+        ]
+        assert states == ["running", "paused", "running", "stopped"]
+        for change in ("start", "pause", "stop"):
+            answer = await http.post(f"{path}/{change}")
+            refused(answer, 409, "campaign_state")
+            assert answer.json()["state"] == "stopped"
+        refused(
+            await http.post(f"{path}/imports", content=b"number\n", headers={"Content-Type": "text/csv"}),
+            409,
+            "campaign_state",
+        )
+        entries = (await http.get(f"{path}/audit")).json()["entries"]
+        assert [entry["action"] for entry in entries] == [
+            *("campaign.stop", "campaign.start", "campaign.pause", "campaign.start", "campaign.created"),
+        ]
+        assert {entry["actor"] for entry in entries} == {"2001"}
+        refused(await http.get("/api/v1/campaigns/none"), 404, "unknown_campaign")
+
+
+async def test_a_team_leader_has_the_own_groups_only(edge: Edge) -> None:
+    edge.centre.world.state.groups["other"] = edge.centre.world.state.groups["general"]
+    async with edge.http("4001") as operations, edge.http("2001") as leader:
+        theirs = await made(operations, group_id="other")
+        mine = await made(operations)
+        refused(await leader.get(f"/api/v1/campaigns/{theirs}"), 403, "not_your_group")
+        refused(await leader.post(f"/api/v1/campaigns/{theirs}/start"), 403, "not_your_group")
+        answer = await leader.post("/api/v1/campaigns", json={**NEW, "group_id": "other"})
+        refused(answer, 403, "not_your_group")
+        listed = (await leader.get("/api/v1/campaigns")).json()["campaigns"]
+        assert [one["campaign_id"] for one in listed] == [mine]
+        assert len((await operations.get("/api/v1/campaigns")).json()["campaigns"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"group_id": "nowhere"}, "unknown_group"),
+        ({"caller_id": "110"}, "caller_id_not_allowed"),
+        ({"mode": "aggressive"}, "invalid_params"),
+        ({"abandon_cap": 0.5}, "invalid_params"),
+        ({"hours": {"": {"windows": [{"weekday": 1, "opens": 600, "closes": 600}]}}}, "invalid_params"),
+        ({"hours": {"": {"windows": []}}}, "invalid_params"),
+        ({"max_attempts": 0}, "invalid_params"),
+        ({"retries": {"answered": {"after": 1, "times": 1}}}, "invalid_params"),
+        ({"machine_message": "../secret"}, "invalid_params"),
+        ({"colour": "red"}, "invalid_params"),
+    ],
+)
+async def test_what_is_refused(edge: Edge, change: dict[str, Any], code: str) -> None:
+    async with edge.http("4001") as http:
+        refused(await http.post("/api/v1/campaigns", json=NEW | change), 422, code)
+        assert (await http.get("/api/v1/campaigns")).json()["campaigns"] == []
+
+
+LIST = f"""手机号,姓名,卡号尾数
+{PRIVATE},张伟,1234
++86 139-1234-5678,"李, 娜",
+010 8888 6666,王芳,9
+hello,赵敏,8
+110,钱进,7
+{PRIVATE},张伟,1
+13700000001
+13700000002,孙莉,6,多
+13500000009,周勇,5
+"""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+async def test_a_list_and_the_report_of_what_was_refused(edge: Edge, encoding: str) -> None:
+    async with edge.http("2001") as http:
+        await http.post("/api/v1/do-not-call", json={"number": "13500000009", "reason": "asked"})
+        campaign_id = await made(http)
+        found = await imported(http, f"campaigns/{campaign_id}", LIST.encode(encoding))
+        assert (found["state"], found["rows"], found["accepted"]) == ("done", 9, 3)
+        assert found["encoding"] == ("gb18030" if encoding == "gb18030" else "utf-8")
+        report = await http.get(f"/api/v1/campaigns/{campaign_id}/imports/{found['import_id']}/refused.csv")
+        assert report.headers["content-type"] == "text/csv; charset=utf-8"
+        lines = list(csv.reader(io.StringIO(report.content.decode("utf-8-sig"))))
+        assert lines == [
+            ["row", "code", "number", "name", "卡号尾数"],
+            ["5", "not_a_number", "hello", "赵敏", "8"],
+            ["6", "number_not_allowed", "110", "钱进", "7"],
+            ["7", "duplicate", PRIVATE, "张伟", "1"],
+            ["8", "missing_column", "13700000001"],
+            ["9", "too_many_columns", "13700000002", "孙莉", "6", "多"],
+            ["10", "do_not_call", "13500000009", "周勇", "5"],
+        ]
+        again = await imported(http, f"campaigns/{campaign_id}", LIST.encode(encoding))
+        assert (again["accepted"], again["refused"]["duplicate"]) == (0, 4)
+        view = (await http.get(f"/api/v1/campaigns/{campaign_id}")).json()
+        assert view["records"] == {"open": 3}
+        everything = await http.get(f"/api/v1/campaigns/{campaign_id}/audit")
+        assert PRIVATE not in everything.text
+        refused(
+            await http.get(f"/api/v1/campaigns/{campaign_id}/imports/none/refused.csv"), 404, "unknown_import"
+        )
+
+
+@pytest.mark.parametrize(("content", "code"), [(b"", "empty_list"), (b"a,b\n1,2\n", "missing_column")])
+async def test_a_file_that_is_no_list(edge: Edge, content: bytes, code: str) -> None:
+    async with edge.http("2001") as http:
+        campaign_id = await made(http)
+        path = f"/api/v1/campaigns/{campaign_id}/imports"
+        refused(await http.post(path, content=content, headers={"Content-Type": "text/csv"}), 422, code)
+        refused(await http.post(path, json={}), 415, "unsupported_media_type")
+        assert [one["state"] for one in (await http.get(path)).json()["imports"]] == ["failed"]
+
+
+async def test_twenty_thousand_rows_come_as_a_stream(edge: Edge) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"number,name\r\n"
+        for start in range(0, 20_000, 1000):
+            yield "".join(f"139{n:08},客户{n}\r\n" for n in range(start, start + 1000)).encode()
+
+    async with edge.http("2001") as http:
+        campaign_id = await made(http)
+        path = f"/api/v1/campaigns/{campaign_id}/imports"
+        answer = await http.post(path, content=pieces(), headers={"Content-Type": "text/csv"}, timeout=90)
+        assert answer.json()["accepted"] == 20_000, answer.text
+        assert answer.json()["refused"] == {}
+
+
+async def test_the_do_not_call_list(edge: Edge) -> None:
+    where = "/api/v1/do-not-call"
+    async with edge.http("4001") as http:
+        for _ in range(2):
+            answer = await http.post(where, json={"number": "+86 138 0013 8000", "reason": "asked"})
+            assert answer.json() == {"number": "138****8000", "listed": True}
+        found = await imported(http, "do-not-call", b"number,reason\n13800138000,x\n13900000001,asked\nx,y\n")
+        assert (found["accepted"], found["refused"]) == (1, {"duplicate": 1, "not_a_number": 1})
+        listed = (await http.get(where)).json()
+        assert (listed["total"], len(listed["newest"])) == (2, 2)
+        assert PRIVATE not in (await http.get(where)).text
+        check = await http.post(f"{where}/checks", json={"number": PRIVATE})
+        assert check.json()["listed"] is True
+        assert (await http.post(f"{where}/removals", json={"number": PRIVATE})).json()["listed"] is False
+        refused(await http.post(f"{where}/removals", json={"number": PRIVATE}), 404, "not_listed")
+        refused(await http.post(where, json={"number": "hello"}), 422, "not_a_number")
+        report = await http.get(f"{where}/imports/{found['import_id']}/refused.csv")
+        assert "not_a_number" in report.text
+
+
+async def test_the_examples_of_the_docs(edge: Edge) -> None:
+    page = (Path(__file__).parents[2] / "docs/campaigns.md").read_text(encoding="utf-8")
+    body = json.loads(re.search(r"```json\n(.*?)```", page, re.DOTALL)[1])  # type: ignore[index]  # it is there
+    rows = re.search(r"```csv\n(.*?)```", page, re.DOTALL)[1]  # type: ignore[index]  # likewise
+    edge.centre.world.state.groups["credit_card"] = edge.centre.world.state.groups["general"]
+    async with edge.http("4001") as http:
+        campaign_id = await made(http, **body)
+        found = await imported(http, f"campaigns/{campaign_id}", rows.encode())
+    assert (found["accepted"], found["refused"]) == (2, {"not_a_number": 1})
