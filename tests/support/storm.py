@@ -47,6 +47,8 @@ SUPERVISION: Final = ("listen", "whisper", "barge", "intercept", "stop")
 _WEIGHTS: Final = {"contact.accept": 8, "contact.wrap_up": 8, "contact.reject": 0.5, "contact.hang_up": 0.6}
 _WILD: Final = 0.08
 """Share of commands that the contact's view does not offer."""
+_PATIENT: Final = 0.9
+"""How often a ready agent waits instead of changing its mind."""
 _MODES: Final = ("persistent", "on_demand")
 _PHONES_EACH: Final = 2
 _LEAVE_MS: Final = 2500
@@ -111,6 +113,9 @@ class StormAgent(SimulatedAgent):
     async def work(self) -> None:
         """One thing after the other until cancelled."""
         while True:
+            if self.state == "ready" and self.chance.random() < _PATIENT:
+                await self.until_news(0.5)
+                continue
             method, params = self._choice()
             if not await self.ask(method, **params) and self.state == "signed_out":
                 await asyncio.sleep(0.2)
