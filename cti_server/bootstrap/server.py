@@ -26,6 +26,7 @@ from cti_server.asterisk.pbx_link import PbxAddress, PbxLink
 from cti_server.bootstrap.campaigning import StoredCampaigns
 from cti_server.bootstrap.directory import directory_signal
 from cti_server.bootstrap.interaction_log import StoredCredentials, StoredInteractionLog
+from cti_server.bootstrap.outgoing import MessageDesk, senders
 from cti_server.bootstrap.recording_desk import RecordingDesk
 from cti_server.bootstrap.reporting import StoredReports
 from cti_server.bootstrap.surroundings import Surroundings
@@ -34,11 +35,13 @@ from cti_server.domain.customer import CustomerProfile
 from cti_server.engine.journal import Journal, connect_redis
 from cti_server.engine.site import Site
 from cti_server.logs import configure_logging
+from cti_server.messaging.dispatcher import Dispatcher
 from cti_server.settings import PbxNodeSettings, Settings
 from cti_server.store.customers import customer
 from cti_server.store.database import Database
 from cti_server.store.drain import OutboxDrain
 from cti_server.store.keeper import RecordKeeper
+from cti_server.store.messages import StoredMessages
 from cti_server.store.outbox import Outbox
 from cti_server.store.passwords import CHEAP, STANDARD, Passwords
 from recordings.intake import Intake
@@ -70,8 +73,15 @@ class Server:
         self.passwords = Passwords(CHEAP if settings.cheap_passwords else STANDARD)
         self.recordings = RecordingDesk(self._intakes(), self.keeper, self._live_contacts)
         self.reports = StoredReports(database, lambda: self.site.world.state)
+        self.senders = senders(settings)
+        self.messages = StoredMessages(database)
         self.surroundings = Surroundings(
-            self._links, self.keeper, self.drain, self.recordings.contact_ended, self.reports.kept
+            self._links,
+            self.keeper,
+            self.drain,
+            self.recordings.contact_ended,
+            self.reports.kept,
+            jobs=(self._send_messages,),
         )
         self.site = Site(Journal(redis, settings.site), self.surroundings, self._directory)
         self.agi = AgiServer(
@@ -129,11 +139,17 @@ class Server:
             log=StoredInteractionLog(self.database),
             reports=self.reports,
             campaigns=StoredCampaigns(self.database, lambda: self.site.world.state),
+            messages=MessageDesk(
+                self.messages, frozenset(self.senders), lambda: self.site.world.state.outside
+            ),
             settings=ApiSettings(allowed_origins=frozenset(self.settings.origins)),
             registry=CollectorRegistry(),
         )
 
     # --- what the parts ask of each other -----------------------------------------------------------
+
+    async def _send_messages(self) -> None:
+        await Dispatcher(self.messages, self.senders, self.site.lease.check).run()
 
     def _links(self) -> dict[str, PbxLink]:
         return {node.name: self._link(node) for node in self.settings.nodes}

@@ -22,6 +22,7 @@ OURS = (
     "routing.md",
     "figures.md",
     "campaigns.md",
+    "messages.md",
 )
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs" / name for name in OURS)]
 FOLDERS = "cti_server|asterisk_config|recordings|webrtc_gateway|tests|docs|scripts"
