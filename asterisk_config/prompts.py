@@ -38,16 +38,53 @@ PROMPTS: dict[str, dict[str, str]] = {
         "zh": "您好，现在是非服务时间，请在服务时间内来电。",
         "en": "You are calling outside our business hours. Please call again when we are open.",
     },
+    # the menu: "<for something>, press, <number>"
+    "for_general": {"zh": "综合服务", "en": "For general services,"},
+    "for_credit_card": {"zh": "信用卡服务", "en": "For credit cards,"},
+    "for_elder": {"zh": "老年客户专席", "en": "For services for the elderly,"},
+    "for_identity": {"zh": "身份验证", "en": "To prove your identity,"},
+    "press": {"zh": "请按", "en": "press"},
+    "press_0": {"zh": "人工服务，请按零。", "en": "To speak to a person, press zero."},
+    "press_star": {"zh": "转人工服务，请按星号键。", "en": "Or press star to speak to a person."},
+    "type_card": {
+        "zh": "请输入您的卡号或客户号，以井号键结束。",
+        "en": "Please enter your card or customer number, then press hash.",
+    },
+    "type_pin": {"zh": "请输入您的电话银行密码。", "en": "Please enter your telephone PIN."},
+    "verified": {"zh": "身份验证成功。", "en": "Thank you, your identity is verified."},
+    "not_verified": {
+        "zh": "很抱歉，未能通过身份验证。",
+        "en": "Sorry, we could not verify your identity.",
+    },
+    "no_input": {"zh": "没有收到您的输入。", "en": "We did not receive your entry."},
+    "wrong_key": {"zh": "您的输入有误。", "en": "That is not one of the choices."},
+    "connecting": {"zh": "正在为您转接人工座席。", "en": "We are connecting you to an agent."},
     "place_before": {"zh": "您目前排在第", "en": "You are number"},
     "place_after": {"zh": "位。", "en": "in the queue."},
     "wait_before": {"zh": "预计等待", "en": "The expected wait in minutes is about"},
     "wait_after": {"zh": "分钟，感谢您的耐心等候。", "en": "Thank you for waiting."},
     "number_many": {"zh": "二十多", "en": "more than twenty"},
     **{f"number_{number}": {"zh": str(number), "en": str(number)} for number in range(1, 21)},
+    # said in their own language to everybody, before the caller's is known
+    **{
+        f"choose_{language}_{key}": dict.fromkeys(("zh", "en"), text)
+        for language, texts in {
+            "zh": ("中文服务，请按一。", "中文服务，请按二。"),
+            "en": ("For service in English, press one.", "For service in English, press two."),
+        }.items()
+        for key, text in enumerate(texts, start=1)
+    },
+    "press_0_zh": dict.fromkeys(("zh", "en"), "人工服务，请按零。"),
+    "press_0_en": dict.fromkeys(("zh", "en"), "For a person, press zero."),
 }
 """Prompt name → language → text. A file ``<language>/<name>.wav`` of the bank's own replaces any of them."""
 
 VOICES = {"zh": "cmn", "en": "en-gb"}
+IN_ONE_LANGUAGE = {
+    **{f"choose_{language}_{key}": language for language in VOICES for key in (1, 2)},
+    **{f"press_0_{language}": language for language in VOICES},
+}
+"""Prompts that are the same for everybody, and the language they are in."""
 _WORDS_PER_MINUTE = "170"
 
 
@@ -63,7 +100,7 @@ def make_prompts(folder: Path, done: Callable[[int, int], None] = lambda _made, 
     for count, (language, name, text) in enumerate(jobs, start=1):
         target = folder / language / f"{name}.wav"
         target.parent.mkdir(parents=True, exist_ok=True)
-        _speak(text, VOICES[language], target)
+        _speak(text, VOICES[IN_ONE_LANGUAGE.get(name, language)], target)
         done(count, len(jobs))
 
 

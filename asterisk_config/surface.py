@@ -56,6 +56,7 @@ MODULES = (
     "app_exec",
     "app_mixmonitor",
     "app_playback",
+    "app_playtones",
     "app_queue",
     "app_read",
     "app_senddtmf",

@@ -7,19 +7,17 @@ gets a few seconds and kilobytes; what is not Asterisk is counted, logged withou
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Final, Self
 
 import structlog
 
 from cti_server.asterisk.agi_codec import AgiDecoder, AgiEnvironment
-from cti_server.asterisk.agi_session import AgiSession
+from cti_server.asterisk.agi_session import AgiSession, Handler
 from cti_server.errors import AgiHangup, AgiProtocolError, CtiError
 
 log = structlog.get_logger(__name__)
-
-Handler = Callable[[AgiSession], Awaitable[None]]
 
 _READ: Final = 4096
 _BACKLOG: Final = 128

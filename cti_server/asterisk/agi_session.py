@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -159,6 +160,10 @@ class AgiSession:
                 elif isinstance(item, AgiReply):
                     self._replies.append(item)
         return self._replies.popleft()
+
+
+Handler = Callable[[AgiSession], Awaitable[None]]
+"""Serves one session of one script."""
 
 
 def _variable(name: str) -> str:

@@ -10,10 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cti_server.asterisk.ami_fields import Fields, dtmf_digits, outside_number, station_channel
+from cti_server.asterisk.ami_fields import (
+    Fields,
+    dtmf_digits,
+    outside_number,
+    station_channel,
+    trunk_channel,
+)
 from cti_server.domain import effects as e
 from cti_server.domain.agent import StationMode, SupervisionMode
 
+TRUNK = "outside"
+"""The endpoint by which numbers outside are called."""
 DIGIT_MS = 100
 """Asterisk does nothing else for this manager connection while a digit sounds."""
 LARGEST_NUMBER = 20
@@ -63,7 +71,7 @@ def _connect(effect: e.Connect) -> list[Action]:
     return [
         _set(effect.channel, "CTI_PEER", effect.agent_channel),
         _set(effect.channel, "CTI_RECORDING", effect.channel),
-        _set_global(f"DEVICE_STATE(Custom:cti-{effect.address})", "INUSE"),
+        *(_in_use((effect.address,)) if effect.address else ()),
         Action("Redirect", join),
     ]
 
@@ -161,6 +169,66 @@ def _send_outside(effect: e.SendOutside) -> list[Action]:
         _set(effect.channel, "CTI_RING_TIME", str(int(effect.ring_time))),
         Action("Redirect", fields),
     ]
+
+
+def _call_customer(effect: e.CallCustomer) -> list[Action]:
+    """Who answers goes to `cti-dialled`, which joins it with CTI_PEER, or lets it wait."""
+    fields: Fields = {
+        "Channel": trunk_channel(outside_number(effect.number), TRUNK),
+        "ChannelId": effect.channel,
+        "Context": "cti-dialled",
+        "Exten": "s",
+        "Priority": 1,
+        "Timeout": int(effect.ring_time * 1000),
+        "Async": "true",
+        "Variable": {
+            "CTI_DIRECTION": "outbound",
+            "CTI_NUMBER": effect.shown,
+            "CTI_GROUP": effect.group_id,
+            "CTI_ROUTED": "1",
+            "CTI_RECORDING": effect.channel,
+            "CTI_PEER": effect.agent_channel,
+        },
+    }
+    if effect.shown:
+        fields = {**fields, "CallerID": f"<{outside_number(effect.shown)}>"}
+    ringing = _ringback(effect.agent_channel, effect.address, effect.ring_time)
+    return [*(ringing if effect.agent_channel else ()), Action("Originate", fields)]
+
+
+def _ringback(channel: str, address: str, ring_time: float) -> list[Action]:
+    """The agent hears ringing, for as long as it may ring."""
+    return [
+        *_in_use((address,)),
+        _set(channel, "CTI_RING_TIME", str(int(ring_time) + 1)),
+        Action("Redirect", _redirect(channel, "cti-dialling").fields, deciding=False),
+    ]
+
+
+def _hear_ringing(effect: e.HearRinging) -> list[Action]:
+    return _ringback(effect.channel, effect.address, effect.ring_time)
+
+
+def _call_third(effect: e.CallThird) -> list[Action]:
+    """CTI_THIRD tells a later snapshot whose channel it is."""
+    fields: Fields = {
+        "Channel": trunk_channel(outside_number(effect.number), TRUNK),
+        "ChannelId": effect.channel,
+        "Context": "cti-consulted",
+        "Exten": "s",
+        "Priority": 1,
+        "Timeout": int(effect.ring_time * 1000),
+        "Async": "true",
+        "Variable": {"CTI_THIRD": "1"},
+    }
+    if effect.shown:
+        fields = {**fields, "CallerID": f"<{outside_number(effect.shown)}>"}
+    return [Action("Originate", fields)]
+
+
+def _play_outcome(effect: e.PlayOutcome) -> list[Action]:
+    tone = _set(effect.channel, "CTI_TONE", "busy" if effect.busy else "congestion")
+    return [tone, _redirect(effect.channel, "cti-tone")]
 
 
 def _spoken(number: int) -> str:
@@ -265,6 +333,10 @@ _RECIPES: dict[type[e.Effect], Callable[[Any], list[Action]]] = {
     e.ReturnToQueue: _return_to_queue,
     e.TellPlace: _tell_place,
     e.SendOutside: _send_outside,
+    e.CallCustomer: _call_customer,
+    e.CallThird: _call_third,
+    e.HearRinging: _hear_ringing,
+    e.PlayOutcome: _play_outcome,
     e.HangUpChannel: _hang_up,
     e.Mute: _mute,
     e.Unmute: _unmute,

@@ -8,10 +8,10 @@ from enum import StrEnum
 
 import structlog
 
-from cti_server.asterisk.agi_session import AgiSession
+from cti_server.asterisk.agi_session import AgiSession, Handler
+from cti_server.asterisk.menu import tell_way
 from cti_server.domain import signals as s
 from cti_server.domain.customer import CustomerProfile
-from cti_server.domain.rules.waiting import CLOSED
 from cti_server.domain.state import WorldState
 from cti_server.engine.port import JournalUnavailable, NotLeader, Overloaded
 from cti_server.errors import AgiHangup
@@ -29,9 +29,6 @@ class ChannelLife(StrEnum):
     GONE = "gone"
     """It ended a moment ago: the caller hung up while it was being asked about."""
     UNKNOWN = "unknown"
-
-
-Handler = Callable[[AgiSession], Awaitable[None]]
 
 
 def inbound(
@@ -73,6 +70,7 @@ def inbound(
             elder=who.elder,
             dedicated_agent=who.dedicated_agent,
             requires=who.requires,
+            language_known=bool(who.language),
         )
         try:
             await apply(arrived)
@@ -85,11 +83,9 @@ def inbound(
         contact = state().contacts.get(channel)
         with suppress(AgiHangup):  # the manager's Hangup says it too, and is to be believed
             if contact:
-                await session.set_variable("CTI_GROUP", contact.group_id)
                 if who.language:
                     await session.set_variable("CHANNEL(language)", who.language)
-                if contact.end_reason == CLOSED:
-                    await session.set_variable("CTI_CLOSED", "1")
+                await tell_way(session, contact, state().ivrs)
                 await session.set_variable("CTI_ROUTED", "1")
 
     return handle

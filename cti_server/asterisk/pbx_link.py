@@ -66,7 +66,7 @@ class PbxLink:
         self._last_seen, self._clock = last_seen, clock
         self._effects: asyncio.Queue[e.Effect] = asyncio.Queue()
         self._registered: dict[str, bool] = {}
-        self._originates: dict[str, str] = {}
+        self._originates: dict[str, e.Effect] = {}
         self._failed_originates: set[str] = set()
         self._running: set[asyncio.Task[None]] = set()
         self._facts_lost = False
@@ -265,8 +265,8 @@ class PbxLink:
         failed = ""
         for (action, _), answer in zip(sent, answers, strict=True):
             if isinstance(answer, AmiMessage):
-                if isinstance(effect, e.RingStation):
-                    self._ringing(answer.get("ActionID", ""), effect.channel)
+                if action.name == "Originate":
+                    self._ringing(answer.get("ActionID", ""), effect)
             elif isinstance(answer, (NotLeader, asyncio.CancelledError)):
                 return  # whoever leads now looks for itself
             else:
@@ -279,23 +279,24 @@ class PbxLink:
         elif isinstance(effect, e.Confirmed):
             self._hand_in(s.EffectDone(0.0, self.name, type(effect).__name__, channel))
 
-    def _ringing(self, action_id: str, channel: str) -> None:
+    def _ringing(self, action_id: str, effect: e.Effect) -> None:
         """An Originate was taken; its result comes as an event, perhaps has come already."""
         if action_id in self._failed_originates:
             self._failed_originates.discard(action_id)
-            self._station_failed(channel)
+            self._originate_failed(effect)
         else:
-            self._originates[action_id] = channel
+            self._originates[action_id] = effect
 
     def _originate_response(self, message: AmiMessage) -> None:
         action_id = message.get("ActionID", "")
-        channel = self._originates.pop(action_id, None)
+        effect = self._originates.pop(action_id, None)
         if message.get("Response") == "Success":
             return
-        if channel:
-            self._station_failed(channel)
+        if effect:
+            self._originate_failed(effect)
         else:
             self._failed_originates.add(action_id)
 
-    def _station_failed(self, channel: str) -> None:
-        self._hand_in(s.EffectFailed(0.0, self.name, e.RingStation.__name__, channel, "pbx_refused"))
+    def _originate_failed(self, effect: e.Effect) -> None:
+        channel = getattr(effect, "channel", "")
+        self._hand_in(s.EffectFailed(0.0, self.name, type(effect).__name__, channel, "pbx_refused"))

@@ -31,7 +31,17 @@ WANTED = frozenset(
 
 UNSET = "(null)"
 """How `Status` shows a variable that the channel does not have."""
-SNAPSHOT_VARIABLES = ("CTI_NUMBER", "CTI_GROUP", "CTI_STATION", "CTI_IDLE", "CTI_MUTED", "CTI_PAUSED")
+SNAPSHOT_VARIABLES = (
+    "CTI_NUMBER",
+    "CTI_GROUP",
+    "CTI_DIRECTION",
+    "CTI_STATION",
+    "CTI_THIRD",
+    "CTI_IDLE",
+    "CTI_MUTED",
+    "CTI_PAUSED",
+    "CTI_RECORDED_WITH",
+)
 _DOWN_STATES = frozenset({"UNAVAILABLE", "INVALID", "UNKNOWN"})
 _STATION_CHANNEL = re.compile(r"PJSIP/([0-9]{2,8}(?:-browser)?)-[0-9a-f]{8}")
 _STATION_DEVICE = re.compile(r"PJSIP/([0-9]{2,8}(?:-browser)?)")

@@ -32,6 +32,7 @@ async def directory_signal(database: Database, outside: OutsideRules) -> s.Direc
             for g in directory.groups.values()
         ),
         service_numbers={n.number: n.group_id for n in directory.service_numbers.values()},
+        ivrs={n.number: n.ivr for n in directory.service_numbers.values() if n.ivr},
         stations=tuple(directory.stations),
         holidays=directory.holidays,
         outside=outside,

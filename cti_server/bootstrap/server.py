@@ -22,6 +22,7 @@ from cti_server.api.settings import ApiSettings
 from cti_server.api.tokens import Tokens
 from cti_server.asterisk.agi_server import AgiServer
 from cti_server.asterisk.inbound import inbound
+from cti_server.asterisk.menu import menu
 from cti_server.asterisk.pbx_link import PbxAddress, PbxLink
 from cti_server.bootstrap.campaigning import StoredCampaigns
 from cti_server.bootstrap.directory import directory_signal
@@ -40,6 +41,7 @@ from cti_server.settings import PbxNodeSettings, Settings
 from cti_server.store.customers import customer
 from cti_server.store.database import Database
 from cti_server.store.drain import OutboxDrain
+from cti_server.store.identity import CustomerIdentities
 from cti_server.store.keeper import RecordKeeper
 from cti_server.store.messages import StoredMessages
 from cti_server.store.outbox import Outbox
@@ -94,7 +96,13 @@ class Server:
                     lambda: self.site.world.state,
                     self._customer,
                     self.surroundings.channel_life,
-                )
+                ),
+                "menu": menu(
+                    self._node_of,
+                    self.site.apply,
+                    lambda: self.site.world.state,
+                    CustomerIdentities(database, self.passwords),
+                ),
             },
         )
 

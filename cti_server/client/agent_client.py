@@ -192,6 +192,15 @@ class AgentClient:
         """Pass the customer on, to `group=`, `agent_id=` or `number=`; the view in after-call work."""
         return self._contact(await self.request("contact.transfer", contact_id=contact_id, to=to))
 
+    async def dial(
+        self, *, data: dict[str, Any] | None = None, group: str | None = None, **to: str
+    ) -> dict[str, Any]:
+        """Call `number=` or `agent_id=`, for a group; the view of the contact that begins."""
+        asked: dict[str, Any] = {**to, "data": data or {}}
+        if group:
+            asked["group"] = group
+        return self._contact(await self.request("contact.dial", **asked))
+
     async def mute(self, contact_id: str) -> dict[str, Any]:
         """Be heard by nobody; the contact's view."""
         return self._contact(await self.request("contact.mute", contact_id=contact_id))

@@ -59,10 +59,13 @@ TRANSITIONS: dict[tuple[AgentState, AgentEvent], AgentState] = {
     # From talking: the phone was lost, there is nothing to wrap up.
     **{(idle, E.GO_NOT_READY): S.NOT_READY for idle in (*_IDLE, S.WRAP_UP, S.TALKING)},
     **{(idle, E.GO_BUSY): S.BUSY for idle in (*_IDLE, S.WRAP_UP, S.TALKING)},
-    (S.READY, E.RESERVE): S.RESERVED,
+    # Not being ready, an agent is reserved only by its own wish to call somebody.
+    **{(idle, E.RESERVE): S.RESERVED for idle in _IDLE},
     (S.RESERVED, E.RELEASE): S.READY,
     (S.RESERVED, E.TALK): S.TALKING,
     (S.TALKING, E.FINISH_TALK): S.WRAP_UP,
+    # Called somebody in vain.
+    (S.RESERVED, E.FINISH_TALK): S.WRAP_UP,
     # Was only asked for advice: nothing to wrap up.
     (S.TALKING, E.RELEASE): S.READY,
 }

@@ -7,12 +7,15 @@ from enum import StrEnum
 from typing import Any
 
 from cti_server.domain.errors import IllegalTransition
+from cti_server.domain.ivr import Walk
 
 
 class ContactState(StrEnum):
     """States as they stand in PROTOCOL."""
 
     IVR = "ivr"
+    DIALLING = "dialling"
+    """Called by us: the agent's phone is rung, then the customer's."""
     QUEUED = "queued"
     OFFERED = "offered"
     ACTIVE = "active"
@@ -99,7 +102,7 @@ class OperationKind(StrEnum):
 C, V = ContactState, ContactEvent
 _CONSULT = (C.CONSULTING, C.CONFERENCE)
 _TALK = (C.ACTIVE, C.HELD, *_CONSULT)
-LIVE = (C.IVR, C.QUEUED, C.OFFERED, C.ACTIVE, C.HELD, C.CONSULTING, C.CONFERENCE, C.OUTSIDE)
+LIVE = (C.IVR, C.DIALLING, C.QUEUED, C.OFFERED, C.ACTIVE, C.HELD, C.CONSULTING, C.CONFERENCE, C.OUTSIDE)
 """States in which the customer is still there."""
 
 TRANSITIONS: dict[tuple[ContactState, ContactEvent], ContactState] = {
@@ -107,6 +110,11 @@ TRANSITIONS: dict[tuple[ContactState, ContactEvent], ContactState] = {
     (C.QUEUED, V.OFFER): C.OFFERED,
     (C.OFFERED, V.WITHDRAW): C.QUEUED,
     (C.OFFERED, V.CONNECT): C.ACTIVE,
+    (C.DIALLING, V.CONNECT): C.ACTIVE,
+    # Answered, and no agent is there (any more, or yet: a campaign's).
+    (C.DIALLING, V.QUEUE): C.QUEUED,
+    # Called in vain: the agent registers that.
+    (C.DIALLING, V.FINISH): C.WRAP_UP,
     # Connected without the server (fallback queue), found by resync.
     (C.IVR, V.CONNECT): C.ACTIVE,
     (C.QUEUED, V.CONNECT): C.ACTIVE,
@@ -121,7 +129,7 @@ TRANSITIONS: dict[tuple[ContactState, ContactEvent], ContactState] = {
     **{(consult, V.HAND_ON): C.ACTIVE for consult in _CONSULT},
     **{(talk, V.RETURN_TO_QUEUE): C.QUEUED for talk in _TALK},
     **{(talk, V.FINISH): C.WRAP_UP for talk in _TALK},
-    **{(talk, V.GO_OUTSIDE): C.OUTSIDE for talk in (C.ACTIVE, C.HELD)},
+    **{(talk, V.GO_OUTSIDE): C.OUTSIDE for talk in _TALK},
     (C.OUTSIDE, V.RETURN_TO_QUEUE): C.QUEUED,
     **{(live, V.END): C.ENDED for live in (*LIVE, C.WRAP_UP)},
 }
@@ -135,6 +143,8 @@ class Customer:
     name: str = ""
     tier: str = ""
     elder: bool = False
+    verified: bool = False
+    """Proved in this contact who it is, by card and PIN."""
 
 
 @dataclass(slots=True)
@@ -198,6 +208,18 @@ class Consult:
 
 
 @dataclass(slots=True)
+class Dialling:
+    """How far the centre has come with a call of its own; over when somebody answers or nobody will."""
+
+    called_at: float | None = None
+    """When the customer's phone began to be called; None while the agent's own is rung."""
+    answered: bool = False
+    """The PBX showed the customer's channel answered, and not joined yet."""
+    failed: bool = False
+    """The PBX said that it could not call; the channel's own end may still say why."""
+
+
+@dataclass(slots=True)
 class Contact:
     """A voice contact. `contact_id` is the Uniqueid of the customer's channel; times are epoch seconds."""
 
@@ -224,6 +246,9 @@ class Contact:
     preferred_agent: str = ""
     """The agent it waits for alone, for a limited time; empty when any agent that fits will do."""
     ivr_path: list[str] = field(default_factory=list)
+    """The number dialled, then what was chosen in the menu and how it was left, step by step."""
+    walk: Walk | None = None
+    """Where it stands in the menu; None when its number has none."""
     data: dict[str, Any] = field(default_factory=dict)
     legs: dict[str, Leg] = field(default_factory=dict)
     agent_id: str | None = None
@@ -239,6 +264,10 @@ class Contact:
     audio_at: float = 0.0
     """When the last of these took effect."""
     consult: Consult | None = None
+    dialling: Dialling | None = None
+    """Set while `state` is `dialling`."""
+    campaign: str = ""
+    """What the call was made for; empty: an agent's own wish."""
     held_at_phone: bool = False
     taken_back_at: float = 0.0
     """When it was last fetched from the fallback queue."""

@@ -118,6 +118,55 @@ class SendOutside(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class CallCustomer(Effect):
+    """Call a number outside with a channel id of ours.
+
+    Who answers is joined with the agent by the PBX itself; without an agent it waits for one of `group_id`.
+    """
+
+    channel: str
+    number: str = field(repr=False)
+    shown: str
+    """The number that the called party sees; empty: the trunk's own."""
+    ring_time: float
+    group_id: str
+    agent_channel: str = ""
+    """Hears the ringing meanwhile."""
+    address: str = ""
+    """The agent's station."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallThird(Effect):
+    """Call a number outside as the third party of a contact, with a channel id of ours.
+
+    Who answers hears music in its own place (`Place.CONSULTED`) until it is joined.
+    """
+
+    channel: str
+    number: str = field(repr=False)
+    shown: str
+    ring_time: float
+
+
+@dataclass(frozen=True, slots=True)
+class HearRinging(Effect):
+    """Let an agent's channel, by itself, hear ringing for at most `ring_time` seconds."""
+
+    channel: str
+    address: str
+    ring_time: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlayOutcome(Effect):
+    """Let an agent's channel hear that nobody was reached; then it goes to its place, or ends (on demand)."""
+
+    channel: str
+    busy: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TellPlace(Effect):
     """Say to a waiting customer where it stands; `wait` in seconds, None when nobody can tell."""
 

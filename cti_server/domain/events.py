@@ -17,6 +17,8 @@ class Event(StrEnum):
     AGENT_STATE_CHANGED = "agent.state_changed"
     AGENT_SIGNED_OUT = "agent.signed_out"
     STATION_CHANGED = "station.changed"
+    CONTACT_DIALLING = "contact.dialling"
+    CONTACT_IVR_CHANGED = "contact.ivr_changed"
     CONTACT_QUEUED = "contact.queued"
     CONTACT_OFFERED = "contact.offered"
     CONTACT_OFFER_WITHDRAWN = "contact.offer_withdrawn"

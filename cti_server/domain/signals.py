@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cti_server.domain.agent import CAPACITY
+from cti_server.domain.customer import CustomerProfile
+from cti_server.domain.ivr import Ivr
 from cti_server.domain.outside import OutsideRules
 from cti_server.domain.policy import Policy
 from cti_server.domain.target import Target, TargetKind
@@ -74,6 +76,8 @@ class DirectoryLoaded(Signal):
     outside: OutsideRules = field(default_factory=OutsideRules)
     holidays: tuple[str, ...] = ()
     """Days like `2026-10-01` on which groups with business hours are closed."""
+    ivrs: dict[str, Ivr] = field(default_factory=dict)
+    """Service number to its menu."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +285,17 @@ class ForceSignOut(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class Dial(Command):
+    """`contact.dial`."""
+
+    to: Target
+    group_id: str = ""
+    """For whom: whose number is shown, whose after-call work; empty: the agent's first group."""
+    campaign: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class SetData(ContactCommand):
     """`contact.set_data`: merged into the attached data; a null value removes its key."""
 
@@ -332,6 +347,22 @@ class ContactArrived(PbxFact):
     elder: bool = False
     dedicated_agent: str = ""
     requires: dict[str, int] = field(default_factory=dict)
+    language_known: bool = False
+    """The language is the customer's own, not the number's."""
+
+
+@dataclass(frozen=True, slots=True)
+class MenuAnswered(PbxFact):
+    """A caller answered a question of the menu (FastAGI); see `ivr.pressed`. No PIN is in it."""
+
+    channel: str
+    serial: int
+    """Of the question."""
+    answer: str
+    subject: str = ""
+    """The customer whose card it is, by its number in the directory."""
+    customer: CustomerProfile | None = None
+    """Who proved to be it, with a right PIN."""
 
 
 @dataclass(frozen=True, slots=True)

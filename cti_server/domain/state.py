@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from cti_server.domain.agent import Agent
 from cti_server.domain.contact import Contact
+from cti_server.domain.ivr import Ivr
 from cti_server.domain.outside import OutsideRules
 from cti_server.domain.queue import Group
 from cti_server.domain.station import Station
@@ -44,6 +45,8 @@ class WorldState:
     stations: dict[str, Station] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
     service_numbers: dict[str, str] = field(default_factory=dict)
+    ivrs: dict[str, Ivr] = field(default_factory=dict)
+    """Service number to its menu; numbers without one are not in it."""
     holidays: tuple[str, ...] = ()
     contacts: dict[str, Contact] = field(default_factory=dict)
     nodes: dict[str, Node] = field(default_factory=dict)

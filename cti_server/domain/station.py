@@ -29,6 +29,8 @@ class Station:
     channel: str | None = None
     """Uniqueid of the channel to the phone: nailed-up (persistent) or for one contact (on demand)."""
     answered: bool = False
+    tone_channel: str = ""
+    """On demand: the channel on which the phone hears that nobody was reached; it ends by itself."""
 
     @property
     def state(self) -> StationState:

@@ -132,6 +132,7 @@ class Step:
                 "group": contact.group_id,
                 "number": contact.service_number,
                 "medium": contact.medium,
+                "direction": contact.direction,
                 **(data or {}),
             },
         }
@@ -174,6 +175,12 @@ class Step:
         state = self.state
         state.counter += 1
         return f"station-{address}-{state.epoch:010d}-{state.term:06d}-{state.counter:08d}"
+
+    def new_call(self, node: str) -> str:
+        """The id of a customer's channel that we call; of one length per node, as in `new_channel`."""
+        state = self.state
+        state.counter += 1
+        return f"{node}-out-{state.epoch:010d}-{state.term:06d}-{state.counter:08d}"
 
     def enqueue(self, contact: Contact) -> None:
         """Put the contact into its group's queue, where its turn is."""

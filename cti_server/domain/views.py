@@ -105,6 +105,7 @@ AUDIO_ACTIONS = ("contact.mute", "contact.unmute", "recording.pause", "recording
 
 _ACTIONS: dict[ContactState, tuple[str, ...]] = {
     ContactState.OFFERED: ("contact.accept", "contact.reject"),
+    ContactState.DIALLING: ("contact.hang_up", "contact.set_data"),
     ContactState.ACTIVE: (
         "contact.hold",
         "contact.hang_up",
@@ -222,6 +223,7 @@ def contact_view(contact: Contact, viewer: Agent) -> dict[str, Any]:
             "name": customer.name,
             "tier": customer.tier,
             "elder": customer.elder,
+            "verified": customer.verified,
         },
         "service_number": contact.service_number,
         "ivr_path": list(contact.ivr_path),

@@ -53,9 +53,16 @@ class ContactFigures:
     after_call: float = 0.0
     """After-call work of all agents who had the contacts."""
     transfers: int = 0
+    dialled: int = 0
+    """Contacts that we called; in no other figure but the next."""
+    dialled_answered: int = 0
+    """Of them, those that talked to an agent."""
 
     def add(self, story: ContactStory, rules: Rules, now: datetime) -> None:
-        """Count a contact that waited for a person; `now` ends what still lasts."""
+        """Count a contact that waited for a person, or that we called; `now` ends what still lasts."""
+        if story.dialled_at is not None:
+            self.dialled += 1
+            self.dialled_answered += story.answered_at is not None
         if story.queued_at is None:
             return
         wait = ((story.answered_at or story.ended_at or now) - story.queued_at).total_seconds()
@@ -97,6 +104,8 @@ class ContactFigures:
             "after_call_time": ratio(self.after_call, self.answered),
             "handle_time": ratio(handle, self.answered),
             "transfers": self.transfers,
+            "dialled": self.dialled,
+            "dialled_answered": self.dialled_answered,
         }
 
 

@@ -104,7 +104,8 @@ def _contacts(
     key: Callable[[ContactStory], str] = _queue if question.by is By.QUEUE else _number
     figures: dict[str, ContactFigures] = {}
     for story in contacts:
-        if story.queued_at is not None and begin <= story.queued_at < end and question.asks_for(key(story)):
+        since = story.queued_at or story.dialled_at
+        if since is not None and begin <= since < end and question.asks_for(key(story)):
             for name in (key(story), ALL):
                 figures.setdefault(name, ContactFigures()).add(story, question.rules, now)
     for name in sorted(figures):

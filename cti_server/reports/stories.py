@@ -40,7 +40,9 @@ class ContactStory:
     number: str = ""
     medium: str = "voice"
     queued_at: datetime | None = None
-    """When it first waited for a person."""
+    """When it first waited for a person; None for one that we called, wherever it went then."""
+    dialled_at: datetime | None = None
+    """When we began to call it."""
     answered_at: datetime | None = None
     """When it first talked to an agent."""
     ended_at: datetime | None = None
@@ -101,7 +103,10 @@ def _contact(contact_id: str, facts: list[Fact]) -> ContactStory:
     for fact in facts:
         story.number = story.number or fact.data.get("number", "")
         story.medium = fact.data.get("medium", story.medium)
-        if fact.state in WAITING and story.queued_at is None:
+        direction = fact.data.get("direction", "inbound")
+        if direction == "outbound" and story.dialled_at is None:
+            story.dialled_at, story.group_id = fact.at, fact.data.get("group", "")
+        if fact.state in WAITING and direction == "inbound" and story.queued_at is None:
             story.queued_at, story.group_id = fact.at, fact.data.get("group", "")
         if fact.state in TALK and fact.agent_id:
             story.answered_at = story.answered_at or fact.at

@@ -14,6 +14,8 @@ _DEADLINE = 0.5
 """A caller is not kept waiting for it: in doubt it is a stranger's call."""
 _NOT_KNOWN = "customer_not_looked_up"
 
+_PROFILE = [customers.c[field] for field in CustomerProfile.__dataclass_fields__]
+
 log = structlog.get_logger(__name__)
 
 
@@ -21,12 +23,7 @@ async def customer(database: Database, number: str) -> CustomerProfile:
     """Who calls from that number; a stranger when nobody is known or the database does not answer in time."""
 
     async def work(connection: AsyncConnection) -> CustomerProfile:
-        query = select(customers).where(customers.c.number == number)
-        row = (await connection.execute(query)).mappings().one_or_none()
-        if row is None:
-            return STRANGER
-        known = {str(name): value for name, value in row.items()}  # plain keys, which SQLAlchemy's are not
-        return _profile({**known, "requires": known["requires"] or {}})
+        return await profile(connection, number) or STRANGER
 
     if not number:
         return STRANGER
@@ -35,6 +32,16 @@ async def customer(database: Database, number: str) -> CustomerProfile:
     except StoreUnavailable as error:
         log.warning(_NOT_KNOWN, code=error.code)
         return STRANGER
+
+
+async def profile(connection: AsyncConnection, number: str) -> CustomerProfile | None:
+    """The customer of that number in the directory; None for nobody."""
+    query = select(*_PROFILE).where(customers.c.number == number)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    if row is None:
+        return None
+    known = {str(name): value for name, value in row.items()}  # plain keys, which SQLAlchemy's are not
+    return _profile({**known, "requires": known["requires"] or {}})
 
 
 def _profile(row: dict[str, object]) -> CustomerProfile:

@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cti_server.domain.ivr import Ivr, problems
 from cti_server.domain.policy import Policy
 from cti_server.store.database import Database
 from cti_server.store.errors import StoreUnavailable
@@ -17,6 +18,7 @@ from cti_server.store.tables import agent_groups, agents, groups, holidays, serv
 
 _NOT_REHASHED = "password_not_rehashed"
 _BAD_POLICY = "group_policy_unreadable"
+_BAD_MENU = "service_number_menu_unusable"
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +56,8 @@ class ServiceNumberEntry:
     language: str
     greeting: str
     name: str
+    ivr: Ivr | None = None
+    """Its menu; None: straight to the group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +132,25 @@ def _policy(group_id: str, stored: dict[str, Any] | None) -> Policy:
         return Policy()
 
 
+def _ivr(number: str, stored: dict[str, Any] | None, known_groups: frozenset[str]) -> Ivr | None:
+    """None for one that cannot be used: callers go straight to the number's group."""
+    if not stored:
+        return None
+    try:
+        ivr = msgspec.convert(stored, Ivr)
+    except msgspec.ValidationError as error:
+        log.error(_BAD_MENU, number=number, why=str(error))  # noqa: TRY400  # the text says all
+        return None
+    wrong = problems(ivr, known_groups)
+    if wrong:
+        log.error(_BAD_MENU, number=number, why="; ".join(wrong))
+        return None
+    return ivr
+
+
 async def _load(connection: AsyncConnection) -> Directory:
     levels: dict[str, dict[str, int]] = {}
+    known_groups = frozenset((await connection.execute(select(groups.c.group_id))).scalars())
     for row in await connection.execute(select(agent_groups).order_by(agent_groups.c.group_id)):
         levels.setdefault(row.agent_id, {})[row.group_id] = row.level
     return Directory(
@@ -156,7 +177,14 @@ async def _load(connection: AsyncConnection) -> Directory:
             for row in await connection.execute(select(groups).order_by(groups.c.group_id))
         },
         service_numbers={
-            row.number: ServiceNumberEntry(row.number, row.group_id, row.language, row.greeting, row.name)
+            row.number: ServiceNumberEntry(
+                row.number,
+                row.group_id,
+                row.language,
+                row.greeting,
+                row.name,
+                _ivr(row.number, row.menu, known_groups),
+            )
             for row in await connection.execute(select(service_numbers).order_by(service_numbers.c.number))
         },
         holidays=tuple((await connection.execute(select(holidays.c.day).order_by(holidays.c.day))).scalars()),

@@ -6,13 +6,15 @@ People: 1001-1020 agents, 2001-2002 team leaders, 3001 quality inspector, 4001 o
 
 import asyncio
 import secrets
+import string
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Table, select
+from sqlalchemy import Table, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cti_server.domain.ivr import PIN_DIGITS
 from cti_server.store.database import Database
 from cti_server.store.passwords import Passwords
 from cti_server.store.tables import agent_groups, agents, customers, groups, service_numbers, stations
@@ -43,12 +45,25 @@ _POLICIES: dict[str, dict[str, Any]] = {
     "vtm": {},
 }
 _CUSTOMERS = (
-    # number, name, tier, elder, language, dedicated agent
-    ("13900000001", "钱伟", "vip", False, "", "1001"),
-    ("13900000002", "沈桂英", "", True, "", ""),
-    ("13900000003", "James Lee", "", False, "en", ""),
-    ("13900000004", "蒋德福", "vip", True, "", ""),
+    # number, name, tier, elder, language, dedicated agent, card or customer number
+    ("13900000001", "钱伟", "vip", False, "", "1001", "62000001"),
+    ("13900000002", "沈桂英", "", True, "", "", "62000002"),
+    ("13900000003", "James Lee", "", False, "en", "", "62000003"),
+    ("13900000004", "蒋德福", "vip", True, "", "", "62000004"),
 )
+_MENU_NUMBER = "4005"
+_MENU: dict[str, Any] = {
+    "languages": ["zh", "en"],
+    "elder_group": "elder",
+    "menus": {
+        "main": [
+            {"key": "1", "prompt": "for_general", "group": "general"},
+            {"key": "2", "prompt": "for_credit_card", "group": "credit_card", "identify": True},
+            {"key": "3", "prompt": "for_identity", "identify": True},
+        ]
+    },
+}
+"""Behind the one demo number that has a menu; the others lead straight to their groups."""
 _AGENT_NAMES = (
     *("陈思远", "林晓雯", "黄志强", "吴佳慧", "周子轩", "徐静怡", "孙浩然"),
     *("马丽娜", "朱文博", "胡雨桐", "郭建国", "何美玲", "高俊杰", "罗秋月"),
@@ -102,6 +117,34 @@ async def seed(
     return {agent_id: clear[agent_id] for agent_id in added}
 
 
+async def seed_pins(
+    database: Database, passwords: Passwords, known: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Give the demo customers who have none a PIN: of `known` (card to PIN), else a random one.
+
+    Returned are the PINs given now, by card; the database has only their hashes. Raises StoreUnavailable.
+    """
+    lacking = select(customers.c.card).where(customers.c.pin_hash.is_(None), customers.c.card.is_not(None))
+
+    async def read(connection: AsyncConnection) -> list[str]:
+        return [str(card) for card in (await connection.execute(lacking)).scalars()]
+
+    pins = {card: (known or {}).get(card) or _random_pin() for card in await database.read(read)}
+    hashes = dict(zip(pins, await asyncio.gather(*map(passwords.hash, pins.values())), strict=True))
+
+    async def write(connection: AsyncConnection) -> None:
+        for card, pin_hash in hashes.items():
+            mine = update(customers).where(customers.c.card == card)
+            await connection.execute(mine.values(pin_hash=pin_hash))
+
+    await database.write(write, deadline=_DEADLINE)
+    return pins
+
+
+def _random_pin() -> str:
+    return "".join(secrets.choice(string.digits) for _ in range(PIN_DIGITS))
+
+
 def _random_password() -> str:
     return "".join(secrets.choice(_LETTERS) for _ in range(_PASSWORD_LENGTH))
 
@@ -131,10 +174,20 @@ async def _add_places(connection: AsyncConnection) -> None:
             greeting="welcome",
             name=name_zh,
         )
+    await _add(
+        connection,
+        service_numbers,
+        number=_MENU_NUMBER,
+        group_id="general",
+        language="zh",
+        greeting="welcome",
+        name="自助语音",
+        menu=_MENU,
+    )
 
 
 async def _add_customers(connection: AsyncConnection) -> None:
-    for number, name, tier, elder, language, dedicated in _CUSTOMERS:
+    for number, name, tier, elder, language, dedicated, card in _CUSTOMERS:
         await _add(
             connection,
             customers,
@@ -144,6 +197,7 @@ async def _add_customers(connection: AsyncConnection) -> None:
             elder=elder,
             language=language,
             dedicated_agent=dedicated,
+            card=card,
         )
 
 

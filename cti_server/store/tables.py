@@ -110,6 +110,7 @@ service_numbers = Table(
     Column("language", String(16), nullable=False),
     Column("greeting", Text, nullable=False),
     Column("name", Text, nullable=False),
+    Column("menu", Json, nullable=True),  # as domain.ivr.Ivr; NULL: straight to the group
 )
 
 stations = Table(
@@ -130,6 +131,13 @@ customers = Table(
     Column("language", String(16), nullable=False),  # of the prompts; empty: the service number's
     Column("dedicated_agent", String(ID), nullable=False),  # empty: none
     Column("requires", Json, nullable=True),  # skill to the lowest level
+    Column("card", String(ID), nullable=True),  # or customer number: what is typed in the menu
+    Column("pin_hash", Text, nullable=True),  # Argon2id; NULL: no PIN
+    Column(
+        "pin_failures", Integer, nullable=False, server_default="0"
+    ),  # wrong ones since the last right one
+    Column("pin_failed_at", UtcDateTime, nullable=True),
+    Index(None, "card", unique=True),
 )
 
 contacts = Table(

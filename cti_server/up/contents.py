@@ -12,7 +12,7 @@ from cti_server.store.database import Database
 from cti_server.store.directory import Directory, load_directory
 from cti_server.store.passwords import CHEAP, STANDARD, Passwords
 from cti_server.store.schema import upgrade
-from cti_server.store.seed import seed
+from cti_server.store.seed import seed, seed_pins
 from cti_server.up.plan import LOOPBACK, Plan, write_private
 
 
@@ -26,10 +26,19 @@ async def prepare_database(plan: Plan, *, cheap: bool) -> tuple[Directory, dict[
     try:
         known |= await seed(database, passwords, known)
         write_private(kept, json.dumps(known, indent=1))
+        await _customers_pins(plan, database, passwords)
         return await load_directory(database), known
     finally:
         passwords.close()
         await database.close()
+
+
+async def _customers_pins(plan: Plan, database: Database, passwords: Passwords) -> None:
+    """The demo customers' PINs in clear, by card, in a private file: whoever tries the menu needs one."""
+    kept = plan.var / "secrets/customers.json"
+    known: dict[str, str] = json.loads(kept.read_text()) if kept.exists() else {}
+    known |= await seed_pins(database, passwords, known)
+    write_private(kept, json.dumps(known, indent=1))
 
 
 def service_numbers(directory: Directory) -> list[ServiceNumber]:
@@ -76,7 +85,9 @@ def about_centre(
     """What programs read to find the centre (PROTOCOL, Finding a running centre)."""
     http = f"{LOOPBACK}:{plan.ports.http}"
     stations = known["stations"]
-    numbers = {entry.group_id: entry.number for entry in directory.service_numbers.values()}
+    numbers = {
+        "menu" if entry.ivr else entry.group_id: entry.number for entry in directory.service_numbers.values()
+    }
     people = [
         {
             "agent_id": agent.agent_id,

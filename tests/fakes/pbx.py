@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from cti_server.domain import effects as e
 from cti_server.domain import signals as s
 from cti_server.domain.agent import StationMode
+from cti_server.domain.customer import CustomerProfile
 
 NORMAL, BUSY, NO_ANSWER, OUT_OF_ORDER = 16, 17, 19, 27
 """Q.850 causes."""
@@ -41,11 +42,13 @@ class Channel:
     """The station that took a customer from the fallback queue."""
     dialled: bool = False
     """Rung by the fallback queue: it has no place of its own and ends with the conversation."""
+    third: bool = False
+    """A number outside whom an agent consults."""
     variables: dict[str, str] = field(default_factory=dict)
 
     @property
     def customer(self) -> bool:
-        return not self.address
+        return not self.address and not self.third
 
 
 class FakePbx:
@@ -112,7 +115,11 @@ class FakePbx:
             return ["cel"]
         if self.snapshot:
             # AMI is buffered behind the snapshot; a call's question comes by its own way.
-            asking = [n for n, queue in self.facts.items() if isinstance(queue[0], s.ContactArrived)]
+            asking = [
+                n
+                for n, queue in self.facts.items()
+                if isinstance(queue[0], s.ContactArrived | s.MenuAnswered)
+            ]
             return ["snapshot", *asking]
         return [name for name, queue in self.facts.items() if queue]
 
@@ -165,6 +172,13 @@ class FakePbx:
             self._place(self.channels[channel], "unserved")
         return channel
 
+    def press(
+        self, channel: str, serial: int, answer: str, subject: str = "", who: CustomerProfile | None = None
+    ) -> None:
+        """The caller answers a question of the menu."""
+        pressed = s.MenuAnswered(self.now, self.name, channel, serial, answer, subject, who)
+        self._tell(f"agi:{channel}", pressed)
+
     def greeted(self, channel: str) -> None:
         """The greeting is over, or the question was not answered."""
         found = self.channels[channel]
@@ -178,9 +192,9 @@ class FakePbx:
         for spy in self.channels.values():
             if spy.context == "cti-supervise" and spy.variables["CTI_SPY"] == channel:
                 self._back_to_station(spy)
-        if found.customer:
+        if found.customer and found.up:
             self._log_end(found)
-            if "CTI_PEER" in found.variables:
+            if "CTI_RECORDED_WITH" in found.variables:
                 self._tell(channel, s.RecordingChanged(self.now, self.name, channel, recording=False))
         self._tell(channel, s.ChannelGone(self.now, self.name, channel, cause))
 
@@ -218,12 +232,14 @@ class FakePbx:
     def on_its_own(self, channel: str) -> None:
         """No beat for some seconds: the loop the channel is in finds its own way."""
         found = self.channels[channel]
-        if found.address:
+        if found.third:
+            self.hang_up(channel)
+        elif found.address:
             if found.variables.get("CTI_STATION_MODE") != "persistent":
                 self.hang_up(channel)
         elif found.context == "cti-wait" and found.variables.get("CTI_CONNECTED"):
             self.hang_up(channel)
-        elif found.context == "cti-wait":
+        elif found.context in ("cti-wait", "cti-connect"):
             self._place(found, "unserved")
         elif found.context == "cti-hold":
             peer = self.channels.get(found.variables.get("CTI_PEER", ""))
@@ -262,6 +278,29 @@ class FakePbx:
     def outside_refuses(self, channel: str) -> None:
         """Busy, or not answered."""
         self._place(self.channels[channel], "wait")
+
+    def customer_answers(self, channel: str) -> None:
+        """A customer whom we called picks up: joined with the agent who is there, or waits."""
+        customer = self.channels[channel]
+        customer.up = True
+        agent = self.channels.get(customer.variables["CTI_PEER"])
+        if agent and agent.context == "cti-dialling":
+            self._record(customer, agent.channel)
+            customer.context = "cti-connect"
+            customer.variables["CTI_CONNECTED"] = "1"
+            agent.context = "cti-station"
+            self._join(customer, agent)
+        elif customer.variables["CTI_PEER"]:
+            customer.context = "cti-connect"
+            if self.link:
+                self._fail(e.Connect(self.name, channel, "", ""), "pbx_refused")
+        else:
+            self._place(customer, "wait")
+
+    def third_answers(self, channel: str) -> None:
+        """A number outside whom an agent consults picks up: music, until it is joined."""
+        self.channels[channel].up = True
+        self._back_to_station(self.channels[channel])
 
     # --- phones -----------------------------------------------------------------------------------
 
@@ -317,7 +356,7 @@ class FakePbx:
             return
         parties = [c for c in self.channels.values() if c.bridge == bridge]
         if bridge.startswith(CONFERENCE):
-            agents_left = any(c.address for c in parties if c is not leaving)
+            agents_left = any(not c.customer for c in parties if c is not leaving)
             parties = parties if leaving.customer or not agents_left else [leaving]
         for party in parties:
             party.bridge = ""
@@ -331,6 +370,8 @@ class FakePbx:
             return
         if left.dialled:
             self.hang_up(left.channel)
+        elif left.third:
+            self._back_to_station(left)
         elif left.address:
             if self.announces or left.context in ("cti-join", "cti-conference"):
                 left.context = "cti-station"
@@ -370,21 +411,21 @@ class FakePbx:
         customer, agent = self.channels.get(effect.channel), self.channels.get(effect.agent_channel)
         if customer is None or agent is None or not agent.up:
             return False
-        before = customer.variables.get("CTI_PEER")
         customer.variables |= {"CTI_PEER": agent.channel, "CTI_CONNECTED": "1"}
         customer.context = "cti-connect"
-        if before != agent.channel:
-            if before:
-                self._tell(
-                    customer.channel,
-                    s.RecordingChanged(self.now, self.name, customer.channel, recording=False),
-                )
-            customer.variables.pop("CTI_PAUSED", None)
-            self._tell(
-                customer.channel, s.RecordingChanged(self.now, self.name, customer.channel, recording=True)
-            )
+        self._record(customer, agent.channel)
         self._join(customer, agent)
         return True
+
+    def _record(self, customer: Channel, other: str) -> None:
+        own, before = customer.channel, customer.variables.get("CTI_RECORDED_WITH")
+        if before == other:
+            return
+        if before:
+            self._tell(own, s.RecordingChanged(self.now, self.name, own, recording=False))
+        customer.variables["CTI_RECORDED_WITH"] = other
+        customer.variables.pop("CTI_PAUSED", None)
+        self._tell(own, s.RecordingChanged(self.now, self.name, own, recording=True))
 
     def _do_HoldCustomer(self, effect: e.HoldCustomer) -> bool:  # noqa: N802
         customer, agent = self.channels.get(effect.channel), self.channels.get(effect.agent_channel)
@@ -481,6 +522,45 @@ class FakePbx:
             return False
         self._part(customer)
         customer.context = "cti-outside"
+        return True
+
+    def _do_CallCustomer(self, effect: e.CallCustomer) -> bool:  # noqa: N802
+        agent = self.channels.get(effect.agent_channel)
+        if agent:
+            agent.context = "cti-dialling"
+        variables = {
+            "CTI_DIRECTION": "outbound",
+            "CTI_NUMBER": effect.shown,
+            "CTI_GROUP": effect.group_id,
+            "CTI_ROUTED": "1",
+            "CTI_PEER": effect.agent_channel,
+        }
+        self.channels[effect.channel] = Channel(
+            effect.channel, "cti-refused", up=False, number=effect.number, variables=variables
+        )
+        return True
+
+    def _do_CallThird(self, effect: e.CallThird) -> bool:  # noqa: N802
+        self.channels[effect.channel] = Channel(
+            effect.channel, "cti-refused", up=False, third=True, variables={"CTI_THIRD": "1"}
+        )
+        return True
+
+    def _do_HearRinging(self, effect: e.HearRinging) -> bool:  # noqa: N802
+        agent = self.channels.get(effect.channel)
+        if agent:
+            agent.context = "cti-dialling"
+        return agent is not None
+
+    def _do_PlayOutcome(self, effect: e.PlayOutcome) -> bool:  # noqa: N802
+        """The tone is over at once."""
+        channel = self.channels.get(effect.channel)
+        if channel is None:
+            return False
+        if channel.variables.get("CTI_STATION_MODE") == "persistent":
+            self._back_to_station(channel)
+        else:
+            self.hang_up(effect.channel)
         return True
 
     def _do_HangUpChannel(self, effect: e.HangUpChannel) -> bool:  # noqa: N802

@@ -45,7 +45,9 @@ async def test_the_demo_directory_is_the_one_promised(database: Database, passwo
         "4001": "credit_card",
         "4002": "elder",
         "4003": "vtm",
+        "4005": "general",
     }
+    assert [number for number, entry in directory.service_numbers.items() if entry.ivr] == ["4005"]
     assert directory.agents["1001"].groups == {"general": 5}
     assert directory.agents["2001"].roles == ("team_leader",)
     assert any(len(agent.groups) > 1 for agent in directory.agents.values())

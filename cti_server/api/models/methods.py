@@ -81,6 +81,18 @@ def _transfer(origin: Origin, params: p.TransferParams) -> s.Command:
     return s.TransferContact(origin.at, origin.request_id, origin.agent_id, params.contact_id, to)
 
 
+def _dial(origin: Origin, params: p.DialParams) -> s.Command:
+    return s.Dial(
+        origin.at,
+        origin.request_id,
+        origin.agent_id,
+        params.to(),
+        params.group or "",
+        params.campaign or "",
+        params.data,
+    )
+
+
 def _send_dtmf(origin: Origin, params: p.SendDtmfParams) -> s.Command:
     return s.SendDtmf(origin.at, origin.request_id, origin.agent_id, params.contact_id, params.digits)
 
@@ -176,6 +188,7 @@ METHODS: dict[str, Method] = {
         _call("contact.conference", "Everybody hears everybody.", s.Conference),
         _seat("contact.drop_leg", "Takes a party out.", p.DropLegParams, p.ContactResult, _drop_leg),
         _seat("contact.transfer", "Passes the customer on.", p.TransferParams, p.TransferResult, _transfer),
+        _seat("contact.dial", "Calls somebody.", p.DialParams, p.DialResult, _dial),
         _call("contact.mute", "Nobody hears the agent.", s.MuteMicrophone),
         _call("contact.unmute", "The agent is heard again.", s.UnmuteMicrophone),
         _seat("contact.send_dtmf", "Presses keys.", p.SendDtmfParams, p.ContactResult, _send_dtmf),

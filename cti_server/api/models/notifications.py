@@ -55,6 +55,8 @@ NOTIFICATIONS: dict[str, type[Model]] = {
     Event.AGENT_STATE_CHANGED: AgentNotice,
     Event.AGENT_SIGNED_OUT: AgentNotice,
     Event.STATION_CHANGED: AgentNotice,
+    Event.CONTACT_DIALLING: ContactNotice,
+    Event.CONTACT_IVR_CHANGED: ContactNotice,
     Event.CONTACT_QUEUED: ContactNotice,
     Event.CONTACT_OFFERED: ContactNotice,
     Event.CONTACT_OFFER_WITHDRAWN: ContactNotice,

@@ -141,6 +141,32 @@ class TransferParams(Model):
     to: TargetChoice
 
 
+class DialParams(Model):
+    """`contact.dial`: exactly one of `number` and `agent_id`."""
+
+    model_config = _example(number="13900000001", group="general", data={"reason": "call_back"})
+
+    number: DialNumber | None = Field(default=None, repr=False)
+    agent_id: Word | None = None
+    group: Word | None = Field(
+        default=None, description="For whom you call: whose number is shown. Left out: your first group."
+    )
+    campaign: Word | None = None
+    data: JsonData = Field(default_factory=dict, description="The contact's attached data.")
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.number is None) == (self.agent_id is None):
+            raise ValueError("name either number or agent_id")
+        return self
+
+    def to(self) -> Target:
+        """Whom to call."""
+        if self.number is not None:
+            return Target(TargetKind.NUMBER, self.number)
+        return Target(TargetKind.AGENT, self.agent_id or "")
+
+
 class DropLegParams(Model):
     """`contact.drop_leg`."""
 
@@ -268,6 +294,13 @@ class ContactResult(Model):
 
 class TransferResult(Model):
     """The contact as the agent sees it from now on, and the agent, both in after-call work."""
+
+    contact: ContactView
+    agent: AgentView
+
+
+class DialResult(Model):
+    """The contact that begins, and the agent, reserved for it."""
 
     contact: ContactView
     agent: AgentView

@@ -13,7 +13,17 @@ AskableState = Literal["ready", "not_ready", "busy"]
 TopicName = Literal["agents", "queues", "contacts"]
 StationModeName = Literal["persistent", "on_demand"]
 ContactStateName = Literal[
-    "ivr", "queued", "offered", "active", "held", "consulting", "conference", "outside", "wrap_up", "ended"
+    "ivr",
+    "dialling",
+    "queued",
+    "offered",
+    "active",
+    "held",
+    "consulting",
+    "conference",
+    "outside",
+    "wrap_up",
+    "ended",
 ]
 
 
@@ -58,6 +68,7 @@ class CustomerView(Model):
     name: str
     tier: str
     elder: bool
+    verified: bool = Field(description="Proved in this contact who it is, by card and PIN in the menu.")
 
 
 class LegView(Model):

@@ -222,6 +222,9 @@ def _correct(step: Step, contact: Contact, channels: dict[str, ChannelFact]) -> 
             leg.muted = not leg.muted
             step.tell_contact(contact, Event.CONTACT_MUTED if leg.muted else Event.CONTACT_UNMUTED)
     customer = channels.get(contact.contact_id)
+    if customer and contact.recording is RecordingState.OFF and customer.variables.get("CTI_RECORDED_WITH"):
+        contact.recording = RecordingState.RECORDING
+        step.tell_contact(contact, Event.RECORDING_STARTED)
     if customer and _recording_is(contact, paused=_says(customer, "CTI_PAUSED")):
         paused = contact.recording is RecordingState.PAUSED
         step.tell_contact(contact, Event.RECORDING_PAUSED if paused else Event.RECORDING_RESUMED)

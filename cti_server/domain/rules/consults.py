@@ -23,9 +23,18 @@ from cti_server.domain.contact import (
     OperationKind,
     Talk,
 )
-from cti_server.domain.effects import Move, Place, Resync, ReturnToQueue
+from cti_server.domain.effects import HearRinging, Move, Place, Resync, ReturnToQueue
 from cti_server.domain.events import Event
-from cti_server.domain.rules import arrangement, conversation, handing, offers, parties, seats
+from cti_server.domain.rules import (
+    arrangement,
+    conversation,
+    dialling,
+    handing,
+    offers,
+    parties,
+    seats,
+    transfers,
+)
 from cti_server.domain.signals import (
     Accept,
     Alternate,
@@ -36,11 +45,12 @@ from cti_server.domain.signals import (
     ConsultParty,
     ContactCommand,
     DropLeg,
+    EffectFailed,
     HangUp,
     Reject,
 )
 from cti_server.domain.step import Step
-from cti_server.domain.target import TargetKind, available_agent, free_agent_of
+from cti_server.domain.target import TargetKind, available_agent, free_agent_of, take_outside_call
 from cti_server.domain.views import contact_view
 
 UNKNOWN_CAUSE = 0
@@ -70,28 +80,31 @@ def consult(step: Step, command: ConsultParty) -> None:
         raise errors.ActionNotAllowed("the conversation is ending")
     if contact.operation:
         raise errors.OperationPending(f"{contact.operation.kind} is under way")
+    seats.require_node(step, contact.node)
     third = _third(step, contact, agent, command)
     offers.begin(step, contact, OperationKind.CONSULT, command)
     contact.apply(ContactEvent.CONSULT)
     step.clear_timer(f"apart:{contact.contact_id}")
-    leg = parties.ring(step, contact, third)
+    leg = parties.ring(step, contact, third) if third else parties.call(step, contact, command.to.value)
     contact.consult = Consult(leg.leg_id, {command.to.kind.value: command.to.value}, step.at)
     step.request_id = command.request_id
     step.tell_contact(contact, Event.CONTACT_CONSULT_STARTED)
     step.request_id = ""
-    step.tell_agent(third, Event.AGENT_STATE_CHANGED)
-    step.tell_part(contact, third, Event.CONTACT_OFFERED)
+    if third:
+        step.tell_agent(third, Event.AGENT_STATE_CHANGED)
+        step.tell_part(contact, third, Event.CONTACT_OFFERED)
     arrange(step, contact, contact.consult, Talk.NOBODY)
 
 
-def _third(step: Step, contact: Contact, agent: Agent, command: ConsultParty) -> Agent:
-    """Who is to be rung. Raises what `target` raises."""
+def _third(step: Step, contact: Contact, agent: Agent, command: ConsultParty) -> Agent | None:
+    """Who is to be rung, None for a number outside. Raises what `target` raises."""
     value = command.to.value
     if command.to.kind is TargetKind.AGENT:
         return available_agent(step.state, value, agent, contact.node)
     if command.to.kind is TargetKind.GROUP:
         return free_agent_of(step.state, value, agent, contact.node)
-    raise errors.NumberNotAllowed("outside numbers cannot be consulted yet; transfer to them")
+    take_outside_call(step.state, value, agent, step.at)
+    return None
 
 
 def alternate(step: Step, command: Alternate) -> None:
@@ -211,7 +224,9 @@ def hang_up(step: Step, command: HangUp) -> dict[str, Any] | None:
     """End the call; the third party only leaves it."""
     found = _as_third(step, command)
     if found is None:
-        conversation.hang_up(step, command)
+        contact = step.state.contacts.get(command.contact_id)
+        dials = contact is not None and contact.state is ContactState.DIALLING
+        (dialling.hang_up if dials else conversation.hang_up)(step, command)
         return None
     contact, consultation, _, agent = found
     if not consultation.connected:
@@ -263,10 +278,15 @@ def _reached(step: Step, contact: Contact, consultation: Consult) -> None:
 
 
 def _next(step: Step, contact: Contact, consultation: Consult) -> None:
-    """A phone picked up before the customer was on hold."""
-    leg = contact.consulted_leg
-    if consultation.goal is Talk.NOBODY and leg and leg.state is LegState.UP:
+    """A phone was picked up before the customer was on hold; one outside rings, and the agent hears it."""
+    leg, agent_leg = contact.consulted_leg, contact.agent_leg
+    if consultation.goal is not Talk.NOBODY or leg is None:
+        return
+    if leg.state is LegState.UP:
         arrange(step, contact, consultation, Talk.CONSULTED)
+    elif agent_leg and parties.outside(step, leg):
+        address = parties.address(step, agent_leg)
+        step.do(HearRinging(contact.node, agent_leg.channel, address, step.state.outside.ring_time))
 
 
 def _talk_first(step: Step, contact: Contact, consultation: Consult) -> None:
@@ -288,8 +308,14 @@ def _hand_over(step: Step, contact: Contact) -> None:
     """Customer and third party talk: the contact is the third party's."""
     first = step.state.agents[contact.agent_id or ""]
     leg = contact.consulted_leg
-    third = parties.agent_on(step, leg) if leg else None
-    if leg is None or third is None:
+    if leg is None:
+        return
+    third = parties.agent_on(step, leg)
+    if third is None:
+        step.request_id = contact.operation.request_id if contact.operation else ""
+        transfers.handed_outside(step, contact, first)
+        offers.finish_operation(step, contact, OperationKind.COMPLETE)
+        step.tell_part(contact, first, Event.CONTACT_TRANSFERRED)
         return
     offers.drop_agent_leg(step, contact)
     leg.role, contact.consult = LegRole.AGENT, None
@@ -307,6 +333,8 @@ def _over(step: Step, contact: Contact, next_state: AskedState | None) -> None:
     """The third party leaves by itself: the customer is on hold, or goes on talking to the agent."""
     leg, customer = contact.agent_leg, contact.customer_leg
     together = bool(leg and customer.bridge and customer.bridge == leg.bridge)
+    if leg and not leg.bridge and _rings_outside(step, contact):
+        step.do(Move(contact.node, leg.channel, Place.STATION))  # it hears no ringing any more
     talks = together or contact.state is ContactState.CONFERENCE
     moves = ContactEvent.RETRIEVE if talks else ContactEvent.HOLD
     if not talks:
@@ -315,6 +343,13 @@ def _over(step: Step, contact: Contact, next_state: AskedState | None) -> None:
             leg.state = LegState.UP
     parties.end(step, contact, errors.ConsultEnded, moves, next_state)
     conversation.watch(step, contact, offers.OPERATION_TIME)
+
+
+def _rings_outside(step: Step, contact: Contact) -> bool:
+    leg = contact.legs.get(contact.consult.leg_id) if contact.consult else None
+    return (
+        leg is not None and not (contact.consult and contact.consult.connected) and parties.outside(step, leg)
+    )
 
 
 # --- what the PBX shows -----------------------------------------------------------------------------------
@@ -391,6 +426,16 @@ def no_answer(step: Step, contact_id: str) -> None:
         _third_gone(step, contact, AskedState(AgentState.NOT_READY, "no_answer"))
 
 
+def third_failed(step: Step, contact: Contact, fact: EffectFailed) -> None:
+    """The PBX could not call the number outside; in doubt the ring time bounds it."""
+    leg = contact.consulted_leg
+    if leg and leg.channel == fact.channel and leg.state is LegState.RINGING:
+        if fact.code == errors.OutcomeUnknown.code:
+            step.do(Resync(contact.node))
+        else:
+            leg_gone(step, contact, leg, UNKNOWN_CAUSE)
+
+
 def failed(step: Step, contact: Contact, refusal: type[errors.Refusal]) -> None:
     """The PBX did not do a step: back to how it was."""
     consultation = contact.consult
@@ -413,6 +458,8 @@ def corrected(step: Step, contact: Contact, channels: dict[str, ChannelFact]) ->
             leg_gone(step, contact, leg, UNKNOWN_CAUSE)
         elif leg and fact:
             leg.bridge = fact.bridge
+            if fact.up and leg.state is LegState.RINGING and parties.outside(step, leg):
+                placed(step, contact, leg)
     customer = channels[contact.contact_id]
     contact.customer_leg.bridge = customer.bridge
     consultation = contact.consult

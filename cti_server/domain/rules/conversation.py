@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from cti_server.domain import errors
-from cti_server.domain.agent import Agent, AgentEvent, AgentState, AskedState
+from cti_server.domain.agent import Agent, AgentEvent, AgentState, AskedState, StationMode
 from cti_server.domain.contact import (
     Contact,
     ContactEvent,
@@ -15,7 +15,7 @@ from cti_server.domain.contact import (
     OperationKind,
     RecordingState,
 )
-from cti_server.domain.effects import Connect, HangUpChannel, HoldCustomer, Resync, ReturnToQueue
+from cti_server.domain.effects import Connect, HangUpChannel, HoldCustomer, Move, Place, Resync, ReturnToQueue
 from cti_server.domain.events import Event
 from cti_server.domain.rules import arrangement, handing, offers, parties, preference, seats, waiting
 from cti_server.domain.rules.offers import begin, finish_operation, own_contact, require
@@ -76,14 +76,19 @@ def hang_up(step: Step, command: HangUp) -> None:
     step.do(HangUpChannel(contact.node, contact.contact_id))
 
 
+def require_size(data: dict[str, Any]) -> None:
+    """Raises DataTooLarge."""
+    if len(json.dumps(data, ensure_ascii=False).encode()) > MOST_DATA:
+        raise errors.DataTooLarge(f"a contact carries at most {MOST_DATA} bytes of attached data")
+
+
 def set_data(step: Step, command: SetData) -> dict[str, Any]:
     """Merge attached data; null removes a key."""
     contact, agent = own_contact(step, command)
-    if contact.state not in (*TALK_STATES, ContactState.WRAP_UP):
+    if contact.state not in (*TALK_STATES, ContactState.DIALLING, ContactState.WRAP_UP):
         raise errors.ActionNotAllowed(f"contact.set_data is not allowed while the contact is {contact.state}")
     merged = {key: value for key, value in {**contact.data, **command.data}.items() if value is not None}
-    if len(json.dumps(merged, ensure_ascii=False).encode()) > MOST_DATA:
-        raise errors.DataTooLarge(f"a contact carries at most {MOST_DATA} bytes of attached data")
+    require_size(merged)
     contact.data = merged
     step.tell_contact(contact, Event.CONTACT_DATA_CHANGED)
     return {"contact": contact_view(contact, agent)}
@@ -113,11 +118,24 @@ def _close(step: Step, contact: Contact, agent: Agent, asked: AskedState | None)
     contact.apply(ContactEvent.END)
     step.clear_timer(f"wrap_up:{contact.contact_id}")
     agent.contact_ids.remove(contact.contact_id)
+    _quiet(step, contact, agent)
     preference.remember(step, contact)
     waiting.learn(step, contact)
     step.tell_contact(contact, Event.CONTACT_WRAPPED_UP)
     step.remember_end(contact)
     seats.become_free(step, agent, asked)
+
+
+def _quiet(step: Step, contact: Contact, agent: Agent) -> None:
+    """After a call in vain its tone may still sound: the phone must be free for the next one."""
+    station = step.state.stations.get(agent.station or "")
+    if contact.connected_at is not None or station is None:
+        return
+    if station.tone_channel:
+        step.do(HangUpChannel(contact.node, station.tone_channel))
+        station.tone_channel = ""
+    elif agent.station_mode is StationMode.PERSISTENT and station.channel:
+        step.do(Move(contact.node, station.channel, Place.STATION))
 
 
 # --- what the PBX shows ------------------------------------------------------------------------------
@@ -175,12 +193,13 @@ def customer_gone(step: Step, contact: Contact, reason: str = "customer_hung_up"
     if contact.recording in (RecordingState.RECORDING, RecordingState.PAUSED):
         contact.recording = RecordingState.STOPPED
     if contact.state in TALK_STATES:
-        _begin_wrap_up(step, contact)
+        begin_wrap_up(step, contact)
     else:
         _abandoned(step, contact)
 
 
-def _begin_wrap_up(step: Step, contact: Contact) -> None:
+def begin_wrap_up(step: Step, contact: Contact) -> None:
+    """The customer is gone, the agent has after-call work."""
     agent = step.state.agents[contact.agent_id or ""]
     contact.apply(ContactEvent.FINISH)
     parties.end(step, contact, errors.ContactEnded)
@@ -204,6 +223,7 @@ def _abandoned(step: Step, contact: Contact) -> None:
         offers.refuse_operation(step, contact, errors.ContactEnded)
         step.tell_contact(contact, Event.CONTACT_OFFER_WITHDRAWN)
     step.dequeue(contact)
+    parties.drop_rest(step, contact)
     contact.apply(ContactEvent.END)
     step.tell_contact(contact, Event.CONTACT_ENDED)
     step.remember_end(contact)
@@ -278,6 +298,8 @@ def _in_order(contact: Contact) -> bool:
         return False
     if contact.state is ContactState.OUTSIDE:
         return bool(bridge)
+    if contact.dialling:
+        return not contact.dialling.answered
     if contact.state is ContactState.ACTIVE or contact.held_at_phone:
         return bool(leg and bridge and bridge == leg.bridge)
     return not bridge

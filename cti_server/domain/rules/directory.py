@@ -46,6 +46,7 @@ def directory_loaded(step: Step, signal: DirectoryLoaded) -> None:
     for address in signal.stations:
         state.stations.setdefault(address, Station(address))
     state.service_numbers = dict(signal.service_numbers)
+    state.ivrs = dict(signal.ivrs)
     state.outside = signal.outside
     state.holidays = signal.holidays
     agents = {profile.agent_id for profile in signal.agents}

@@ -254,13 +254,18 @@ def connected(step: Step, contact: Contact) -> None:
     """Customer and agent are in one bridge for the first time."""
     agent = step.state.agents[contact.agent_id or ""]
     contact.apply(ContactEvent.CONNECT)
-    contact.connected_at, contact.end_reason = contact.connected_at or step.at, ""
+    hangs_up = contact.operation is not None and contact.operation.kind is OperationKind.HANG_UP
+    contact.connected_at = contact.connected_at or step.at
+    contact.end_reason = "agent_hung_up" if hangs_up else ""
+    contact.dialling = None
     contact.waits_in = ""  # should it wait again, its time in that queue begins again
     step.clear_timer(f"offer:{contact.contact_id}")
+    step.clear_timer(f"dial:{contact.contact_id}")
     talking(contact)
     agent.apply(AgentEvent.TALK, step.at)
     finish_operation(step, contact, OperationKind.ACCEPT)
-    step.clear_timer(f"operation:{contact.contact_id}")
+    if not hangs_up:
+        step.clear_timer(f"operation:{contact.contact_id}")
     step.tell_agent(agent, Event.AGENT_STATE_CHANGED)
     step.tell_contact(contact, Event.CONTACT_CONNECTED)
 

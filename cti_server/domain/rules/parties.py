@@ -13,10 +13,11 @@ from cti_server.domain.contact import (
     LegState,
     OperationKind,
 )
-from cti_server.domain.effects import HangUpChannel, Move, Place
+from cti_server.domain.effects import CallThird, HangUpChannel, Move, Place
 from cti_server.domain.events import Event
 from cti_server.domain.rules import offers, seats
 from cti_server.domain.step import Step
+from cti_server.domain.views import masked
 
 CONSULT_OPERATIONS = frozenset(
     {
@@ -45,6 +46,29 @@ def nailed_up(step: Step, leg: Leg) -> bool:
 def address(step: Step, leg: Leg) -> str:
     """The station's, empty for a number outside."""
     return step.state.station_channels.get(leg.channel, "")
+
+
+def call(step: Step, contact: Contact, number: str) -> Leg:
+    """Call a number outside; the caps are the caller's. The number is shown masked everywhere."""
+    rules = step.state.outside
+    channel = step.new_call(contact.node)
+    leg = contact.add_leg(LegRole.CONSULTED, masked(number), channel, LegState.RINGING)
+    step.state.channels[channel] = contact.contact_id
+    step.do(CallThird(contact.node, channel, number, rules.caller_id(contact.group_id), rules.ring_time))
+    step.set_timer(f"consult:{contact.contact_id}", rules.ring_time + offers.OPERATION_TIME)
+    return leg
+
+
+def outside(step: Step, leg: Leg) -> bool:
+    """Whether the leg is a number outside."""
+    return leg.role is LegRole.CONSULTED and leg.channel not in step.state.station_channels
+
+
+def drop_rest(step: Step, contact: Contact) -> None:
+    """The customer is gone: whoever outside it was left with has nobody to talk to."""
+    for leg in contact.legs.values():
+        if leg.role is LegRole.CONSULTED and leg.state is not LegState.GONE:
+            drop(step, contact, leg)
 
 
 def ring(step: Step, contact: Contact, agent: Agent) -> Leg:

@@ -11,12 +11,13 @@ from cti_server.domain.rules import (
     audio,
     consults,
     conversation,
+    dialling,
+    menu,
     offers,
     preference,
     seats,
     supervision,
     transfers,
-    waiting,
 )
 from cti_server.domain.rules.conversation import APART_TIME
 from cti_server.domain.signals import (
@@ -81,7 +82,7 @@ def contact_arrived(step: Step, fact: ContactArrived) -> None:
     step.state.contacts[contact.contact_id] = contact
     step.state.channels[fact.channel] = contact.contact_id
     step.set_timer(f"arrival:{contact.contact_id}", ARRIVAL_TIME)
-    waiting.find_open(step, contact)
+    menu.begin(step, contact, language_known=fact.language_known)
     step.note_contact(contact, "contact.arrived")
 
 
@@ -108,9 +109,16 @@ def customer_placed(step: Step, fact: CustomerPlaced) -> None:
     if fact.place == "hold":
         conversation.customer_on_hold(step, contact)
         return
+    if contact.state is ContactState.DIALLING:
+        dialling.answered_alone(step, contact)
     if contact.state is ContactState.OUTSIDE:
+        third = transfers.outside_leg(contact)
+        if third:  # it left a conference, and the customer is back from there first
+            transfers.outside_left(step, contact, third, gone=False)
+            return
         transfers.not_reached(step, contact)
     if contact.state is ContactState.IVR:
+        menu.left(step, contact)
         offers.queue(step, contact)
     if fact.place == "unserved" and offers.still_waits(contact):
         # The dialplan gave us up (a hiccup, a refused AGI), and here we are: take the caller back.
@@ -202,7 +210,11 @@ def station_placed(step: Step, fact: StationPlaced) -> None:
     """A station's channel idles: its phone answered, or a conversation on it ended."""
     found = _station_on(step, fact.channel)
     if found is None:
-        if fact.channel not in step.state.channels:
+        consulted = _contact_on(step, fact.channel)
+        leg = consulted.leg_by_channel(fact.channel) if consulted else None
+        if consulted and leg and consulted.consult:
+            consults.placed(step, consulted, leg)
+        elif fact.channel not in step.state.channels:
             # Nobody's any more (answered just after it was given up): do not leave a phone hanging.
             step.do(HangUpChannel(fact.node, fact.channel))
         return
@@ -217,6 +229,8 @@ def station_placed(step: Step, fact: StationPlaced) -> None:
             leg.bridge = ""
         if contact.consult and leg:
             consults.placed(step, contact, leg)
+        elif contact.state is ContactState.DIALLING:
+            dialling.phone_answered(step, contact)
         else:
             offers.phone_answered(step, contact)
     seats.station_answered(step, agent)
@@ -260,7 +274,7 @@ def channel_gone(step: Step, fact: ChannelGone) -> None:
     """A channel ended: the customer's, or one to a station."""
     contact = _contact_on(step, fact.channel)
     if contact and fact.channel == contact.contact_id:
-        conversation.customer_gone(step, contact)
+        dialling.customer_gone(step, contact, cause=fact.cause)
         return
     found = _station_on(step, fact.channel)
     step.state.station_channels.pop(fact.channel, None)
@@ -269,6 +283,10 @@ def channel_gone(step: Step, fact: ChannelGone) -> None:
     leg = contact.leg_by_channel(fact.channel) if contact else None
     if contact and contact.consult and leg:
         consults.leg_gone(step, contact, leg, fact.cause)
+    elif contact and leg and contact.state is ContactState.OUTSIDE:
+        transfers.outside_left(step, contact, leg)
+    elif contact and contact.state is ContactState.DIALLING:
+        dialling.agent_leg_gone(step, contact, fact.cause)
     elif contact:
         conversation.agent_leg_gone(step, contact, fact.cause)
     if found:
@@ -343,13 +361,17 @@ def effect_failed(step: Step, fact: EffectFailed) -> None:
     contact = _contact_on(step, fact.channel)
     if contact:
         _contact_effect_failed(step, fact, contact)
-    elif fact.effect == "HangUpChannel" and fact.code == errors.OutcomeUnknown.code:
+    elif fact.effect in ("HangUpChannel", "PlayOutcome") and fact.code == errors.OutcomeUnknown.code:
         step.do(Resync(fact.node))  # a phone that nobody waits for may be hanging there
 
 
 def _contact_effect_failed(step: Step, fact: EffectFailed, contact: Contact) -> None:
-    if contact.consult and fact.effect in ("Connect", "Move", "Join", "Confer"):
+    if fact.effect == "CallThird":
+        consults.third_failed(step, contact, fact)
+    elif contact.consult and fact.effect in ("Connect", "Move", "Join", "Confer"):
         consults.failed(step, contact, _refusal(fact))
+    elif contact.state is ContactState.DIALLING and fact.effect in ("CallCustomer", "HangUpChannel"):
+        dialling.effect_failed(step, contact, fact)
     elif fact.effect == "SendOutside":
         transfers.outside_failed(step, contact, _refusal(fact))
     elif audio.is_ours(fact.effect):

@@ -9,6 +9,7 @@ from cti_server.domain.rules import (
     audio,
     consults,
     conversation,
+    dialling,
     handing,
     offers,
     pbx,
@@ -44,6 +45,9 @@ def node_snapshot(step: Step, snapshot: NodeSnapshot) -> None:
     for fact in customers:
         if fact.channel in partners:
             _in_conversation(step, snapshot, fact, partners[fact.channel], channels)
+    for fact in customers:
+        if fact.context in ("cti-wait", "cti-unserved") and _dialled(step, fact):
+            _alone(step, snapshot, fact, channels)
     _stations(step, snapshot, channels)
     for fact in customers:
         if fact.channel not in partners:
@@ -54,8 +58,15 @@ def node_snapshot(step: Step, snapshot: NodeSnapshot) -> None:
     _members(step, snapshot)
 
 
+def _dialled(step: Step, fact: ChannelFact) -> bool:
+    """Called by us, answered, with nobody there: it waits, before it is given up with its agent's phone."""
+    contact = step.state.contacts.get(fact.channel)
+    return contact is not None and contact.dialling is not None and not fact.bridge
+
+
 def _is_customer(fact: ChannelFact) -> bool:
-    return bool(fact.variables.get("CTI_NUMBER")) and not fact.peer_station
+    ours = fact.variables.get("CTI_NUMBER") or fact.variables.get("CTI_DIRECTION")
+    return bool(ours) and not fact.peer_station
 
 
 def _moved_since(step: Step, snapshot: NodeSnapshot, fact: ChannelFact) -> bool:
@@ -76,8 +87,8 @@ def _customers_gone(step: Step, snapshot: NodeSnapshot, channels: dict[str, Chan
     taken_at = snapshot.at if snapshot.taken_at is None else snapshot.taken_at
     for contact in [c for c in step.state.contacts.values() if c.node == snapshot.node and c.live]:
         # A call that came while the snapshot was on its way is no call that has gone.
-        if contact.contact_id not in channels and contact.arrived_at < taken_at:
-            conversation.customer_gone(step, contact, "gone_unseen")
+        if contact.contact_id not in channels and dialling.called_before(contact, taken_at):
+            dialling.customer_gone(step, contact, "gone_unseen")
 
 
 def _stations(step: Step, snapshot: NodeSnapshot, channels: dict[str, ChannelFact]) -> None:
@@ -145,7 +156,7 @@ def _adopt(
     """
     station = step.state.stations.get(partner.peer_station)
     agent = step.state.agents.get(station.agent_id or "") if station else None
-    if agent is None or not agent.signed_in or not contact.live:
+    if agent is None or not agent.signed_in or not contact.live or contact.dialling:
         return None
     if not _release(step, contact, agent, channels):
         return None
@@ -191,7 +202,11 @@ def _take_up(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, place: str) 
         fact.caller_number,
         fact.language,
     )
+    known = fact.channel in step.state.contacts
     pbx.customer_placed(step, placed)
+    contact = step.state.contacts.get(fact.channel)
+    if contact and not known:
+        contact.direction = variables.get("CTI_DIRECTION") or contact.direction
 
 
 # --- customers who wait ----------------------------------------------------------------------------------
@@ -204,23 +219,37 @@ def _alone(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, channels: dict
     if contact and contact.consult:
         consults.corrected(step, contact, channels)
         return
-    if place and (contact is None or contact.state is ContactState.IVR or place == "unserved"):
+    new = contact is None or contact.state is ContactState.IVR
+    alone = contact is not None and contact.dialling is not None and fact.context == "cti-wait"
+    if place and (new or alone or place == "unserved"):
         _take_up(step, snapshot, fact, "wait" if place == "hold" else place)
         contact = step.state.contacts.get(fact.channel)
     if contact is None or not contact.live:
         return
     contact.customer_leg.bridge = fact.bridge
-    if contact.state in conversation.TALK_STATES:
+    if contact.dialling:
+        dialling.corrected(step, contact, fact)
+    elif contact.state in conversation.TALK_STATES:
         _without_partner(step, contact, place, channels)
     elif contact.state is ContactState.OUTSIDE:
-        _outside(step, contact, fact, place)
+        _outside(step, contact, fact, place, channels)
     elif contact.state is ContactState.QUEUED and place == "hold":
         step.do(ReturnToQueue(contact.node, contact.contact_id))
 
 
-def _outside(step: Step, contact: Contact, fact: ChannelFact, place: str) -> None:
+def _outside(
+    step: Step, contact: Contact, fact: ChannelFact, place: str, channels: dict[str, ChannelFact]
+) -> None:
     """Talking outside, or back from there unnoticed, or never sent."""
-    if fact.context == "cti-outside":
+    third = transfers.outside_leg(contact)
+    if third and third.channel not in channels:
+        transfers.outside_left(step, contact, third)
+    elif third:
+        third.bridge = channels[third.channel].bridge
+        if not fact.bridge:
+            step.do(Connect(contact.node, contact.contact_id, third.channel, ""))
+            conversation.watch(step, contact, offers.OPERATION_TIME)
+    elif fact.context == "cti-outside":
         if fact.bridge:
             transfers.reached(step, contact)
     else:
@@ -255,7 +284,11 @@ def _rejoin(step: Step, contact: Contact, agent_channel: str) -> None:
 def _strays(step: Step, snapshot: NodeSnapshot) -> None:
     """Station channels of ours that nobody waits for: a phone must not hang in an empty place."""
     for fact in snapshot.channels:
-        ours = fact.variables.get("CTI_STATION") or (fact.peer_station and fact.context == "cti-station")
+        ours = (
+            fact.variables.get("CTI_STATION")
+            or fact.variables.get("CTI_THIRD")
+            or (fact.peer_station and fact.context == "cti-station")
+        )
         known = fact.channel in step.state.station_channels or fact.channel in step.state.channels
         if ours and not fact.bridge and not known:
             step.do(HangUpChannel(snapshot.node, fact.channel))

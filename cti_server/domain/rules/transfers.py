@@ -10,8 +10,8 @@ from typing import Any
 
 from cti_server.domain import errors
 from cti_server.domain.agent import Agent
-from cti_server.domain.contact import Contact, ContactEvent, ContactState, LegState
-from cti_server.domain.effects import Effect, ReturnToQueue, SendOutside
+from cti_server.domain.contact import Contact, ContactEvent, ContactState, Leg, LegRole, LegState
+from cti_server.domain.effects import Effect, HangUpChannel, ReturnToQueue, SendOutside
 from cti_server.domain.events import Event
 from cti_server.domain.rules import handing, offers, seats
 from cti_server.domain.rules.offers import OPERATION_TIME, own_contact, require
@@ -111,6 +111,32 @@ def reached(step: Step, contact: Contact) -> None:
         contact.customer_leg.state = LegState.TALKING
         contact.end_reason = TALKED_OUTSIDE
         step.note_contact(contact, "contact.outside_connected")
+
+
+def handed_outside(step: Step, contact: Contact, first: Agent) -> None:
+    """Customer and a consulted number outside talk: no agent has the contact any more."""
+    offers.drop_agent_leg(step, contact)
+    contact.consult = None
+    contact.apply(ContactEvent.GO_OUTSIDE)
+    contact.agent_id, contact.held_at_phone, contact.end_reason = None, False, TALKED_OUTSIDE
+    handing.hand_on(step, contact, first)
+    step.note_contact(contact, "contact.outside_connected")
+
+
+def outside_left(step: Step, contact: Contact, leg: Leg, *, gone: bool = True) -> None:
+    """The number outside that a customer was handed to hung up: so does the customer's call end."""
+    if not gone:
+        step.do(HangUpChannel(contact.node, leg.channel))
+    leg.state, leg.bridge = LegState.GONE, ""
+    step.state.channels.pop(leg.channel, None)
+    step.do(HangUpChannel(contact.node, contact.contact_id))
+    step.set_timer(f"apart:{contact.contact_id}", OPERATION_TIME)
+
+
+def outside_leg(contact: Contact) -> Leg | None:
+    """The number outside that the customer was handed to after a consultation."""
+    there = (leg for leg in contact.legs.values() if leg.state is not LegState.GONE)
+    return next((leg for leg in there if leg.role is LegRole.CONSULTED), None)
 
 
 def not_reached(step: Step, contact: Contact) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from cti_server.domain.agent import IN_CONTACT, AgentState
 from cti_server.domain.contact import Contact, ContactState
 from cti_server.domain.effects import TellPlace
@@ -23,6 +25,12 @@ def find_open(step: Step, contact: Contact) -> None:
         return
     if not _move(step, contact, "closed"):
         contact.end_reason = CLOSED
+
+
+def any_open(step: Step, groups: Iterable[str]) -> bool:
+    """Whether one of these groups, or where it overflows, is open."""
+    known = (step.state.groups.get(group_id) for group_id in groups)
+    return any(_is_open(step, group) or _onward(step, group, {group.group_id}) for group in known if group)
 
 
 def enter(step: Step, contact: Contact) -> None:
@@ -99,7 +107,11 @@ def _move(step: Step, contact: Contact, why: str) -> bool:
 
 def _target(step: Step, contact: Contact) -> Group | None:
     tried = {*contact.overflowed, contact.group_id}
-    group = step.state.groups.get(step.state.groups[contact.group_id].policy.overflow_to)
+    return _onward(step, step.state.groups[contact.group_id], tried)
+
+
+def _onward(step: Step, left: Group, tried: set[str]) -> Group | None:
+    group = step.state.groups.get(left.policy.overflow_to)
     while group and group.group_id not in tried and not _is_open(step, group):
         tried.add(group.group_id)
         group = step.state.groups.get(group.policy.overflow_to)

@@ -21,6 +21,7 @@ OURS = (
     "architecture.md",
     "routing.md",
     "figures.md",
+    "ivr.md",
     "campaigns.md",
     "messages.md",
 )

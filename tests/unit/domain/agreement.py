@@ -5,6 +5,7 @@ from __future__ import annotations
 from cti_server.domain.contact import Consult, Contact, ContactState, LegRole, LegState, RecordingState
 from cti_server.domain.rules.arrangement import present, talkers
 from cti_server.domain.rules.conversation import TALK_STATES
+from cti_server.domain.rules.transfers import outside_leg
 from tests.fakes.pbx import Channel, FakePbx
 from tests.unit.domain import plain_routing
 from tests.unit.domain.centre import Centre
@@ -14,10 +15,13 @@ def check_agreement(centre: Centre) -> None:
     """Raise AssertionError where world and PBX differ."""
     contacts, pbx = centre.state.contacts, centre.pbx
     for channel in pbx.channels.values():
+        assert not channel.third or channel.channel in centre.state.channels, (channel, "nobody's")
         if channel.customer and channel.context != "cti-entry":
             assert channel.channel in contacts, (channel, "a caller nobody knows of")
     for contact in contacts.values():
-        if contact.live and contact.state is not ContactState.IVR:
+        if contact.dialling:
+            _dialling(contact, pbx)
+        elif contact.live and contact.state is not ContactState.IVR:
             assert contact.contact_id in pbx.channels, (contact, "a ghost")
             if _outside(centre, pbx.channels[contact.contact_id]):
                 assert contact.state is not ContactState.OFFERED, "offered, but it talks"
@@ -31,6 +35,14 @@ def check_agreement(centre: Centre) -> None:
         if station.registered or station.node:
             assert station.registered == (station.address in pbx.registered)
     assert not plain_routing.pairs(centre.state), "a caller waits, an agent is ready"
+
+
+def _dialling(contact: Contact, pbx: FakePbx) -> None:
+    """Nobody rings that was not called, nobody who answered is left alone."""
+    channel = pbx.channels.get(contact.contact_id)
+    called = contact.dialling is not None and contact.dialling.called_at is not None
+    assert (channel is not None) == called, (contact, channel)
+    assert channel is None or not channel.up, (contact, "answered, and nobody is there")
 
 
 def _outside(centre: Centre, channel: Channel) -> bool:
@@ -71,7 +83,12 @@ def _customer(contact: Contact, channel: Channel, pbx: FakePbx) -> None:
     paused = channel.variables.get("CTI_PAUSED") == "1"
     assert (contact.recording is RecordingState.PAUSED) == paused, (contact, "paused")
     if contact.state is ContactState.OUTSIDE:
-        assert channel.context == "cti-outside", (contact, channel)
+        consulted = outside_leg(contact)
+        if consulted:
+            assert channel.bridge, (contact, "left alone")
+            assert channel.bridge == pbx.channels[consulted.channel].bridge, (contact, channel)
+        else:
+            assert channel.context == "cti-outside", (contact, channel)
         return
     if contact.consult:
         _consult(contact, contact.consult, pbx)

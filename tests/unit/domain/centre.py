@@ -12,6 +12,7 @@ from cti_server.domain import effects as e
 from cti_server.domain import signals as s
 from cti_server.domain.agent import AgentState, StationMode
 from cti_server.domain.events import Outcome, Reply
+from cti_server.domain.ivr import Ivr, Option
 from cti_server.domain.routing import Router
 from cti_server.domain.state import WorldState
 from cti_server.domain.world import World
@@ -36,7 +37,21 @@ GROUPS = (
     s.GroupProfile("general", "综合", "General", ring_timeout=20.0, wrap_up_time=60.0),
     s.GroupProfile("credit_card", "信用卡", "Credit card", ring_timeout=15.0, wrap_up_time=30.0),
 )
-NUMBERS = {"4000": "general", "4001": "credit_card"}
+NUMBERS = {"4000": "general", "4001": "credit_card", "4005": "general"}
+MENU = Ivr(
+    languages=("zh", "en"),
+    elder_group="credit_card",
+    menus={
+        "main": (
+            Option("1", "for_general", group="general"),
+            Option("2", "for_credit_card", group="credit_card", identify=True),
+            Option("3", "for_identity", identify=True),
+            Option("4", "more", menu="more"),
+        ),
+        "more": (Option("1", "for_credit_card", group="credit_card"), Option("9", "back", menu="main")),
+    },
+)
+"""Behind 4005."""
 STATIONS = ("1001", "1001-browser", "1002", "1003")
 
 
@@ -48,7 +63,9 @@ def directory(
     holidays: tuple[str, ...] = (),
 ) -> s.DirectoryLoaded:
     """The directory these tests use."""
-    return s.DirectoryLoaded(at, agents, groups, dict(NUMBERS), stations, holidays=holidays)
+    return s.DirectoryLoaded(
+        at, agents, groups, dict(NUMBERS), stations, holidays=holidays, ivrs={"4005": MENU}
+    )
 
 
 def written(signal: s.Signal) -> bytes:

@@ -11,6 +11,7 @@ from cti_server.domain.state import WorldState
 
 CONSULT_STATES = (ContactState.CONSULTING, ContactState.CONFERENCE)
 OF_AGENT = {
+    ContactState.DIALLING: AgentState.RESERVED,
     ContactState.OFFERED: AgentState.RESERVED,
     ContactState.ACTIVE: AgentState.TALKING,
     ContactState.HELD: AgentState.TALKING,
@@ -57,7 +58,9 @@ def _agent(state: WorldState, agent: Agent) -> None:
             assert station_usable(agent, station), (agent, station, "ready without a phone")
             assert agent.connected or f"disconnected:{agent.agent_id}" in state.timers
         if agent.state is AgentState.RESERVED:
-            assert station.channel, (agent, "reserved without a channel")
+            given_up = state.contacts[agent.contact_ids[0]]
+            leaves = given_up.dialling is not None and given_up.end_reason
+            assert station.channel or leaves, (agent, "reserved without a channel")
     assert (agent.supervision is not None) == (agent.agent_id in state.supervisors)
     if agent.supervision:
         assert agent.state is AgentState.BUSY, (agent, "supervises")
@@ -74,7 +77,10 @@ def _contact(state: WorldState, contact: Contact) -> None:
     queued = contact.state is ContactState.QUEUED
     waits = [g.group_id for g in state.groups.values() if contact.contact_id in g.waiting]
     assert waits == ([contact.group_id] if queued else []), (contact.state, waits)
-    if contact.state in OF_AGENT:
+    assert (contact.dialling is not None) == (contact.state is ContactState.DIALLING)
+    if contact.dialling:
+        assert f"dial:{contact.contact_id}" in state.timers, "dialled for ever"
+    if contact.state in OF_AGENT and not (contact.dialling and contact.agent_id is None):
         assert state.agents[contact.agent_id or ""].contact_ids == [contact.contact_id]
         _consult(state, contact)
     else:

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from cti_server.domain import signals as s
 from cti_server.domain.agent import StationMode
 from cti_server.domain.contact import ContactState
+from cti_server.domain.customer import CustomerProfile
 from cti_server.domain.effects import Resync
 from cti_server.domain.policy import Policy, Strategy
 from cti_server.domain.target import Target, TargetKind
@@ -39,6 +40,9 @@ ON_CONTACT = (
     s.WrapUp,
 )
 OUTSIDE = "13900000001"
+PROVED = CustomerProfile("沈桂英", "vip", elder=True)
+ANSWERS = st.sampled_from(["", "0", "*", "1", "2", "3", "4", "9", "card", "right", "wrong", "locked"])
+"""Keys of the menu, and what becomes of a typed card number and PIN."""
 TARGETS = ("general", "credit_card", *SEATS)
 agents = st.sampled_from(sorted(SEATS))
 which = st.integers(0, 99)
@@ -172,7 +176,7 @@ class Life(RuleBasedStateMachine):
 
     # --- customers ------------------------------------------------------------------------------------
 
-    @rule(number=st.sampled_from(["4000", "4001"]), wait=st.booleans())
+    @rule(number=st.sampled_from(["4000", "4001", "4005"]), wait=st.booleans())
     def arrive(self, number: str, wait: bool) -> None:
         if len(self._customers()) > 3:
             return
@@ -185,6 +189,21 @@ class Life(RuleBasedStateMachine):
     def greeted(self, number: int) -> None:
         channel = pick(self._customers("cti-entry"), number)
         if channel:
+            self.centre.pbx.greeted(channel.channel)
+
+    @rule(number=which, keys=st.lists(ANSWERS, max_size=6), late=st.integers(0, 1))
+    def menu(self, number: int, keys: list[str], late: int) -> None:
+        """A caller in the menu presses keys; who comes out of it goes on to wait."""
+        channel = pick([ch for ch in self._customers("cti-entry") if ch.variables.get("CTI_ROUTED")], number)
+        for key in keys:
+            contact = self.centre.state.contacts.get(channel.channel) if channel else None
+            if channel is None or contact is None or contact.walk is None or not self.centre.pbx.link:
+                return
+            who = PROVED if key == "right" else None
+            self.centre.pbx.press(channel.channel, contact.walk.serial - late, key, "13900000002", who)
+            self.centre.settle()
+        contact = self.centre.state.contacts.get(channel.channel) if channel else None
+        if channel and contact and contact.walk and contact.walk.over and channel.context == "cti-entry":
             self.centre.pbx.greeted(channel.channel)
 
     @rule(number=which, cause=st.sampled_from([NORMAL, OUT_OF_ORDER]))
@@ -204,6 +223,31 @@ class Life(RuleBasedStateMachine):
             )
         if settle:
             self.centre.settle()
+
+    @rule(agent=agents, numbers=some, answers=st.booleans(), settle=st.booleans())
+    def dial(self, agent: str, numbers: list[int], answers: bool, settle: bool) -> None:
+        """Call somebody outside, who answers or nearly does."""
+        self.centre.command(s.Dial, agent, Target(TargetKind.NUMBER, OUTSIDE))
+        self.flurry(numbers)
+        if settle:
+            self._pick_up()
+        if answers:
+            self.dialled_answers(0)
+
+    def _dialled(self) -> list[Channel]:
+        return [ch for ch in self._customers() if not ch.up]
+
+    @rule(number=which)
+    def dialled_answers(self, number: int) -> None:
+        channel = pick(self._dialled(), number)
+        if channel:
+            self.centre.pbx.customer_answers(channel.channel)
+
+    @rule(number=which, cause=st.sampled_from([BUSY, NO_ANSWER]))
+    def dialled_in_vain(self, number: int, cause: int) -> None:
+        channel = pick(self._dialled(), number)
+        if channel:
+            self.centre.pbx.hang_up(channel.channel, cause)
 
     @rule(number=which, answers=st.booleans())
     def outside(self, number: int, answers: bool) -> None:
@@ -330,6 +374,36 @@ class Life(RuleBasedStateMachine):
             self._ask(kind, contact.agent_id or "", contact.contact_id)
         if settle:
             self.centre.settle()
+
+    @rule(number=which, numbers=some, answers=st.booleans(), settle=st.booleans())
+    def consult_outside(self, number: int, numbers: list[int], answers: bool, settle: bool) -> None:
+        """Ask a number outside, which answers or nearly does."""
+        talking = (ContactState.ACTIVE, ContactState.HELD)
+        contact = pick([x for x in self.centre.state.contacts.values() if x.state in talking], number)
+        if contact is None:
+            return
+        to = Target(TargetKind.NUMBER, OUTSIDE)
+        self.centre.command(s.ConsultParty, contact.agent_id or "", contact.contact_id, to)
+        self.flurry(numbers)
+        if answers:
+            self.third_answers(0)
+        if settle:
+            self.centre.settle()
+
+    def _thirds(self, *, up: bool) -> list[Channel]:
+        return [ch for ch in self.centre.pbx.channels.values() if ch.third and ch.up == up]
+
+    @rule(number=which)
+    def third_answers(self, number: int) -> None:
+        channel = pick(self._thirds(up=False), number)
+        if channel:
+            self.centre.pbx.third_answers(channel.channel)
+
+    @rule(number=which, up=st.booleans(), cause=st.sampled_from([BUSY, NORMAL, OUT_OF_ORDER]))
+    def third_leaves(self, number: int, up: bool, cause: int) -> None:
+        channel = pick(self._thirds(up=up), number)
+        if channel:
+            self.centre.pbx.hang_up(channel.channel, cause)
 
     @rule(number=which, colleague=agents, numbers=some, settle=st.booleans())
     def consult(self, number: int, colleague: str, numbers: list[int], settle: bool) -> None:
@@ -470,6 +544,10 @@ class Life(RuleBasedStateMachine):
                 "Mute",
                 "PauseRecording",
                 "SendOutside",
+                "CallCustomer",
+                "PlayOutcome",
+                "CallThird",
+                "HearRinging",
                 "Move",
                 "Join",
                 "Confer",
@@ -527,6 +605,8 @@ class Life(RuleBasedStateMachine):
                 pbx.hang_up(channel.channel)
             for channel in self._ringing():
                 pbx.refuse(channel.channel, NO_ANSWER)
+            for channel in self._thirds(up=False):
+                pbx.hang_up(channel.channel, NO_ANSWER)
             centre.settle()
             centre.pass_time(100)
         assert not pbx.effects

@@ -50,6 +50,10 @@ FACTS = [
     of_contact("C3", "09:02:40", "ended"),
     of_contact("C4", "09:04:00", "queued"),
     of_contact("C4", "09:04:03", "ended"),
+    of_contact("C5", "09:07:00", "dialling", "1002", direction="outbound"),
+    of_contact("C5", "09:07:12", "active", "1002", kind="contact.connected", direction="outbound"),
+    of_contact("C5", "09:07:30", "queued", kind="contact.queued", direction="outbound"),
+    of_contact("C5", "09:08:30", "ended", direction="outbound"),
     of_agent("08:50:00", "not_ready"),
     of_agent("08:55:00", "ready"),
     of_agent("09:00:00", "reserved"),
@@ -89,6 +93,8 @@ def test_of_the_queue_by_hand(by: By, key: str) -> None:
         "after_call_time": (30 + (30 + 20)) / 2,
         "handle_time": (150 + 30 + 30 + 180 + 50) / 2,
         "transfers": 1,
+        "dialled": 1,
+        "dialled_answered": 1,
     }
 
 

@@ -1,0 +1,101 @@
+"""The FastAGI script `menu`: what a caller pressed, and what it is to be asked next.
+
+The dialplan plays and collects; each answer is a short session of its own, so that no caller depends on one
+that lasts. A PIN is checked here and goes no further: not into a signal, a log or an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Protocol
+
+import structlog
+
+from cti_server.asterisk.agi_session import AgiSession, Handler
+from cti_server.domain import signals as s
+from cti_server.domain.contact import Contact
+from cti_server.domain.customer import CustomerProfile
+from cti_server.domain.ivr import PERSON_STAR, Asked, Check, Ivr, Walk
+from cti_server.domain.rules import menu as rules
+from cti_server.domain.rules.waiting import CLOSED
+from cti_server.domain.state import WorldState
+from cti_server.engine.port import JournalUnavailable, NotLeader, Overloaded
+from cti_server.errors import AgiHangup
+
+log = structlog.get_logger(__name__)
+
+TYPED = "card"
+"""What the domain learns of a typed card number."""
+
+
+class Identities(Protocol):
+    """The bank's customer directory, as far as it proves who calls."""
+
+    async def of_card(self, card: str) -> str:
+        """The number in the directory of the customer with that card or customer number; empty for nobody."""
+
+    async def check(self, subject: str, pin: str) -> tuple[Check, CustomerProfile | None]:
+        """Whether that is the customer's PIN; the customer when it is. Counts wrong ones. Never raises."""
+
+
+def menu(
+    node_of: Callable[[str], str],
+    apply: Callable[[s.Signal], Awaitable[None]],
+    state: Callable[[], WorldState],
+    identities: Identities,
+) -> Handler:
+    """Make the handler. `apply` returns when the signal is in the journal and in the world.
+
+    A session that ends without `CTI_ANSWERED` sends the caller to the next server, then to a person.
+    """
+
+    async def handle(session: AgiSession) -> None:
+        channel = session.uniqueid
+        contact = state().contacts.get(channel)
+        if contact is None or contact.walk is None:
+            log.warning("agi.no_such_walk", channel=channel)
+            return
+        serial = await session.get_variable("CTI_STEP") or ""
+        typed = await session.get_variable("CTI_INPUT") or ""
+        await session.set_variable("CTI_INPUT", "")
+        if serial == str(contact.walk.serial):
+            answered = await answer_of(node_of(channel), channel, contact.walk, typed, identities)
+            try:
+                await apply(answered)
+            except (NotLeader, JournalUnavailable, Overloaded) as error:
+                log.warning("agi.not_served", channel=channel, code=error.code)
+                return
+        with suppress(AgiHangup):  # the manager's Hangup says it too, and is to be believed
+            await session.set_variable("CHANNEL(language)", contact.language)
+            await tell_way(session, contact, state().ivrs)
+            await session.set_variable("CTI_ANSWERED", "1")
+
+    return handle
+
+
+async def answer_of(
+    node: str, channel: str, walk: Walk, typed: str, identities: Identities
+) -> s.MenuAnswered:
+    """What was typed, in the words of `ivr.pressed`."""
+    if walk.asked not in (Asked.CARD, Asked.PIN):
+        return s.MenuAnswered(0.0, node, channel, walk.serial, typed)
+    if not typed or PERSON_STAR in typed:
+        return s.MenuAnswered(0.0, node, channel, walk.serial, typed and PERSON_STAR)
+    if walk.asked is Asked.CARD:
+        return s.MenuAnswered(0.0, node, channel, walk.serial, TYPED, await identities.of_card(typed))
+    outcome, who = await identities.check(walk.subject, typed)
+    return s.MenuAnswered(0.0, node, channel, walk.serial, outcome.value, walk.subject, who)
+
+
+async def tell_way(session: AgiSession, contact: Contact, ivrs: Mapping[str, Ivr]) -> None:
+    """Set what the dialplan goes by: the group, closed or not, the menu's next question."""
+    await session.set_variable("CTI_GROUP", contact.group_id)
+    if contact.end_reason == CLOSED:
+        await session.set_variable("CTI_CLOSED", "1")
+    asked = rules.question(ivrs, contact)
+    if asked and contact.walk:
+        await session.set_variable("CTI_ASK", "&".join(f"cti/{name}" for name in asked.prompts))
+        await session.set_variable("CTI_DIGITS", asked.digits)
+        await session.set_variable("CTI_SECONDS", f"{asked.seconds:g}")
+        await session.set_variable("CTI_STEP", contact.walk.serial)

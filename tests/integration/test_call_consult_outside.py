@@ -1,0 +1,106 @@
+"""A number outside as the third party, on real phones: who hears whom is measured."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.support.audio import AGENT_TONE, MOSTLY
+from tests.support.centre import TestCentre, whole_centre
+from tests.support.phones import BaresipPhone
+from tests.support.seats import MODES, Mode, seat
+
+pytestmark = [
+    pytest.mark.asterisk,
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.parametrize("mode", MODES),
+]
+NUMBER = "13900000009"
+CALL_PROGRESS = 450
+"""Hz of ringing in China."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
+    async with whole_centre(tmp_path_factory.mktemp("centre")) as running:
+        yield running
+
+
+async def talk(one: BaresipPhone, other: BaresipPhone) -> None:
+    """They hear each other."""
+    assert await one.hears(other.tone_hz) >= MOSTLY
+    assert await other.hears(one.tone_hz) >= MOSTLY
+
+
+async def test_asked_alternated_conferred_handed_over(centre: TestCentre, mode: Mode) -> None:
+    async with (
+        seat(centre, "1001", mode) as agent,
+        centre.outside_phone(NUMBER, answermode="manual") as outside,
+        centre.customer() as customer,
+    ):
+        await customer.dial("4000")
+        contact_id = await agent.next_contact()
+        await customer.hears(AGENT_TONE)
+        view = await agent.client.consult(contact_id, number=NUMBER)
+        assert (view["state"], view["consult"]["state"]) == ("consulting", "ringing")
+        assert view["consult"]["to"] == {"number": "139****0009"}
+        assert "4000@" in (await outside.event("CALL_INCOMING", 15)).peer
+        await customer.hears_music()
+        assert await agent.phone.hears(CALL_PROGRESS) >= MOSTLY
+        await outside.accept()
+        await agent.told("contact.consult_connected", contact_id)
+        await talk(agent.phone, outside)
+        await customer.does_not_hear(outside.tone_hz, 0.6)
+        await agent.client.alternate(contact_id)
+        await talk(agent.phone, customer)
+        await outside.hears_music()
+        await outside.does_not_hear(customer.tone_hz, 0.6)
+        await agent.client.alternate(contact_id)
+        await talk(agent.phone, outside)
+        await agent.client.conference(contact_id)
+        for ear, mouth in ((customer, outside), (outside, customer), (agent.phone, outside)):
+            assert await ear.hears(mouth.tone_hz, share=0.2) >= 0.2
+        view = await agent.client.complete_transfer(contact_id)
+        assert view["state"] == "wrap_up"
+        await talk(customer, outside)
+        await agent.phone.does_not_hear(customer.tone_hz, 0.6)
+        await agent.wrap_up(contact_id)
+        await outside.hang_up()
+        await customer.event("CALL_CLOSED", 15)
+        await centre.logged(contact_id, state="ended", end_reason="transferred_outside")
+    await centre.empty(deadline=15)
+
+
+async def test_handed_over_by_consulting_alone(centre: TestCentre, mode: Mode) -> None:
+    """Completed out of the consultation, the customer hangs up; before that, the number did not answer."""
+    async with (
+        seat(centre, "1001", mode) as agent,
+        centre.outside_phone(NUMBER, answermode="manual") as outside,
+        centre.customer() as customer,
+    ):
+        await customer.dial("4000")
+        contact_id = await agent.next_contact()
+        await customer.hears(AGENT_TONE)
+        for refuses in (True, False):
+            await agent.client.consult(contact_id, number=NUMBER)
+            await outside.event("CALL_INCOMING", 15)
+            if refuses:
+                await outside.hang_up()
+                view = (await agent.told("contact.consult_ended", contact_id)).contact
+                assert view["state"] == "held"
+                await agent.client.retrieve(contact_id)
+            else:
+                assert (await agent.client.cancel_consult(contact_id))["state"] == "active"
+                await outside.event("CALL_CLOSED", 15)
+            await talk(agent.phone, customer)
+        await agent.client.consult(contact_id, number=NUMBER)
+        await outside.event("CALL_INCOMING", 15)
+        await outside.accept()
+        await agent.told("contact.consult_connected", contact_id)
+        await talk(agent.phone, outside)
+        await agent.client.complete_transfer(contact_id)
+        await talk(customer, outside)
+        await agent.wrap_up(contact_id)
+        await customer.hang_up()
+        await outside.event("CALL_CLOSED", 15)
+    await centre.empty(deadline=15)

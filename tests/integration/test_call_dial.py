@@ -1,0 +1,159 @@
+"""Dialling out on real phones: who hears what, how it ends, and what a killed server costs."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from cti_server.client import CtiRequestError
+from tests.support.audio import AGENT_TONE, LEADER_TONE, MOSTLY, read_wav, tone_share
+from tests.support.centre import TestCentre, eventually, whole_centre
+from tests.support.refusing_carrier import refusing_carrier
+from tests.support.seats import MODES, Mode, Seat, seat
+
+pytestmark = [
+    pytest.mark.asterisk,
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.parametrize("mode", MODES),
+]
+NUMBER = "13900000001"
+CALL_PROGRESS = 450
+"""Hz of ringing, busy and congestion in China."""
+REFUSED = {"486": "busy", "603": "rejected", "404": "invalid_number", "503": "not_reached"}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
+    async with whole_centre(tmp_path_factory.mktemp("centre")) as running:
+        yield running
+
+
+async def dialled(agent: Seat, number: str = NUMBER, **more: str) -> str:
+    """Dial; the contact's id."""
+    view = await agent.client.dial(number=number, data={"reason": "loan"}, **more)
+    assert (view["state"], view["direction"]) == ("dialling", "outbound")
+    contact_id: str = view["contact_id"]
+    return contact_id
+
+
+async def test_dialled_held_passed_on(centre: TestCentre, mode: Mode) -> None:
+    async with (
+        seat(centre, "1001", mode, state="not_ready") as first,
+        seat(centre, "1009", mode, tone_hz=LEADER_TONE) as second,
+        centre.outside_phone(NUMBER, answermode="manual") as customer,
+    ):
+        contact_id = await dialled(first)
+        await first.in_state("reserved")
+        ringing = await customer.event("CALL_INCOMING")
+        assert "4000@" in ringing.peer
+        assert await first.phone.hears(CALL_PROGRESS) >= MOSTLY
+        await customer.accept()
+        view = (await first.told("contact.connected", contact_id)).contact
+        assert (view["state"], view["queued_at"], view["data"]) == ("active", None, {"reason": "loan"})
+        assert await customer.hears(AGENT_TONE) >= MOSTLY
+        assert await first.phone.hears(customer.tone_hz) >= MOSTLY
+        await first.client.hold(contact_id)
+        await customer.hears_music()
+        await first.client.retrieve(contact_id)
+        assert await customer.hears(AGENT_TONE) >= MOSTLY
+        await first.client.mute(contact_id)
+        await customer.stops_hearing(AGENT_TONE)
+        await first.client.unmute(contact_id)
+        await first.client.send_dtmf(contact_id, "12")
+        await first.client.transfer(contact_id, group="credit_card")
+        assert await second.offered() == contact_id
+        taken = await second.accept(contact_id)
+        assert (taken["direction"], taken["data"]) == ("outbound", {"reason": "loan"})
+        assert await customer.hears(LEADER_TONE) >= MOSTLY
+        await first.wrap_up(contact_id)
+        await first.in_state("not_ready")
+        await customer.hang_up()
+        assert (await second.told("contact.ended", contact_id)).contact["end_reason"] == "customer_hung_up"
+        await second.wrap_up(contact_id)
+        row = await centre.logged(contact_id, state="ended")
+        assert (row["direction"], row["agent_id"], row["customer_number"]) == ("outbound", "1009", NUMBER)
+        await _recorded_from_the_answer(centre, contact_id)
+    await centre.empty()
+
+
+async def _recorded_from_the_answer(centre: TestCentre, contact_id: str) -> None:
+    rows = await eventually(
+        lambda: centre.rows("recordings", contact_id=contact_id), lambda found: len(found) == 1, "recorded"
+    )
+    right = read_wav(centre.centre.plan.var / "recordings" / rows[0]["path"], 1)
+    start, end = right.samples[right.rate // 20 : right.rate // 4], right.samples[-right.rate // 2 :]
+    assert tone_share(start, right.rate, AGENT_TONE) > MOSTLY
+    assert tone_share(end, right.rate, LEADER_TONE) > MOSTLY
+
+
+async def test_called_in_vain(centre: TestCentre, mode: Mode) -> None:
+    port = centre.centre.rendered.config.outside.port  # type: ignore[union-attr]  # always set here
+    async with seat(centre, "1001", mode) as agent:
+        async with refusing_carrier(port):
+            for status, reason in REFUSED.items():
+                contact_id = await dialled(agent, f"13900000{status}")
+                ended = (await agent.told("contact.ended", contact_id)).contact
+                assert (ended["state"], ended["end_reason"]) == ("wrap_up", reason)
+                if reason == "busy":
+                    assert await agent.phone.hears(CALL_PROGRESS) >= MOSTLY
+                await agent.wrap_up(contact_id)
+                await agent.in_state("ready")
+        async with centre.outside_phone(NUMBER, answermode="manual") as customer:
+            contact_id = await dialled(agent)
+            await customer.event("CALL_INCOMING")
+            ended = (await agent.told("contact.ended", contact_id, 20)).contact
+            assert (ended["state"], ended["end_reason"]) == ("wrap_up", "no_answer")
+            await customer.event("CALL_CLOSED")
+            await agent.wrap_up(contact_id)
+            await centre.logged(contact_id, state="ended", end_reason="no_answer", connected_at=None)
+    await centre.empty()
+
+
+async def test_given_up(centre: TestCentre, mode: Mode) -> None:
+    async with (
+        seat(centre, "1001", mode) as agent,
+        centre.outside_phone(NUMBER, answermode="manual") as customer,
+    ):
+        for by_phone in (False, True):
+            contact_id = await dialled(agent)
+            await customer.event("CALL_INCOMING")
+            if by_phone:
+                await agent.phone.hears(CALL_PROGRESS)
+                await agent.phone.hang_up()
+                ended = (await agent.told("contact.ended", contact_id)).contact
+            else:
+                ended = await agent.client.hang_up(contact_id)
+            assert (ended["state"], ended["end_reason"]) == ("wrap_up", "cancelled")
+            await customer.event("CALL_CLOSED")
+            await agent.wrap_up(contact_id)
+        with pytest.raises(CtiRequestError) as refused:
+            await agent.client.dial(number="110")
+        if mode == "persistent":  # its phone hung up the one call that it is there by
+            assert refused.value.code == "station_not_registered"
+        else:
+            assert refused.value.code == "number_not_allowed"
+    await centre.empty()
+
+
+async def test_a_killed_server_costs_no_dialled_call(centre: TestCentre, mode: Mode) -> None:
+    async with (
+        seat(centre, "1001", mode) as agent,
+        centre.outside_phone(NUMBER, answermode="manual") as customer,
+    ):
+        contact_id = await dialled(agent)
+        await customer.event("CALL_INCOMING")
+        with centre.server_restart:
+            centre.kill_server()
+            await customer.accept()
+            assert await customer.hears(AGENT_TONE) >= MOSTLY
+            assert await agent.phone.hears(customer.tone_hz) >= MOSTLY
+        assert (await agent.told("contact.connected", contact_id, 30)).contact["state"] == "active"
+        await agent.told("recording.started", contact_id)
+        await agent.client.hold(contact_id)
+        await customer.hears_music()
+        await agent.client.retrieve(contact_id)
+        assert await customer.hears(AGENT_TONE) >= MOSTLY
+        await customer.hang_up()
+        await agent.told("contact.ended", contact_id)
+        await agent.wrap_up(contact_id)
+    await centre.empty()
