@@ -58,6 +58,28 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "bad_http_request": ("The request is not acceptable", "请求无法接受"),
     "not_ready": ("Something that the server needs is not there", "服务器所需的依赖未就绪"),
     "invalid_cursor": ("The cursor is not one of ours", "游标无效"),
+    # settings
+    "settings_refused": ("The settings cannot be used", "设置无法使用"),
+    "no_groups": ("There must be at least one group", "至少要有一个技能组"),
+    "number_without_target": ("A service number would have no target", "服务号码将没有目标技能组"),
+    "agent_not_in_directory": (
+        "The settings name somebody who is not in the directory",
+        "设置中的坐席不在通讯录中",
+    ),
+    "overflow_without_target": (
+        "A queue is to overflow and it is not said where to",
+        "溢出条件没有目标技能组",
+    ),
+    "overflow_loop": ("The overflow goes round in a circle", "溢出路径形成循环"),
+    "invalid_hours": ("The business hours make no sense", "营业时间设置不合理"),
+    "invalid_holiday": ("A holiday is no day of the calendar", "节假日日期无效"),
+    "version_conflict": (
+        "Somebody else changed the settings meanwhile; read them again",
+        "设置已被他人修改,请重新读取",
+    ),
+    "precondition_required": ("Say by If-Match which version you change", "请用 If-Match 指明所改的版本"),
+    "unknown_setting": ("The settings have no such entry", "设置中没有这一项"),
+    "unknown_version": ("No such version", "没有这个版本"),
     # what the centre refuses
     "unknown_agent": ("No such agent", "没有这个坐席"),
     "not_signed_in": ("Sign in first", "请先签到"),

@@ -30,6 +30,7 @@ from cti_server.bootstrap.interaction_log import StoredCredentials, StoredIntera
 from cti_server.bootstrap.outgoing import MessageDesk, senders
 from cti_server.bootstrap.recording_desk import RecordingDesk
 from cti_server.bootstrap.reporting import StoredReports
+from cti_server.bootstrap.routing_desk import RoutingDesk
 from cti_server.bootstrap.surroundings import Surroundings
 from cti_server.domain import signals as s
 from cti_server.domain.customer import CustomerProfile
@@ -86,6 +87,12 @@ class Server:
             jobs=(self._send_messages,),
         )
         self.site = Site(Journal(redis, settings.site), self.surroundings, self._directory)
+        self.routing = RoutingDesk(
+            database,
+            lambda: directory_signal(database, settings.outside, s.RoutingChanged),
+            self.site.apply,
+            self.site.routing_version,
+        )
         self.agi = AgiServer(
             settings.agi_host,
             settings.agi_port,
@@ -130,6 +137,7 @@ class Server:
                     tasks.create_task(self.drain.run(), name="drain"),
                     tasks.create_task(self.recordings.run(), name="recordings"),
                     tasks.create_task(self.site.run(), name="site"),
+                    tasks.create_task(self.routing.run(), name="routing settings"),
                 ]
                 await serve(self._app(), settings.http_host, settings.http_port, stop=stop)
                 for task in reversed(background):
@@ -146,6 +154,7 @@ class Server:
             auth=Authenticator(credentials, RedisLoginGuard(self.redis), tokens),
             log=StoredInteractionLog(self.database),
             reports=self.reports,
+            routing=self.routing,
             campaigns=StoredCampaigns(self.database, lambda: self.site.world.state),
             messages=MessageDesk(
                 self.messages, frozenset(self.senders), lambda: self.site.world.state.outside

@@ -362,6 +362,10 @@ class Site:
             raise NotLeader("this server does not know its people (yet)")
         return agent.roles if agent else ()
 
+    def routing_version(self) -> int | None:
+        """Of the routing settings that the world lives by; None while this server does not lead."""
+        return self.world.state.routing_version if self._leading else None
+
     def health(self) -> Health:
         """See `port.Centre.health`."""
         leading = Dependency("leader", self._leading and self.lease.held, f"term {self.lease.term}")

@@ -29,6 +29,7 @@ from cti_server.domain.records import Record
 from cti_server.engine.journal import Journal, connect_redis
 from cti_server.engine.site import Site
 from tests.fakes.outside import FakeOutside
+from tests.fakes.routing import FakeRouting
 from tests.support.edge import KEY, NO_CAMPAIGNS, NO_MESSAGES, FakeCredentials, FakeLog, FakeReports
 
 NODE = "pbx-a"
@@ -77,7 +78,13 @@ async def serve(redis_url: str, port: int, count: int, rate: int, seconds: float
     await site.apply(s.NodeSnapshot(0.0, NODE, (), tuple(ids)))
     auth = Authenticator(FakeCredentials(None), MemoryLoginGuard(), Tokens([KEY], MemoryOneTimeStore()))  # type: ignore[arg-type]  # nobody logs in by password
     app = create_app(
-        site, auth=auth, log=FakeLog(), reports=FakeReports(), campaigns=NO_CAMPAIGNS, messages=NO_MESSAGES
+        site,
+        auth=auth,
+        log=FakeLog(),
+        reports=FakeReports(),
+        routing=FakeRouting(),
+        campaigns=NO_CAMPAIGNS,
+        messages=NO_MESSAGES,
     )
     server = ApiServer(app, "127.0.0.1", port)
     await server.start()

@@ -28,6 +28,7 @@ from cti_server.api.tokens import Tokens, TokenUse
 from cti_server.errors import CtiError
 from cti_server.reports.facts import Fact
 from tests.fakes.centre import FakeCentre
+from tests.fakes.routing import FakeRouting
 
 PASSWORD = "correct horse battery"
 KEY = b"a signing key of the tests, 32 bytes and more"
@@ -104,6 +105,7 @@ class Edge:
     ) -> None:
         self.centre = centre
         self.credentials, self.log, self.reports = FakeCredentials(centre), FakeLog(), FakeReports()
+        self.routing = FakeRouting()
         self.registry = CollectorRegistry()
         self.tokens = Tokens([KEY], MemoryOneTimeStore())
         self.auth = Authenticator(self.credentials, MemoryLoginGuard(), self.tokens)
@@ -112,6 +114,7 @@ class Edge:
             auth=self.auth,
             log=self.log,
             reports=self.reports,
+            routing=self.routing,
             campaigns=campaigns or NO_CAMPAIGNS,
             messages=messages or NO_MESSAGES,
             settings=settings,
