@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 import sys
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +25,8 @@ app = typer.Typer(
 )
 pbx = typer.Typer(no_args_is_help=True, help="The Asterisk nodes. Asterisk 节点。")
 app.add_typer(pbx, name="pbx")
+report = typer.Typer(no_args_is_help=True, help="Reports. 报表。")
+app.add_typer(report, name="report")
 console = Console(stderr=True)
 
 
@@ -161,6 +164,33 @@ def doctor(
         for finding in findings:
             report.print(finding.line())
     raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+@report.command("check")
+def report_check(
+    since: Annotated[datetime | None, typer.Option(help="Default: a day ago.")] = None,
+    until: Annotated[datetime | None, typer.Option(help="Default: now.")] = None,
+    tolerance: Annotated[float, typer.Option(help="Seconds that times may differ.")] = 1.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable result.")] = False,
+    var: Annotated[Path, typer.Option(help="Folder of the centre, as of `cti up`.")] = Path("var"),
+) -> None:
+    """Recompute contacts, answers and talk times from Asterisk's own log; exit code 1 when they differ.
+
+    用 Asterisk 的通道事件日志核对报表。
+    """
+    from cti_server.bootstrap import report_check as checking
+
+    end = (until or datetime.now(UTC)).astimezone()
+    begin = since.astimezone() if since else end - timedelta(days=1)
+    found = asyncio.run(checking.check_figures(checking.settings_of(var), begin, end, tolerance))
+    out = Console(highlight=False, soft_wrap=True)
+    if as_json:
+        sys.stdout.write(checking.as_json(found) + "\n")
+    else:
+        out.print(f"reported {found.reported}\nCEL      {found.in_cel}")
+        for deviation in found.deviations:
+            out.print(f"{deviation.contact_id} {deviation.what}: {deviation.reported} / {deviation.in_cel}")
+    raise typer.Exit(0 if found.agrees else 1)
 
 
 @pbx.command("install")

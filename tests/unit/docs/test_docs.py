@@ -24,6 +24,7 @@ OURS = (
     "ivr.md",
     "campaigns.md",
     "simulation.md",
+    "messages.md",
 )
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs" / name for name in OURS)]
 FOLDERS = "cti_server|asterisk_config|recordings|webrtc_gateway|tests|docs|scripts"
