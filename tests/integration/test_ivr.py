@@ -109,7 +109,7 @@ async def _kept(centre: TestCentre, pin: str) -> list[str]:
     folders = (centre.centre.plan.var, centre.centre.rendered.home)
     files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
     assert {"cel.csv", "centre.db", "messages.log"} <= {path.name for path in files}
-    kept = [str(path) for path in files if path != _clear_pins(centre) and found.search(path.read_bytes())]
+    kept = [str(path) for path in files if path != _clear_pins(centre) and found.search(_content(path))]
     redis = Redis.from_url(centre.centre.plan.redis_url)
     try:
         keys = [key async for key in redis.scan_iter()]
@@ -118,6 +118,13 @@ async def _kept(centre: TestCentre, pin: str) -> list[str]:
     finally:
         await redis.aclose()
     return kept
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:  # a database's own journal comes and goes
+        return b""
 
 
 async def _value(redis: Redis, key: bytes) -> bytes:
