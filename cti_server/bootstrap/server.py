@@ -29,6 +29,7 @@ from cti_server.bootstrap.campaigning import StoredCampaigns
 from cti_server.bootstrap.directory import directory_signal
 from cti_server.bootstrap.garbage import collect_when_quiet
 from cti_server.bootstrap.interaction_log import StoredCredentials, StoredInteractionLog
+from cti_server.bootstrap.outgoing import MessageDesk, senders
 from cti_server.bootstrap.recording_desk import RecordingDesk
 from cti_server.bootstrap.reporting import StoredReports
 from cti_server.bootstrap.routing_desk import RoutingDesk
@@ -39,6 +40,7 @@ from cti_server.engine.journal import Journal, connect_redis
 from cti_server.engine.lives import LifeFile
 from cti_server.engine.site import Site
 from cti_server.logs import configure_logging
+from cti_server.messaging.dispatcher import Dispatcher
 from cti_server.settings import PbxNodeSettings, Settings
 from cti_server.store.carrier import Carrier
 from cti_server.store.customers import customer
@@ -46,6 +48,7 @@ from cti_server.store.database import Database
 from cti_server.store.drain import OutboxDrain
 from cti_server.store.identity import CustomerIdentities
 from cti_server.store.keeper import RecordKeeper
+from cti_server.store.messages import StoredMessages
 from cti_server.store.outbox import Outbox
 from cti_server.store.passwords import CHEAP, STANDARD, Passwords
 from recordings.intake import Intake
@@ -82,8 +85,15 @@ class Server:
         self.passwords = Passwords(CHEAP if settings.cheap_passwords else STANDARD)
         self.recordings = RecordingDesk(self._intakes(), self.keeper, self._live_contacts)
         self.reports = StoredReports(database, lambda: self.site.world.state)
+        self.senders = senders(settings)
+        self.messages = StoredMessages(database)
         self.surroundings = Surroundings(
-            self._links, self.keeper, self.drain, self.recordings.contact_ended, self.reports.kept
+            self._links,
+            self.keeper,
+            self.drain,
+            self.recordings.contact_ended,
+            self.reports.kept,
+            jobs=(self._send_messages,),
         )
         self.lives = LifeFile(settings.outbox_dir / f"{settings.server_name}.lives")
         self.site = Site(Journal(redis, settings.site), self.surroundings, self._directory, lives=self.lives)
@@ -159,11 +169,17 @@ class Server:
             reports=self.reports,
             routing=self.routing,
             campaigns=StoredCampaigns(self.database, lambda: self.site.world.state),
+            messages=MessageDesk(
+                self.messages, frozenset(self.senders), lambda: self.site.world.state.outside
+            ),
             settings=ApiSettings(allowed_origins=frozenset(self.settings.origins)),
             registry=CollectorRegistry(),
         )
 
     # --- what the parts ask of each other -----------------------------------------------------------
+
+    async def _send_messages(self) -> None:
+        await Dispatcher(self.messages, self.senders, self.site.lease.check).run()
 
     def _links(self) -> dict[str, PbxLink]:
         return {node.name: self._link(node) for node in self.settings.nodes}
