@@ -6,6 +6,8 @@ import asyncio
 import json
 import signal
 import sys
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +25,26 @@ app = typer.Typer(
 )
 pbx = typer.Typer(no_args_is_help=True, help="The Asterisk nodes. Asterisk 节点。")
 app.add_typer(pbx, name="pbx")
+report = typer.Typer(no_args_is_help=True, help="Reports. 报表。")
+app.add_typer(report, name="report")
 console = Console(stderr=True)
+
+
+class Pattern(StrEnum):
+    """Kinds of load; `cti_server.simulate.patterns` has them as data."""
+
+    STEADY = "steady"
+    SURGE = "surge"
+    ABANDONING = "abandoning"
+    TRANSFERRING = "transferring"
+    EVERYTHING = "everything"
+
+
+class StationModeChoice(StrEnum):
+    """Station modes as on the wire."""
+
+    PERSISTENT = "persistent"
+    ON_DEMAND = "on_demand"
 
 
 @app.command()
@@ -59,6 +80,45 @@ def up(
         asyncio.run(run_in_front(plan_for(var, free_ports=free_ports, prompts=prompts, music=music), console))
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+@app.command()
+def simulate(
+    *,
+    pattern: Annotated[
+        Pattern, typer.Argument(help="What the load is like. 负载模式。", show_default=True)
+    ] = Pattern.STEADY,
+    agents: Annotated[int, typer.Option(min=1, max=500, help="Agents at work. 座席数。")] = 8,
+    rate: Annotated[
+        float, typer.Option(min=0, help="Calls a second at the base; 0 suits the agents. 每秒呼叫数。")
+    ] = 0.0,
+    duration: Annotated[
+        float, typer.Option(min=1, help="Seconds in which calls are begun. 持续秒数。")
+    ] = 60.0,
+    seed: Annotated[int, typer.Option(help="The same seed, the same plan. 随机种子。")] = 1,
+    station_mode: Annotated[
+        StationModeChoice, typer.Option(help="How agents' phones are used. 话机模式。")
+    ] = StationModeChoice.PERSISTENT,
+    pace: Annotated[
+        float, typer.Option(min=0.1, max=100, help="Agents so many times as quick as people. 座席速度倍数。")
+    ] = 1.0,
+    as_json: Annotated[
+        Path | None, typer.Option("--json", help="Write the closing report here, too. 报告 JSON 文件。")
+    ] = None,
+    var: Annotated[Path, typer.Option(help="Folder of the centre, as of `cti up`.")] = Path("var"),
+) -> None:
+    """Real load against the running centre: customers and phones by SIPp, agents by their programs.
+
+    Ends with a report; exit code 1 when something was lost, failed, left over, or told differently by SIPp,
+    the programs and the server. Ctrl-C ends it early, with a report (exit code 130).
+
+    对运行中的中心施加真实负载,并核对各方数据。
+    """
+    from cti_server.simulate.front import run_in_front
+    from cti_server.simulate.run import Wish
+
+    wish = Wish(pattern.value, agents, rate, duration, seed, station_mode.value, pace)
+    raise typer.Exit(asyncio.run(run_in_front(var, wish, as_json, console)))
 
 
 @app.command()
@@ -104,6 +164,33 @@ def doctor(
         for finding in findings:
             report.print(finding.line())
     raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+@report.command("check")
+def report_check(
+    since: Annotated[datetime | None, typer.Option(help="Default: a day ago.")] = None,
+    until: Annotated[datetime | None, typer.Option(help="Default: now.")] = None,
+    tolerance: Annotated[float, typer.Option(help="Seconds that times may differ.")] = 1.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable result.")] = False,
+    var: Annotated[Path, typer.Option(help="Folder of the centre, as of `cti up`.")] = Path("var"),
+) -> None:
+    """Recompute contacts, answers and talk times from Asterisk's own log; exit code 1 when they differ.
+
+    用 Asterisk 的通道事件日志核对报表。
+    """
+    from cti_server.bootstrap import report_check as checking
+
+    end = (until or datetime.now(UTC)).astimezone()
+    begin = since.astimezone() if since else end - timedelta(days=1)
+    found = asyncio.run(checking.check_figures(checking.settings_of(var), begin, end, tolerance))
+    out = Console(highlight=False, soft_wrap=True)
+    if as_json:
+        sys.stdout.write(checking.as_json(found) + "\n")
+    else:
+        out.print(f"reported {found.reported}\nCEL      {found.in_cel}")
+        for deviation in found.deviations:
+            out.print(f"{deviation.contact_id} {deviation.what}: {deviation.reported} / {deviation.in_cel}")
+    raise typer.Exit(0 if found.agrees else 1)
 
 
 @pbx.command("install")

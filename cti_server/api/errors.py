@@ -178,6 +178,85 @@ class AuthStoreUnavailable(ApiError):
     retryable = True
 
 
+# --- settings ----------------------------------------------------------------------------------------------
+
+
+class SettingsRefused(ApiError):
+    """Settings that cannot be; nothing was changed. `detail["faults"]` lists all that is wrong, and where."""
+
+    code = "settings_refused"
+
+
+class NoGroups(SettingsRefused):
+    """No group would be left."""
+
+    code = "no_groups"
+
+
+class NumberWithoutTarget(SettingsRefused):
+    """A service number's group is not among the groups, or no number would be left."""
+
+    code = "number_without_target"
+
+
+class UnknownGroupNamed(SettingsRefused):
+    """The settings name a group that is not among the groups."""
+
+    code = "unknown_group"
+
+
+class AgentNotInDirectory(SettingsRefused):
+    """The settings name somebody who is not in the directory."""
+
+    code = "agent_not_in_directory"
+
+
+class OverflowWithoutTarget(SettingsRefused):
+    """A queue is to overflow after a time or past a length, to no group."""
+
+    code = "overflow_without_target"
+
+
+class OverflowLoop(SettingsRefused):
+    """Groups overflow to each other in a circle."""
+
+    code = "overflow_loop"
+
+
+class InvalidHours(SettingsRefused):
+    """Hours that close before they open, lie outside a day or overlap."""
+
+    code = "invalid_hours"
+
+
+class InvalidHoliday(SettingsRefused):
+    """A holiday is no day like `2026-10-01`."""
+
+    code = "invalid_holiday"
+
+
+FAULTS: dict[str, type[SettingsRefused]] = {cls.code: cls for cls in SettingsRefused.__subclasses__()}
+"""By the codes of `cti_server.domain.settings.Fault`."""
+
+
+class PreconditionRequired(ApiError):
+    """A change must name the version it was made from: `If-Match: "7"`, as the `ETag` had it."""
+
+    code = "precondition_required"
+
+
+class UnknownSetting(ApiError):
+    """The settings have no such group, number or agent."""
+
+    code = "unknown_setting"
+
+
+class UnknownVersion(ApiError):
+    """No such version was ever saved."""
+
+    code = "unknown_version"
+
+
 # --- HTTP --------------------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from cti_server.domain.settings import Change, RoutingSettings
 from cti_server.reports.facts import Fact
 
 
@@ -82,6 +83,41 @@ class Reports(Protocol):
 
     def team(self, agent_id: str) -> Team:
         """Whom and what the person leads; empty for whom there is nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingVersion:
+    """A version of the routing settings, with its changes against the one before."""
+
+    version: int
+    at: datetime
+    author: str
+    why: str
+    changes: Sequence[Change]
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingSaved:
+    """A version just made; whether the running centre lives by it already."""
+
+    version: RoutingVersion
+    in_effect: bool
+
+
+class Routing(Protocol):
+    """The routing settings and all their versions. Raises `database_unavailable`."""
+
+    async def current(self) -> tuple[int, RoutingSettings]:
+        """The settings in force and their version."""
+
+    async def save(self, expected: int, settings: RoutingSettings, *, author: str, why: str) -> RoutingSaved:
+        """Make checked settings those in force. Raises `version_conflict`, `not_leader`: nothing was done."""
+
+    async def versions(self, limit: int, before: int | None) -> Sequence[RoutingVersion]:
+        """The newest first."""
+
+    async def settings_of(self, version: int) -> RoutingSettings | None:
+        """Those of a version, None when there is none."""
 
 
 class InteractionLog(Protocol):

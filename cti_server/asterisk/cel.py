@@ -6,7 +6,7 @@ import csv
 import json
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cti_server.domain.signals import ContactRecovered
@@ -19,18 +19,28 @@ TAIL_BYTES = 8 << 20
 
 def read_rows(path: Path, columns: tuple[str, ...]) -> list[CelRow]:
     """The log's tail, oldest first; empty when there is no log (yet)."""
+    return list(rows(path, columns, TAIL_BYTES))
+
+
+def rows(path: Path, columns: tuple[str, ...], tail: int | None = None) -> Iterator[CelRow]:
+    """The log's rows one by one, oldest first; of its last `tail` bytes only, if that is given."""
     if not path.exists():
-        return []
+        return
     with path.open("rb") as file:
         size = file.seek(0, 2)
-        file.seek(max(size - TAIL_BYTES, 0))
-        if size > TAIL_BYTES:
+        start = 0 if tail is None else max(size - tail, 0)
+        file.seek(start)
+        if start:
             file.readline()
-        text = file.read().decode("utf-8", errors="replace")
-    rows: list[CelRow] = []
-    for line in text.replace("\0", "").splitlines():  # one by one: a torn quote must not swallow the next row
-        rows.extend(csv.DictReader([line], fieldnames=list(columns)))
-    return [row for row in rows if _whole(row)]
+        for line in file:  # one by one: a torn quote must not swallow the next row
+            text = line.decode("utf-8", errors="replace").replace("\0", "").strip("\r\n")
+            yield from filter(_whole, csv.DictReader([text], fieldnames=list(columns)))
+
+
+def station(channel_name: str) -> str:
+    """Address of the station that the channel leads to; empty for any other channel."""
+    found = _STATION_CHANNEL.fullmatch(channel_name)
+    return found[1] if found else ""
 
 
 def _whole(row: CelRow) -> bool:
@@ -49,10 +59,10 @@ def ended_calls(node: str, rows: Sequence[CelRow], since: float) -> list[Contact
     answers: dict[str, tuple[str, float]] = {}
     for row in rows:
         channels[row["uniqueid"]].append(row)
-        station = _STATION_CHANNEL.fullmatch(row["channame"])
+        address = station(row["channame"])
         bridge = _bridge(row)
-        if station and bridge:
-            answers.setdefault(bridge, (station[1], float(row["eventtime"])))
+        if address and bridge:
+            answers.setdefault(bridge, (address, float(row["eventtime"])))
     calls = (_call(node, own, answers) for own in channels.values())
     return [call for call in calls if call and call.ended_at >= since]
 

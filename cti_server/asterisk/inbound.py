@@ -57,15 +57,18 @@ def inbound(
             return
         number = _number(session)
         who = await customer(number)
+        service_number = await session.get_variable("CTI_NUMBER") or ""
+        greeting = state().greetings.get(service_number)
+        language = who.language or (greeting.language if greeting else "")
         arrived = s.ContactArrived(
             at=0.0,
             node=node,
             channel=channel,
-            service_number=await session.get_variable("CTI_NUMBER") or "",
+            service_number=service_number,
             customer_number=number,
             customer_name=who.name,
             group_id=await session.get_variable("CTI_GROUP") or "",
-            language=who.language or session.language,
+            language=language or session.language,
             tier=who.tier,
             elder=who.elder,
             dedicated_agent=who.dedicated_agent,
@@ -83,8 +86,10 @@ def inbound(
         contact = state().contacts.get(channel)
         with suppress(AgiHangup):  # the manager's Hangup says it too, and is to be believed
             if contact:
-                if who.language:
-                    await session.set_variable("CHANNEL(language)", who.language)
+                if language:
+                    await session.set_variable("CHANNEL(language)", language)
+                if greeting:
+                    await session.set_variable("CTI_GREETING", greeting.prompt)
                 await tell_way(session, contact, state().ivrs)
                 await session.set_variable("CTI_ROUTED", "1")
 

@@ -238,6 +238,8 @@ class Contact:
     direction: str = "inbound"
     language: str = ""
     priority: int = 0
+    ageing: float = 300.0
+    """Seconds of waiting that count as much as one step of priority."""
     requires: dict[str, int] = field(default_factory=dict)
     """Skill to the lowest level an agent needs for this contact, beside what its queue asks for."""
     dedicated_agent: str = ""

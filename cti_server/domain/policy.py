@@ -16,6 +16,25 @@ class Strategy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Priorities:
+    """Steps of priority by what is known of a customer, and what a step is worth."""
+
+    elder: int = 2
+    """An elderly customer's turn comes before a VIP's."""
+    vip: int = 1
+    ageing: float = 300.0
+    """Seconds of waiting that count as much as one step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """What callers of a service number hear first: a prompt's name (empty: none) in a language."""
+
+    prompt: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
 class Opening:
     """Open on a weekday (1 Monday to 7 Sunday) from `opens` until before `closes`, in minutes of the day."""
 
@@ -44,6 +63,8 @@ class Policy:
     """How often who waits is told its position and expected wait."""
     hours: tuple[Opening, ...] = ()
     """Empty: always open, on holidays too."""
+    caller_id: str = ""
+    """Number that parties outside are shown; empty: the server's settings say."""
     utc_offset: int = 480
     """Minutes that the local time of `hours` and holidays is ahead of UTC."""
 

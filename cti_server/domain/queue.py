@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cti_server.domain.contact import Contact
-from cti_server.domain.policy import Policy
+from cti_server.domain.policy import Policy, Priorities
 
-AGEING = 300.0
-"""Seconds of waiting that count as much as one step of priority."""
+AGEING = Priorities().ageing
+"""Seconds of waiting that count as much as one step of priority, unless set otherwise."""
 
 Turn = tuple[float, str]
 """Place in the order of waiting, the lowest first; see `turn`."""
@@ -26,15 +26,17 @@ class Group:
     policy: Policy = field(default_factory=Policy)
     handle_time: float = 180.0
     """Moving mean of conversation and after-call work, for the expected wait; the first value is a guess."""
+    successor: str = ""
+    """The group was taken away: whoever would wait in it waits in this one."""
     waiting: list[str] = field(default_factory=list)
     """Contact ids by `turn`; contacts being offered are not among them."""
 
 
 def turn(contact: Contact) -> Turn:
-    """Place in the order: `queued_at - AGEING * priority`, the lowest first.
+    """Place in the order: `queued_at - ageing * priority`, the lowest first.
 
-    A step of priority is worth as much as having come AGEING seconds earlier. So priority ages by itself, and
-    nobody starves: of contacts p steps higher, only those that came within AGEING * p seconds after a contact
-    may overtake it. The order of two contacts never changes while they wait.
+    A step of priority is worth as much as having come `ageing` seconds earlier. So priority ages by itself,
+    and nobody starves: of contacts p steps higher, only those that came within ageing * p seconds after a
+    contact may overtake it. The order of two contacts never changes while they wait, unless settings change.
     """
-    return (contact.queued_at or 0.0) - AGEING * contact.priority, contact.contact_id
+    return (contact.queued_at or 0.0) - contact.ageing * contact.priority, contact.contact_id

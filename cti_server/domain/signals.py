@@ -13,7 +13,7 @@ from cti_server.domain.agent import CAPACITY
 from cti_server.domain.customer import CustomerProfile
 from cti_server.domain.ivr import Ivr
 from cti_server.domain.outside import OutsideRules
-from cti_server.domain.policy import Policy
+from cti_server.domain.policy import Greeting, Policy, Priorities
 from cti_server.domain.target import Target, TargetKind
 
 # --- the centre itself ---------------------------------------------------------------------------------
@@ -76,8 +76,18 @@ class DirectoryLoaded(Signal):
     outside: OutsideRules = field(default_factory=OutsideRules)
     holidays: tuple[str, ...] = ()
     """Days like `2026-10-01` on which groups with business hours are closed."""
+    greetings: dict[str, Greeting] = field(default_factory=dict)
+    """By service number."""
+    priorities: Priorities = field(default_factory=Priorities)
+    version: int = 0
+    """Of the routing settings; an older one than is in force changes nothing."""
     ivrs: dict[str, Ivr] = field(default_factory=dict)
     """Service number to its menu."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingChanged(DirectoryLoaded):
+    """Operations changed the routing settings: the directory as it is from now on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from cti_server.domain.agent import Agent
 from cti_server.domain.contact import Contact
 from cti_server.domain.ivr import Ivr
 from cti_server.domain.outside import OutsideRules
+from cti_server.domain.policy import Greeting, Priorities
 from cti_server.domain.queue import Group
 from cti_server.domain.station import Station
 
@@ -45,9 +46,14 @@ class WorldState:
     stations: dict[str, Station] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
     service_numbers: dict[str, str] = field(default_factory=dict)
+    greetings: dict[str, Greeting] = field(default_factory=dict)
+    """By service number."""
     ivrs: dict[str, Ivr] = field(default_factory=dict)
     """Service number to its menu; numbers without one are not in it."""
     holidays: tuple[str, ...] = ()
+    priorities: Priorities = field(default_factory=Priorities)
+    routing_version: int = 0
+    """Of the routing settings in force; 0 before they were first changed at run time."""
     contacts: dict[str, Contact] = field(default_factory=dict)
     nodes: dict[str, Node] = field(default_factory=dict)
     ended: dict[str, float] = field(default_factory=dict)

@@ -135,6 +135,7 @@ class Step:
                 "number": contact.service_number,
                 "medium": contact.medium,
                 "direction": contact.direction,
+                **_between(contact),
                 **(data or {}),
             },
         }
@@ -186,8 +187,11 @@ class Step:
 
     def enqueue(self, contact: Contact) -> None:
         """Put the contact into its group's queue, where its turn is."""
-        self.queues.add(contact.group_id)
         group = self.state.groups[contact.group_id]
+        while group.successor in self.state.groups:
+            group = self.state.groups[group.successor]
+        contact.group_id = group.group_id
+        self.queues.add(contact.group_id)
         insort(group.waiting, contact.contact_id, key=lambda other: turn(self.state.contacts[other]))
         self.waiting.add(contact.contact_id)
         if contact.waits_in != contact.group_id:
@@ -208,6 +212,13 @@ class Step:
         self.waiting.add(contact.contact_id)
         for kind in ("preference", "overflow", "announce"):
             self.clear_timer(f"{kind}:{contact.contact_id}")
+
+
+def _between(contact: Contact) -> dict[str, Any]:
+    """What tells talk from hold where the state alone does not."""
+    if contact.consult:
+        return {"talking_to": contact.consult.talk.value}
+    return {"at_phone": True} if contact.held_at_phone else {}
 
 
 def contact_row(contact: Contact) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class Target:
 def known_group(state: WorldState, group_id: str) -> Group:
     """The group. Raises UnknownGroup."""
     group = state.groups.get(group_id)
-    if group is None:
+    if group is None or group.successor:
         raise errors.UnknownGroup(f"no group {group_id[:40]}")
     return group
 

@@ -35,6 +35,7 @@ FACTS: dict[type[s.Signal], Callable[[Step, Any], None]] = {
     s.EpochBegan: directory.epoch_began,
     s.LeaderStarted: directory.leader_started,
     s.DirectoryLoaded: directory.directory_loaded,
+    s.RoutingChanged: directory.directory_loaded,
     s.AgentConnected: directory.agent_connected,
     s.AgentDisconnected: directory.agent_disconnected,
     s.NodeUp: pbx.node_up,
@@ -111,7 +112,7 @@ TIMERS: dict[str, Callable[[Step, str], None]] = {
 """By the part of the timer's key before the colon; called with the part after it."""
 
 
-MANY = (s.LeaderStarted, s.DirectoryLoaded, s.NodeSnapshot)
+MANY = (s.LeaderStarted, s.DirectoryLoaded, s.RoutingChanged, s.NodeSnapshot)
 """Signals after which anybody may be free or not: routing looks at everybody again."""
 
 

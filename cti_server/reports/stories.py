@@ -10,9 +10,13 @@ from cti_server.reports.facts import Fact, in_order
 
 TALK = frozenset({"active", "conference"})
 """Contact states in which the customer talks to somebody."""
-HOLD = frozenset({"held", "consulting"})
+AT_PHONE = "held_at_phone"
+"""Held by the agent's phone itself: customer and agent still share a bridge."""
+HOLD = frozenset({"held", "consulting", AT_PHONE})
 """Contact states in which the customer waits for its agent."""
 WAITING = frozenset({"queued", "offered"})
+UNSEEN = frozenset({"contact.recovered", "contact.answered_unserved", "contact.ended_unseen"})
+"""Entries that the PBX's own log told of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,7 @@ class ContactStory:
     """A contact's course. Instants are None for what did not happen (yet)."""
 
     contact_id: str
+    arrived_at: datetime | None = None
     group_id: str = ""
     """The queue it waited in first."""
     number: str = ""
@@ -46,6 +51,10 @@ class ContactStory:
     answered_at: datetime | None = None
     """When it first talked to an agent."""
     ended_at: datetime | None = None
+    unserved_at: datetime | None = None
+    """When it was answered without a server (fallback queue)."""
+    unseen_end: datetime | None = None
+    """When it ended, by the PBX's own log, while no server looked."""
     transfers: int = 0
     transferred_by: list[tuple[str, datetime]] = field(default_factory=list)
     agents: dict[str, datetime] = field(default_factory=dict)
@@ -56,8 +65,9 @@ class ContactStory:
     """After-call work, of each agent who had it."""
 
     def time_in(self, states: frozenset[str], now: datetime) -> float:
-        """Seconds in those states."""
-        return sum(span.seconds(span.begin, now) for span in self.spans if span.state in states)
+        """Seconds in those states, at most until it ended (which may be seen late)."""
+        until = now if self.ended_at is None else min(now, self.ended_at)
+        return sum(span.seconds(span.begin, until) for span in self.spans if span.state in states)
 
 
 @dataclass(slots=True)
@@ -88,15 +98,24 @@ def _spans(facts: list[Fact]) -> Iterator[Span]:
     for fact in facts:
         if begun is None:
             begun = fact
-        elif (fact.state, fact.agent_id) != (begun.state, begun.agent_id):
-            yield Span(begun.state, begun.agent_id, begun.at, fact.at)
+        elif (_state(fact), fact.agent_id) != (_state(begun), begun.agent_id):
+            yield Span(_state(begun), begun.agent_id, begun.at, fact.at)
             begun = fact
     if begun is not None and begun.state not in ("ended", "signed_out"):
-        yield Span(begun.state, begun.agent_id, begun.at, None)
+        yield Span(_state(begun), begun.agent_id, begun.at, None)
+
+
+def _state(fact: Fact) -> str:
+    """The state, and beyond it what decides between talk and hold."""
+    if fact.state == "held" and fact.data.get("at_phone"):
+        return AT_PHONE
+    if fact.state == "consulting" and fact.data.get("talking_to") == "customer":
+        return "active"  # the agent went back to the customer for a while
+    return fact.state
 
 
 def _contact(contact_id: str, facts: list[Fact]) -> ContactStory:
-    story = ContactStory(contact_id)
+    story = ContactStory(contact_id, facts[0].at)
     story.spans = list(_spans(facts))
     story.after_call = [span for span in story.spans if span.state == "wrap_up"]
     agent_id = ""
@@ -119,20 +138,33 @@ def _contact(contact_id: str, facts: list[Fact]) -> ContactStory:
         agent_id = fact.agent_id or agent_id
         _unseen(story, fact)
         _own_part(story, fact)
+    story.ended_at = story.unseen_end or story.ended_at
+    _unserved_talk(story)
     return story
 
 
 def _unseen(story: ContactStory, fact: Fact) -> None:
-    """Calls that the PBX served alone: answered, but nobody saw how long they waited."""
+    """What the PBX did alone, as its own log told later."""
     if fact.kind == "contact.answered_unserved":
-        story.answered_at = story.answered_at or fact.at
+        story.unserved_at = _instant(fact.data.get("connected_at")) or fact.at
+        story.answered_at = story.answered_at or story.unserved_at
+        story.queued_at = story.queued_at or story.arrived_at
+        story.group_id = story.group_id or fact.data.get("group", "")
     if fact.kind == "contact.recovered" and "arrived_at" in fact.data:
         story.group_id = fact.data.get("group", "")
-        story.queued_at = _instant(fact.data["arrived_at"])
-        story.answered_at = _instant(fact.data.get("connected_at"))
-        story.ended_at = _instant(fact.data.get("ended_at"))
-        if story.answered_at:
-            story.spans = [Span("active", fact.agent_id, story.answered_at, story.ended_at)]
+        story.arrived_at = story.queued_at = _instant(fact.data["arrived_at"])
+        story.answered_at = story.unserved_at = _instant(fact.data.get("connected_at"))
+        story.spans = []
+    if fact.kind in UNSEEN and story.unseen_end is None:
+        story.unseen_end = _instant(fact.data.get("ended_at"))
+
+
+def _unserved_talk(story: ContactStory) -> None:
+    """From the answer without a server until the end, or until a seat took the contact over."""
+    if story.unserved_at is None:
+        return
+    taken = [span.begin for span in story.spans if span.state in TALK and span.begin >= story.unserved_at]
+    story.spans.append(Span("active", "", story.unserved_at, min(taken, default=None)))
 
 
 def _own_part(story: ContactStory, fact: Fact) -> None:

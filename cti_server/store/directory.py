@@ -10,11 +10,19 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cti_server.domain.ivr import Ivr, problems
-from cti_server.domain.policy import Policy
+from cti_server.domain.policy import Policy, Priorities
 from cti_server.store.database import Database
 from cti_server.store.errors import StoreUnavailable
 from cti_server.store.passwords import Passwords
-from cti_server.store.tables import agent_groups, agents, groups, holidays, service_numbers, stations
+from cti_server.store.tables import (
+    agent_groups,
+    agents,
+    groups,
+    holidays,
+    routing_versions,
+    service_numbers,
+    stations,
+)
 
 _NOT_REHASHED = "password_not_rehashed"
 _BAD_POLICY = "group_policy_unreadable"
@@ -77,13 +85,15 @@ class Directory:
     groups: Mapping[str, GroupEntry]
     service_numbers: Mapping[str, ServiceNumberEntry]
     stations: Mapping[str, StationEntry]
-    holidays: tuple[str, ...] = ()
-    """Local days like `2026-10-01`."""
+    holidays: Mapping[str, str] = field(default_factory=dict)
+    """Local days like `2026-10-01`, with their names."""
+    priorities: Priorities = field(default_factory=Priorities)
+    routing_version: int = 0
 
 
 async def load_directory(database: Database) -> Directory:
     """Read the whole directory in one transaction. Raises StoreUnavailable."""
-    return await database.read(_load)
+    return await database.read(load_within)
 
 
 async def verify_password(database: Database, passwords: Passwords, agent_id: str, password: str) -> bool:
@@ -148,11 +158,14 @@ def _ivr(number: str, stored: dict[str, Any] | None, known_groups: frozenset[str
     return ivr
 
 
-async def _load(connection: AsyncConnection) -> Directory:
+async def load_within(connection: AsyncConnection) -> Directory:
+    """The same, within a transaction that is there already."""
     levels: dict[str, dict[str, int]] = {}
     known_groups = frozenset((await connection.execute(select(groups.c.group_id))).scalars())
     for row in await connection.execute(select(agent_groups).order_by(agent_groups.c.group_id)):
         levels.setdefault(row.agent_id, {})[row.group_id] = row.level
+    newest = select(routing_versions).order_by(routing_versions.c.version.desc()).limit(1)
+    version = (await connection.execute(newest)).one_or_none()
     return Directory(
         agents={
             row.agent_id: AgentEntry(
@@ -187,7 +200,11 @@ async def _load(connection: AsyncConnection) -> Directory:
             )
             for row in await connection.execute(select(service_numbers).order_by(service_numbers.c.number))
         },
-        holidays=tuple((await connection.execute(select(holidays.c.day).order_by(holidays.c.day))).scalars()),
+        holidays={
+            row.day: row.name for row in await connection.execute(select(holidays).order_by(holidays.c.day))
+        },
+        priorities=msgspec.convert(version.settings["priorities"], Priorities) if version else Priorities(),
+        routing_version=version.version if version else 0,
         stations={
             row.address: StationEntry(row.address, row.kind, row.agent_id)
             for row in await connection.execute(select(stations).order_by(stations.c.address))

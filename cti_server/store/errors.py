@@ -30,6 +30,12 @@ class ContentRefused(CtiError):
     code: ClassVar[str] = "record_refused"
 
 
+class VersionConflict(CtiError):
+    """The settings were changed by somebody else meanwhile. `detail["version"]` is the one in force."""
+
+    code: ClassVar[str] = "version_conflict"
+
+
 class OutboxUnavailable(CtiError):
     """The local journal cannot be written (disk full, I/O error): nothing was acknowledged. May recover."""
 

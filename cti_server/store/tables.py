@@ -83,6 +83,17 @@ holidays = Table(
     Column("name", Text, nullable=False),
 )
 
+routing_versions = Table(
+    "routing_versions",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("author", String(ID), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("settings", Json, nullable=False),  # whole, as domain.settings.RoutingSettings
+    Column("changes", Json, nullable=False),  # against the version before
+)
+
 agents = Table(
     "agents",
     metadata,

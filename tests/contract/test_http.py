@@ -31,6 +31,26 @@ ROLES: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "/api/v1/contacts"): ("3001",),
     ("GET", "/api/v1/contacts/{contact_id}"): ("3001",),
     ("GET", "/api/v1/reports/{by}"): ("3001", "5001"),
+    **{
+        (verb, f"/api/v1/admin/routing{path}"): ("1001", "2001", "3001", "5001")
+        for verb, path in (
+            ("GET", ""),
+            ("PUT", ""),
+            ("GET", "/groups/{group_id}"),
+            ("PUT", "/groups/{group_id}"),
+            ("DELETE", "/groups/{group_id}"),
+            ("GET", "/numbers/{number}"),
+            ("PUT", "/numbers/{number}"),
+            ("GET", "/agents/{agent_id}"),
+            ("PUT", "/agents/{agent_id}"),
+            ("PUT", "/holidays"),
+            ("PUT", "/priorities"),
+            ("GET", "/versions"),
+            ("GET", "/versions/{version}"),
+            ("GET", "/versions/{version}/changes"),
+            ("POST", "/versions/{version}/restore"),
+        )
+    },
 }
 """Protected endpoints and people whose role does not allow them."""
 
@@ -59,9 +79,19 @@ ROLES |= dict.fromkeys(
 )
 
 
+ROLES |= dict.fromkeys(
+    [
+        ("POST", "/api/v1/messages"),
+        ("GET", "/api/v1/messages/{message_id}"),
+        ("GET", "/api/v1/contacts/{contact_id}/messages"),
+    ],
+    ("3001", "5001"),
+)
+
+
 def filled(path: str) -> str:
     """The path with something for each of its parameters."""
-    values = {"by": "agent", "change": "start"}
+    values = {"by": "agent", "change": "start", "number": "4000", "version": "1"}
     return re.sub(r"{(\w+)}", lambda found: values.get(found[1], "c"), path)
 
 

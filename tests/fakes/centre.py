@@ -34,6 +34,7 @@ PEOPLE = {
     "3001": ("quality_inspector",),
     "4001": ("operations_manager",),
     "5001": ("auditor",),
+    "9001": ("administrator",),
 }
 
 

@@ -7,6 +7,7 @@ import pytest_asyncio
 
 from tests.support.audio import COLLEAGUE_TONE, MOSTLY
 from tests.support.centre import TestCentre, eventually, whole_centre
+from tests.support.figures import figures_agree
 from tests.support.phones import BaresipPhone
 from tests.support.seats import MODES, Mode, Seat, seat
 
@@ -21,6 +22,7 @@ pytestmark = [
 async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
     async with whole_centre(tmp_path_factory.mktemp("centre")) as running:
         yield running
+        await figures_agree(running)
 
 
 async def talk(one: BaresipPhone, other: BaresipPhone) -> None:

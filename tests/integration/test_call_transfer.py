@@ -8,6 +8,7 @@ import pytest_asyncio
 from cti_server.client import CtiRequestError
 from tests.support.audio import AGENT_TONE, COLLEAGUE_TONE, MOSTLY, read_wav, tone_share
 from tests.support.centre import TestCentre, eventually, whole_centre
+from tests.support.figures import figures_agree
 from tests.support.seats import MODES, Mode, seat
 
 pytestmark = [
@@ -22,6 +23,7 @@ OUTSIDE = "13900000001"
 async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
     async with whole_centre(tmp_path_factory.mktemp("centre")) as running:
         yield running
+        await figures_agree(running)
 
 
 async def test_to_a_group(centre: TestCentre, mode: Mode) -> None:

@@ -7,6 +7,7 @@ import pytest_asyncio
 
 from tests.support.callers import SippCallers
 from tests.support.centre import TestCentre, eventually, whole_centre
+from tests.support.figures import figures_agree
 from tests.support.seats import MODES, Mode, crew, work_off
 from tests.support.story import CelCall, Story, cel_calls
 
@@ -48,6 +49,7 @@ async def test_thirty_calls_at_once_and_nothing_is_left(centre: TestCentre, mode
         await story.assert_database_agrees()
     calls = {contact: call for contact, call in cel_calls(centre).items() if contact not in before}
     await _database_and_cel_agree(centre, calls, served)
+    await figures_agree(centre)
     await centre.empty()
 
 

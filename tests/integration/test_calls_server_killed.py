@@ -12,6 +12,7 @@ from cti_server.client import CtiRequestError
 from tests.support.audio import COLLEAGUE_TONE, CUSTOMER_TONE, LEADER_TONE
 from tests.support.callers import SippCallers
 from tests.support.centre import SORRY_TONE, Row, TestCentre, eventually, whole_centre
+from tests.support.figures import figures_agree
 from tests.support.phones import BaresipPhone
 from tests.support.seats import Seat, crew, seat, work_off
 from tests.support.story import Story, cel_calls
@@ -144,6 +145,7 @@ async def test_calls_that_came_and_went_while_no_server_lived(centre: TestCentre
         assert row["ended_at"].timestamp() == pytest.approx(cel.ended, abs=0.01)
         row = await centre.logged(lost["uniqueid"], state="ended", recovered=True, agent_id=None)
         assert (row["end_reason"], row["customer_number"]) == ("abandoned", "13800000002")
+        await figures_agree(centre, since=killed_at)
         assert agent.view["state"] == "not_ready"
         assert agent.client.ledger.intact
 

@@ -283,7 +283,9 @@ def _reached(step: Step, contact: Contact, consultation: Consult) -> None:
             step.tell_contact(contact, Event.CONTACT_LEG_JOINED)
             step.tell_contact(contact, Event.CONTACT_CONFERENCED)
     else:
-        if goal is Talk.CONSULTED and not consultation.connected:
+        if consultation.connected:
+            step.note_contact(contact, "contact.alternated")
+        elif goal is Talk.CONSULTED:
             _talk_first(step, contact, consultation)
         offers.finish_operation(step, contact, SERVED.get(goal, OperationKind.ALTERNATE))
         _next(step, contact, consultation)

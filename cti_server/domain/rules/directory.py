@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from cti_server.domain.agent import Agent, AgentEvent, AgentState
+from cti_server.domain.effects import Resync
 from cti_server.domain.queue import Group
-from cti_server.domain.rules import seats, subscriptions
+from cti_server.domain.rules import reroute, seats, subscriptions
 from cti_server.domain.signals import (
     AgentConnected,
     AgentDisconnected,
@@ -39,15 +40,19 @@ def leader_started(step: Step, signal: LeaderStarted) -> None:
 def directory_loaded(step: Step, signal: DirectoryLoaded) -> None:
     """Take over the directory; whoever is signed in or has a contact stays until done."""
     state = step.state
+    if signal.version < state.routing_version:
+        return  # read before the last change, told after it
+    before = reroute.before(state)
     for group in signal.groups:
         _load_group(step, group)
     for agent in signal.agents:
         _load_agent(step, agent)
+    if not state.stations.keys() >= set(signal.stations):
+        _look_for_phones(step)
     for address in signal.stations:
         state.stations.setdefault(address, Station(address))
     state.service_numbers = dict(signal.service_numbers)
     state.ivrs = dict(signal.ivrs)
-    state.outside = signal.outside
     state.holidays = signal.holidays
     agents = {profile.agent_id for profile in signal.agents}
     for left in [a for a in state.agents.values() if a.agent_id not in agents and a.station is None]:
@@ -55,6 +60,16 @@ def directory_loaded(step: Step, signal: DirectoryLoaded) -> None:
     kept = set(signal.stations)
     for gone in [s for s in state.stations.values() if s.address not in kept and not s.agent_id]:
         del state.stations[gone.address]
+    state.greetings, state.priorities = dict(signal.greetings), signal.priorities
+    state.routing_version = signal.version
+    reroute.settle(step, signal, before)
+
+
+def _look_for_phones(step: Step) -> None:
+    """Whether a new station's phone is registered was told before we knew of the station: ask again."""
+    for node in step.state.nodes.values():
+        if node.up:
+            step.do(Resync(node.name))
 
 
 def _load_group(step: Step, profile: GroupProfile) -> None:
@@ -65,7 +80,7 @@ def _load_group(step: Step, profile: GroupProfile) -> None:
         )
     group.name_zh, group.name_en = profile.name_zh, profile.name_en
     group.ring_timeout, group.wrap_up_time = profile.ring_timeout, profile.wrap_up_time
-    group.policy = profile.policy
+    group.policy, group.successor = profile.policy, ""
 
 
 def _load_agent(step: Step, profile: AgentProfile) -> None:

@@ -43,7 +43,7 @@ def answered(step: Step, fact: MenuAnswered) -> None:
         return
     turn = ivr.pressed(_settings(step, contact), walk, fact.answer, fact.subject)
     if fact.customer and fact.answer == ivr.Check.RIGHT:
-        _verified(contact, fact)
+        _verified(step, contact, fact)
     _go_on(step, contact, turn)
 
 
@@ -71,14 +71,14 @@ def _go_to(step: Step, contact: Contact, group_id: str) -> None:
     waiting.find_open(step, contact)
 
 
-def _verified(contact: Contact, fact: MenuAnswered) -> None:
+def _verified(step: Step, contact: Contact, fact: MenuAnswered) -> None:
     """Whoever's phone it is: this is the customer whose card and PIN it had."""
     who = fact.customer
     if who:
         contact.customer = replace(
             contact.customer, name=who.name, tier=who.tier, elder=who.elder, verified=True
         )
-        contact.priority = preference.priority(contact.customer)
+        contact.priority = preference.priority(contact.customer, step.state.priorities)
         contact.requires, contact.dedicated_agent = dict(who.requires), who.dedicated_agent
 
 

@@ -76,7 +76,8 @@ def contact_arrived(step: Step, fact: ContactArrived) -> None:
     contact = Contact(
         fact.channel, fact.node, fact.service_number, group_id, customer, step.at, language=fact.language
     )
-    contact.priority = preference.priority(customer)
+    contact.priority = preference.priority(customer, step.state.priorities)
+    contact.ageing = step.state.priorities.ageing
     contact.requires, contact.dedicated_agent = dict(fact.requires), fact.dedicated_agent
     contact.ivr_path.append(fact.service_number)
     contact.add_leg(LegRole.CUSTOMER, "", fact.channel, LegState.IVR)
@@ -158,9 +159,12 @@ def contact_recovered(step: Step, fact: ContactRecovered) -> None:
         if contact.live:
             # The snapshot that follows will miss its channel; the time and the agent are known from here.
             contact.ended_at, contact.recovered = fact.ended_at, True
+            kind = "contact.ended_unseen"
             if contact.connected_at is None and fact.connected_at is not None:
                 contact.connected_at, contact.end_reason = fact.connected_at, "answered_unserved"
-                step.note_contact(contact, "contact.answered_unserved", {"agent_id": agent_id})
+                kind = "contact.answered_unserved"
+            times = {"connected_at": contact.connected_at, "ended_at": contact.ended_at}
+            step.note_contact(contact, kind, {"agent_id": agent_id, **times})
         return
     group_id = fact.group_id or step.state.service_numbers.get(fact.service_number, "")
     contact = Contact(

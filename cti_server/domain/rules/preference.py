@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from cti_server.domain.agent import IN_CONTACT, AgentState
 from cti_server.domain.contact import Contact, Customer
+from cti_server.domain.policy import Priorities
 from cti_server.domain.state import LastAgent
 from cti_server.domain.step import Step
 
-ELDER, VIP = 2, 1
-"""Steps of priority (`queue.AGEING`): an elderly customer's turn comes before a VIP's."""
 TIERS = frozenset({"vip"})
 REMEMBERED = 7 * 86_400.0
 """Seconds after which nobody asks any more who had a customer last."""
 
 
-def priority(customer: Customer) -> int:
+def priority(customer: Customer, steps: Priorities) -> int:
     """Steps of priority of a customer."""
-    return ELDER * customer.elder + VIP * (customer.tier in TIERS)
+    return steps.elder * customer.elder + steps.vip * (customer.tier in TIERS)
 
 
 def begin(step: Step, contact: Contact) -> None:

@@ -60,7 +60,7 @@ def _snapshot(step: Step, watcher: Agent, topic: Topic) -> list[dict[str, Any]]:
         return [agent_view(state, agent) for agent in there]
     if topic is Topic.QUEUES:
         groups = (group for group in state.groups.values() if sees(watcher, topic, (group.group_id,)))
-        return [queue_view(state, group) for group in groups]
+        return [queue_view(state, group) for group in groups if not group.successor]
     contacts = (c for c in state.contacts.values() if sees(watcher, topic, (c.group_id,)))
     return [contact_view(contact, watcher) for contact in contacts]
 

@@ -51,6 +51,7 @@ def overflow(step: Step, contact_id: str) -> None:
         step.set_timer(f"overflow:{contact_id}", OVERFLOW_AGAIN)
         return
     step.dequeue(contact)
+    contact.preferred_agent = ""  # nobody waits for it alone any more: that time ended with the old queue
     _move(step, contact, "time")
     step.enqueue(contact)
 

@@ -58,14 +58,22 @@ STATIONS = ("1001", "1001-browser", "1002", "1003")
 def directory(
     at: float = START,
     agents: tuple[s.AgentProfile, ...] = AGENTS,
+    *,
     stations: tuple[str, ...] = STATIONS,
     groups: tuple[s.GroupProfile, ...] = GROUPS,
     holidays: tuple[str, ...] = (),
+    kind: type[s.DirectoryLoaded] = s.DirectoryLoaded,
+    **more: Any,
 ) -> s.DirectoryLoaded:
     """The directory these tests use."""
-    return s.DirectoryLoaded(
-        at, agents, groups, dict(NUMBERS), stations, holidays=holidays, ivrs={"4005": MENU}
-    )
+    known: dict[str, Any] = {
+        "service_numbers": dict(NUMBERS),
+        "stations": stations,
+        "holidays": holidays,
+        "ivrs": {"4005": MENU},
+        **more,
+    }
+    return kind(at, agents, groups, **known)
 
 
 def written(signal: s.Signal) -> bytes:

@@ -14,7 +14,7 @@ from cti_server.domain.agent import StationMode
 from cti_server.domain.contact import ContactState
 from cti_server.domain.customer import CustomerProfile
 from cti_server.domain.effects import Resync
-from cti_server.domain.policy import Policy, Strategy
+from cti_server.domain.policy import Policy, Priorities, Strategy
 from cti_server.domain.target import Target, TargetKind
 from tests.fakes.pbx import BUSY, EFFECTS, NO_ANSWER, NORMAL, OUT_OF_ORDER, Channel
 from tests.unit.domain import centre as c
@@ -140,6 +140,33 @@ class Life(RuleBasedStateMachine):
         for channel in self._ringing():
             self.centre.pbx.answer(channel.channel)
         self.centre.settle()
+
+    @rule(
+        kept=st.sampled_from([("general", "credit_card"), ("general",), ("credit_card",)]),
+        lively=st.booleans(),
+        skill=st.integers(0, 9),
+        ageing=st.sampled_from([1.0, 300.0]),
+    )
+    def operations_change_the_routing(
+        self, kept: tuple[str, ...], lively: bool, skill: int, ageing: float
+    ) -> None:
+        """Groups come and go, agents learn and unlearn, priorities count for more or less."""
+        agents = tuple(
+            replace(a, groups={g: n for g, n in a.groups.items() if g in kept}, skills={"vip": skill})
+            for a in c.AGENTS
+        )
+        groups = tuple(g for g in (LIVELY if lively else c.GROUPS) if g.group_id in kept)
+        numbers = {number: g if g in kept else kept[0] for number, g in c.NUMBERS.items()}
+        changed = c.directory(
+            self.centre.now,
+            agents,
+            groups=groups,
+            kind=s.RoutingChanged,
+            service_numbers=numbers,
+            priorities=Priorities(elder=skill, ageing=ageing),
+            version=self.centre.state.routing_version + 1,
+        )
+        self.centre.apply(changed)
 
     # --- what there is --------------------------------------------------------------------------------
 
@@ -545,8 +572,10 @@ class Life(RuleBasedStateMachine):
     def reload_directory(self, kept: set[str], stations: set[str]) -> None:
         """Somebody and some stations are taken out, then put back."""
         fewer = tuple(a for a in c.AGENTS if a.agent_id in kept)
-        self.centre.apply(c.directory(self.centre.now, fewer, tuple(sorted(stations)), LIVELY))
-        self.centre.apply(c.directory(self.centre.now, groups=LIVELY))
+        version = self.centre.state.routing_version
+        left = tuple(sorted(stations))
+        self.centre.apply(c.directory(self.centre.now, fewer, stations=left, groups=LIVELY, version=version))
+        self.centre.apply(c.directory(self.centre.now, groups=LIVELY, version=version))
 
     @rule(number=which)
     def stale_timer(self, number: int) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from cti_server.domain.agent import Agent
 from cti_server.domain.contact import Contact, ContactState
 from cti_server.domain.policy import Strategy
-from cti_server.domain.queue import AGEING
 from cti_server.domain.state import WorldState
 
 
@@ -32,7 +31,7 @@ def _waiting(state: WorldState) -> list[Contact]:
 
 
 def _order(contact: Contact) -> tuple[bool, float, str]:
-    came = (contact.queued_at or 0.0) - AGEING * contact.priority
+    came = (contact.queued_at or 0.0) - contact.ageing * contact.priority
     return not contact.preferred_agent, came, contact.contact_id
 
 

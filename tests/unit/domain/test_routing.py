@@ -11,7 +11,7 @@ from cti_server.domain import signals as s
 from cti_server.domain import world
 from cti_server.domain.agent import Agent, AgentEvent, AgentState
 from cti_server.domain.contact import Contact, ContactState, Customer, LegRole, LegState
-from cti_server.domain.policy import Policy, Strategy
+from cti_server.domain.policy import Policy, Priorities, Strategy
 from cti_server.domain.queue import AGEING, Group, turn
 from cti_server.domain.routing import Router
 from cti_server.domain.rules import preference
@@ -278,10 +278,10 @@ def test_an_agent_on_a_contact_has_no_room_for_voice() -> None:
 
 
 def test_customers_and_their_priority() -> None:
-    assert preference.priority(Customer()) == 0
-    assert preference.priority(Customer(tier="vip")) == 1
-    assert preference.priority(Customer(elder=True)) == 2
-    assert preference.priority(Customer(tier="vip", elder=True)) == 3
+    assert preference.priority(Customer(), Priorities()) == 0
+    assert preference.priority(Customer(tier="vip"), Priorities()) == 1
+    assert preference.priority(Customer(elder=True), Priorities()) == 2
+    assert preference.priority(Customer(tier="vip", elder=True), Priorities()) == 3
 
 
 def test_turns_never_change_while_they_wait() -> None:

@@ -1,0 +1,58 @@
+"""`cti report check`: the reports' figures against Asterisk's channel event log."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+
+from cti_server.asterisk import cel
+from cti_server.errors import CtiError
+from cti_server.reports.cel_check import TOLERANCE, Check, check
+from cti_server.reports.facts import of_row
+from cti_server.reports.report import MARGIN
+from cti_server.settings import PbxNodeSettings, Settings
+from cti_server.store import report_log
+from cti_server.store.database import Database
+
+
+class NothingToCheck(CtiError):  # noqa: N818  # says what is, like its siblings in cti_server.errors
+    """No settings, or no node whose channel event log can be reached."""
+
+    code = "nothing_to_check"
+
+
+async def check_figures(
+    settings: Settings, since: datetime, until: datetime, tolerance: float = TOLERANCE
+) -> Check:
+    """Compare what the database has with every node's log. What waits in an outbox is not in the database.
+
+    Raises NothingToCheck, StoreUnavailable.
+    """
+    if not any(node.cel_file for node in settings.nodes):
+        raise NothingToCheck("no node's cel_file is set")
+    database = Database(settings.database_url)
+    try:
+        facts = await report_log.events(database, since - MARGIN, until + MARGIN)
+    finally:
+        await database.close()
+    rows = await asyncio.to_thread(_rows, settings.nodes)
+    return check(rows, map(of_row, facts), cel.station, since, until, tolerance=tolerance)
+
+
+def _rows(nodes: Sequence[PbxNodeSettings]) -> list[cel.CelRow]:
+    return [row for node in nodes if node.cel_file for row in cel.rows(node.cel_file, node.cel_columns)]
+
+
+def settings_of(var: Path) -> Settings:
+    """Those of the centre of `cti up` in the folder, running or not; else CTI_SETTINGS' and CTI_…'s."""
+    file = var / "run/server.json"
+    return Settings(**json.loads(file.read_text())) if file.exists() else Settings()
+
+
+def as_json(found: Check) -> str:
+    """The result for programs: ids and times, no numbers of customers."""
+    return json.dumps({"agrees": found.agrees, **asdict(found)})

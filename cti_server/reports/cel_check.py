@@ -1,0 +1,213 @@
+"""The figures once more, from Asterisk's own channel event log (CEL), which no figure is made of.
+
+Asterisk knows who shared a bridge with whom, and nothing of queues and agents' states. So what can be
+compared, contact by contact: that it is there, that it was answered, when it ended, how long its customer
+talked to an agent. A customer talks while its channel shares a bridge with another one that is a station's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from cti_server.reports.facts import Fact
+from cti_server.reports.figures import ContactFigures, Rules
+from cti_server.reports.stories import AT_PHONE, TALK, ContactStory, stories
+
+CelRow = Mapping[str, str]
+BRIDGED = TALK | {AT_PHONE}
+"""Contact states in which customer and agent share a bridge: hold at the phone is not seen by CEL."""
+TOLERANCE = 1.0
+"""Seconds."""
+EVERYBODY = Rules(short_abandon=0.0)
+"""CEL does not know who gave up soon."""
+
+
+@dataclass(slots=True)
+class Call:
+    """A channel as CEL tells of it; epoch seconds. `entered`: a customer came in by a service number."""
+
+    channel: str
+    arrived_at: float
+    entered: bool = False
+    answered_at: float | None = None
+    ended_at: float | None = None
+    talk: float = 0.0
+    since: float | None = None
+    """Talking right now, since then."""
+
+    def talks(self, at: float, *, now: bool) -> None:
+        """From here on the channel does or does not talk to an agent."""
+        if now and self.since is None:
+            self.since = at
+            self.answered_at = self.answered_at or at
+        elif not now and self.since is not None:
+            self.talk += at - self.since
+            self.since = None
+
+
+def calls(rows: Iterable[CelRow], station_of: Callable[[str], str]) -> dict[str, Call]:
+    """Every channel by its Uniqueid. `rows` are CEL's, `station_of` gives a channel name's station or ''."""
+    found: dict[str, Call] = {}
+    bridges: dict[str, dict[str, bool]] = {}
+    for row in sorted(rows, key=lambda one: float(one["eventtime"])):
+        channel, at, event = row["uniqueid"], float(row["eventtime"]), row["eventtype"]
+        call = found.setdefault(channel, Call(channel, at))
+        if row["userdeftype"] == "CTI_ENTRY":
+            call.entered = True
+        elif event == "BRIDGE_ENTER":
+            bridges.setdefault(_bridge(row), {})[channel] = bool(station_of(row["channame"]))
+            _look(bridges[_bridge(row)], found, at)
+        elif event == "BRIDGE_EXIT":
+            bridges.get(_bridge(row), {}).pop(channel, None)
+            call.talks(at, now=False)
+            _look(bridges.get(_bridge(row), {}), found, at)
+        elif event == "CHAN_END":
+            call.ended_at = at
+            call.talks(at, now=False)
+    return found
+
+
+def _look(bridge: Mapping[str, bool], found: Mapping[str, Call], at: float) -> None:
+    """Who of those in the bridge talks to a station other than itself."""
+    there = sum(bridge.values())
+    for channel, is_station in bridge.items():
+        found[channel].talks(at, now=there > is_station)
+
+
+def _bridge(row: CelRow) -> str:
+    try:
+        extra = json.loads(row["eventextra"] or "{}")
+    except ValueError:
+        return ""
+    return str(extra.get("bridge_id", "")) if isinstance(extra, dict) else ""
+
+
+class What(StrEnum):
+    """How the two tell of a contact differently."""
+
+    MISSING = "missing"
+    """CEL has the call, the interaction log does not."""
+    UNKNOWN = "unknown"
+    """The interaction log has the contact, CEL has no such channel."""
+    ANSWERED = "answered"
+    ENDED = "ended"
+    TALK = "talk"
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """Of one contact: epoch seconds, of `talk` seconds; None where one of them knows nothing of it."""
+
+    contact_id: str
+    what: What
+    reported: float | None = None
+    in_cel: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """All contacts together; `talk` in seconds."""
+
+    contacts: int = 0
+    answered: int = 0
+    talk: float = 0.0
+
+
+@dataclass(slots=True)
+class Check:
+    """The result. Totals may differ by as much as the tolerance allows per contact."""
+
+    reported: Totals
+    in_cel: Totals
+    deviations: list[Deviation] = field(default_factory=list)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether nothing differs beyond the tolerance, and the counts not at all."""
+        same = (self.reported.contacts, self.reported.answered) == (
+            self.in_cel.contacts,
+            self.in_cel.answered,
+        )
+        return same and not self.deviations
+
+
+def check(
+    rows: Iterable[CelRow],
+    facts: Iterable[Fact],
+    station_of: Callable[[str], str],
+    since: datetime,
+    until: datetime,
+    *,
+    tolerance: float = TOLERANCE,
+) -> Check:
+    """Compare customers' calls that arrived within the time and are over.
+
+    `facts` as for `report`, best with a margin. Instants and talk times may differ by `tolerance` seconds for
+    each time that a customer was joined: the server notes when it learns, Asterisk when it does.
+    """
+    known = {story.contact_id: story for story in stories(facts)[0]}
+    there = calls(rows, station_of)
+    deviations: list[Deviation] = []
+    within = [
+        call
+        for call in there.values()
+        if call.entered and since.timestamp() <= call.arrived_at < until.timestamp()
+    ]
+    for call in within:
+        story = known.get(call.channel)
+        if story is None:
+            deviations.append(Deviation(call.channel, What.MISSING, None, call.arrived_at))
+        else:
+            deviations += _compare(story, call, until, tolerance)
+    for story in known.values():
+        arrived = story.arrived_at
+        if story.contact_id not in there and arrived and since <= arrived < until and story.queued_at:
+            deviations.append(Deviation(story.contact_id, What.UNKNOWN, arrived.timestamp(), None))
+    return Check(_reported(known, within, until), _totals(within, until), deviations)
+
+
+def _compare(story: ContactStory, call: Call, until: datetime, tolerance: float) -> Iterable[Deviation]:
+    answered = None if story.answered_at is None else story.answered_at.timestamp()
+    if not _same(answered, call.answered_at, tolerance):
+        yield Deviation(call.channel, What.ANSWERED, answered, call.answered_at)
+    ended = None if story.ended_at is None else story.ended_at.timestamp()
+    if call.ended_at is not None and not _same(ended, call.ended_at, tolerance):
+        yield Deviation(call.channel, What.ENDED, ended, call.ended_at)
+    if call.ended_at is None and ended is not None:
+        yield Deviation(call.channel, What.ENDED, ended, None)
+    talk, joins = story.time_in(BRIDGED, until), sum(span.state in BRIDGED for span in story.spans)
+    if abs(talk - _talk(call, until)) > tolerance * max(joins, 1):
+        yield Deviation(call.channel, What.TALK, talk, _talk(call, until))
+
+
+def _same(one: float | None, other: float | None, tolerance: float) -> bool:
+    if one is None or other is None:
+        return one is other
+    return abs(one - other) <= tolerance
+
+
+def _talk(call: Call, until: datetime) -> float:
+    going_on = 0.0 if call.since is None else max(until.timestamp() - call.since, 0.0)
+    return call.talk + going_on
+
+
+def _totals(within: list[Call], until: datetime) -> Totals:
+    answered = [call for call in within if call.answered_at is not None]
+    return Totals(len(within), len(answered), sum(_talk(call, until) for call in answered))
+
+
+def _reported(known: Mapping[str, ContactStory], within: list[Call], until: datetime) -> Totals:
+    """By the definitions of the reports; who never waited for a person is in none of them."""
+    figures, others, at_phone = ContactFigures(), 0, 0.0
+    for call in within:
+        story = known.get(call.channel)
+        if story is None:
+            continue
+        figures.add(story, EVERYBODY, until)
+        others += story.queued_at is None
+        at_phone += story.time_in(frozenset({AT_PHONE}), until)
+    return Totals(figures.asked + figures.short_abandons + others, figures.answered, figures.talk + at_phone)

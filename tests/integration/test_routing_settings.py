@@ -1,0 +1,133 @@
+"""Operations change the routing while customers wait, on the real Asterisk; the server dies right after."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from tests.support.audio import MOSTLY
+from tests.support.centre import TestCentre, eventually, whole_centre
+from tests.support.figures import figures_agree
+from tests.support.phones import BaresipPhone
+from tests.support.seats import Seat, seat
+
+pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
+ROUTING = "/api/v1/admin/routing"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
+    async with whole_centre(tmp_path_factory.mktemp("centre")) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def operations(centre: TestCentre) -> AsyncIterator[httpx.AsyncClient]:
+    """The operations manager's HTTP client."""
+    credentials = {"agent_id": "4001", "password": centre.person("4001")["password"]}
+    async with httpx.AsyncClient(base_url=centre.http, timeout=10) as client:
+        token = (await client.post("/api/v1/auth/token", json=credentials)).json()["access_token"]
+        client.headers["Authorization"] = f"Bearer {token}"
+        yield client
+
+
+async def change(operations: httpx.AsyncClient, part: str, **value: Any) -> int:
+    """Change one part from what it is; the new version, which is in effect."""
+    now = await operations.get(ROUTING + part)
+    body = {"why": "the test", "value": {**now.raise_for_status().json(), **value}}
+    answer = await operations.put(ROUTING + part, json=body, headers={"If-Match": now.headers["etag"]})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["in_effect"]
+    version: int = answer.json()["version"]
+    return version
+
+
+async def waits(centre: TestCentre, customer: BaresipPhone, number: str) -> str:
+    """The customer calls and queues; the contact's id."""
+    before = {row["contact_id"] for row in await centre.rows("contact_events", kind="contact.queued")}
+    await customer.dial(number)
+    found = await eventually(
+        lambda: centre.rows("contact_events", kind="contact.queued"),
+        lambda rows: any(row["contact_id"] not in before for row in rows),
+        "queued",
+        15,
+    )
+    return next(str(row["contact_id"]) for row in found if row["contact_id"] not in before)
+
+
+async def served(agent: Seat, contact_id: str, customer: BaresipPhone) -> None:
+    """Offered to the agent, both hear each other, over."""
+    assert await agent.offered() == contact_id
+    await agent.accept(contact_id)
+    assert await customer.hears(agent.phone.tone_hz) >= MOSTLY
+    await agent.client.hang_up(contact_id)
+    await agent.wrap_up(contact_id)
+    await agent.in_state("ready")
+
+
+async def test_changes_reach_who_waits(centre: TestCentre, operations: httpx.AsyncClient) -> None:
+    async with (
+        seat(centre, "1001", "persistent") as agent,
+        centre.customer() as skill,
+        centre.customer("13700000002") as overflow,
+        centre.customer("13700000003") as target,
+    ):
+        assert agent.view["groups"] == ["general"]
+        contact_id = await waits(centre, skill, "4001")
+        await change(operations, "/agents/1001", groups={"general": 5, "credit_card": 3})
+        await served(agent, contact_id, skill)
+        assert agent.view["groups"] == ["credit_card", "general"]
+
+        contact_id = await waits(centre, overflow, "4003")
+        policy = {"overflow_to": "general", "overflow_after": 1.0}
+        await change(operations, "/groups/vtm", policy=policy)
+        await served(agent, contact_id, overflow)
+
+        await change(operations, "/numbers/4002", group="general")
+        contact_id = await waits(centre, target, "4002")
+        await served(agent, contact_id, target)
+        row = await centre.logged(contact_id, group_id="general")
+        assert row["service_number"] == "4002"
+    await centre.empty()
+
+
+async def test_killed_right_after_a_change(centre: TestCentre, operations: httpx.AsyncClient) -> None:
+    async with seat(centre, "1001", "persistent") as agent, centre.customer("13700000004") as customer:
+        await change(operations, "/groups/vtm", policy={})
+        contact_id = await waits(centre, customer, "4003")
+        version = await change(operations, "/agents/1001", groups={"vtm": 7})
+        centre.kill_server()
+        await served(agent, contact_id, customer)
+        assert agent.view["groups"] == ["vtm"]
+        now = await eventually(
+            lambda: operations.get(ROUTING), lambda answer: answer.status_code == 200, "leading", 20
+        )
+        assert now.headers["etag"] == f'"{version}"'
+        assert agent.client.ledger.intact
+    await centre.empty()
+    await figures_agree(centre)
+
+
+async def test_what_is_refused_and_the_way_back(centre: TestCentre, operations: httpx.AsyncClient) -> None:
+    noon = await change(operations, "/agents/1002", groups={"general": 2, "elder": 3})
+    last = await change(operations, "/agents/1002", groups={})
+    settings = (await operations.get(ROUTING)).json()["settings"]
+    assert settings["agents"]["1002"]["groups"] == {}
+    del settings["groups"]["general"]
+    headers, body = {"If-Match": f'"{last}"'}, {"why": "by mistake", "settings": settings}
+    answer = await operations.put(ROUTING, json=body, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (422, "number_without_target")
+    assert (await operations.get(ROUTING)).headers["etag"] == headers["If-Match"]
+    path, body = f"{ROUTING}/versions/{noon}/restore", {"why": "as it was at noon"}
+    answer = await operations.post(path, json=body, headers=headers)
+    assert (answer.status_code, answer.json()["in_effect"]) == (200, True), answer.text
+    settings = (await operations.get(ROUTING)).json()["settings"]
+    assert settings["agents"]["1002"]["groups"] == {"elder": 3, "general": 2}
+    history = (await operations.get(f"{ROUTING}/versions")).json()["versions"]
+    assert [one["version"] for one in history] == list(range(last + 1, 0, -1))
+    assert {one["author"] for one in history} == {"4001"}
+    assert history[0]["why"] == "as it was at noon"
