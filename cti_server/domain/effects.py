@@ -187,6 +187,8 @@ class TellPlace(Effect):
     channel: str
     position: int
     wait: float | None
+    callback: bool = False
+    """Offer it to be called back instead."""
 
 
 @dataclass(frozen=True, slots=True)
