@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
 from pydantic_settings import (
@@ -61,6 +62,21 @@ class Settings(BaseSettings):
     """Number shown to outside parties; empty: the trunk's own."""
     outside_caller_ids: dict[str, str] = {}
     """Group id to the number it shows instead."""
+    smtp_host: str = ""
+    """Empty: no e-mail."""
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_from: str = ""
+    smtp_user: str = ""
+    smtp_password_file: Path | None = None
+    sms_url: str = ""
+    """Empty: no SMS."""
+    sms_method: Literal["POST", "PUT"] = "POST"
+    sms_body: dict[str, Any] = {"to": "{number}", "text": "{text}"}
+    """JSON sent to the provider, `{number}`, `{text}` and `{message_id}` filled in."""
+    sms_header: str = Field(default="Authorization", pattern=r"^[A-Za-z0-9-]{1,64}$")
+    sms_secret_file: Path | None = None
+    """Holds the whole value of that header."""
     nodes: tuple[PbxNodeSettings, ...] = ()
 
     @field_validator("outside_allowed")

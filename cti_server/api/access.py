@@ -9,9 +9,9 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from cti_server.api.auth import Authenticator
-from cti_server.api.campaign_port import Campaigns
 from cti_server.api.errors import InvalidToken, RoleMissing, UnsupportedMediaType
 from cti_server.api.hub import Hub
+from cti_server.api.outbound_ports import Campaigns, Messages
 from cti_server.api.ports import InteractionLog, Reports, Routing
 from cti_server.engine.port import Centre
 
@@ -31,6 +31,7 @@ class Services:
     reports: Reports
     routing: Routing
     campaigns: Campaigns
+    messages: Messages
 
 
 def services(request: Request) -> Services:

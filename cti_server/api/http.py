@@ -22,17 +22,18 @@ from cti_server.api import (
     routes_do_not_call,
     routes_documents,
     routes_health,
+    routes_messages,
     routes_reports,
     routes_routing,
 )
 from cti_server.api.access import Services
 from cti_server.api.auth import Authenticator
-from cti_server.api.campaign_port import Campaigns
 from cti_server.api.hub import Hub
 from cti_server.api.messages import preferred
 from cti_server.api.metrics import ApiMetrics
 from cti_server.api.middleware import Edge
 from cti_server.api.openapi import published
+from cti_server.api.outbound_ports import Campaigns, Messages
 from cti_server.api.ports import InteractionLog, Reports, Routing
 from cti_server.api.problems import problem_response
 from cti_server.api.settings import ApiSettings
@@ -50,6 +51,7 @@ ROUTES = (
     routes_routing,
     routes_campaigns,
     routes_do_not_call,
+    routes_messages,
     routes_health,
     routes_documents,
 )
@@ -67,6 +69,7 @@ def create_app(
     reports: Reports,
     routing: Routing,
     campaigns: Campaigns,
+    messages: Messages,
     settings: ApiSettings | None = None,
     registry: CollectorRegistry | None = None,
     clock: Callable[[], float] = time.time,
@@ -80,7 +83,7 @@ def create_app(
     metrics = ApiMetrics(registry or CollectorRegistry())
     hub = Hub(centre, auth.tokens, settings, metrics, clock)
     app = FastAPI(title="CTI server", version=VERSION, docs_url=None, redoc_url=None)
-    app.state.services = Services(centre, auth, log, hub, reports, routing, campaigns)
+    app.state.services = Services(centre, auth, log, hub, reports, routing, campaigns, messages)
     app.state.hub = hub
     for module in ROUTES:
         app.include_router(module.router)

@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 
 class StoredCampaigns:
-    """`api.campaign_port.Campaigns`."""
+    """`api.outbound_ports.Campaigns`."""
 
     def __init__(self, database: Database, state: Callable[[], WorldState]) -> None:
         self._database, self._state = database, state

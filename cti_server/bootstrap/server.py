@@ -26,7 +26,9 @@ from cti_server.asterisk.menu import menu
 from cti_server.asterisk.pbx_link import PbxAddress, PbxLink
 from cti_server.bootstrap.campaigning import StoredCampaigns
 from cti_server.bootstrap.directory import directory_signal
+from cti_server.bootstrap.garbage import collect_when_quiet
 from cti_server.bootstrap.interaction_log import StoredCredentials, StoredInteractionLog
+from cti_server.bootstrap.outgoing import MessageDesk, senders
 from cti_server.bootstrap.recording_desk import RecordingDesk
 from cti_server.bootstrap.reporting import StoredReports
 from cti_server.bootstrap.routing_desk import RoutingDesk
@@ -34,14 +36,18 @@ from cti_server.bootstrap.surroundings import Surroundings
 from cti_server.domain import signals as s
 from cti_server.domain.customer import CustomerProfile
 from cti_server.engine.journal import Journal, connect_redis
+from cti_server.engine.lives import LifeFile
 from cti_server.engine.site import Site
 from cti_server.logs import configure_logging
+from cti_server.messaging.dispatcher import Dispatcher
 from cti_server.settings import PbxNodeSettings, Settings
+from cti_server.store.carrier import Carrier
 from cti_server.store.customers import customer
 from cti_server.store.database import Database
 from cti_server.store.drain import OutboxDrain
 from cti_server.store.identity import CustomerIdentities
 from cti_server.store.keeper import RecordKeeper
+from cti_server.store.messages import StoredMessages
 from cti_server.store.outbox import Outbox
 from cti_server.store.passwords import CHEAP, STANDARD, Passwords
 from recordings.intake import Intake
@@ -68,15 +74,24 @@ class Server:
 
     def __init__(self, settings: Settings, redis: Redis, database: Database, outbox: Outbox) -> None:
         self.settings, self.redis, self.database = settings, redis, database
-        self.drain = OutboxDrain(outbox, database)
+        self.carrier = Carrier(settings.database_url)
+        self.drain = OutboxDrain(outbox, self.carrier)
         self.keeper = RecordKeeper(outbox)
         self.passwords = Passwords(CHEAP if settings.cheap_passwords else STANDARD)
         self.recordings = RecordingDesk(self._intakes(), self.keeper, self._live_contacts)
         self.reports = StoredReports(database, lambda: self.site.world.state)
+        self.senders = senders(settings)
+        self.messages = StoredMessages(database)
         self.surroundings = Surroundings(
-            self._links, self.keeper, self.drain, self.recordings.contact_ended, self.reports.kept
+            self._links,
+            self.keeper,
+            self.drain,
+            self.recordings.contact_ended,
+            self.reports.kept,
+            jobs=(self._send_messages,),
         )
-        self.site = Site(Journal(redis, settings.site), self.surroundings, self._directory)
+        self.lives = LifeFile(settings.outbox_dir / f"{settings.server_name}.lives")
+        self.site = Site(Journal(redis, settings.site), self.surroundings, self._directory, lives=self.lives)
         self.routing = RoutingDesk(
             database,
             lambda: directory_signal(database, settings.outside, s.RoutingChanged),
@@ -114,6 +129,8 @@ class Server:
         stack.push_async_callback(outbox.close)
         server = cls(settings, redis, database, outbox)
         stack.callback(server.passwords.close)
+        stack.callback(server.lives.close)
+        stack.push_async_callback(server.carrier.close)
         return server
 
     async def serve(self, stop: asyncio.Event) -> None:
@@ -127,6 +144,7 @@ class Server:
                     tasks.create_task(self.drain.run(), name="drain"),
                     tasks.create_task(self.recordings.run(), name="recordings"),
                     tasks.create_task(self.site.run(), name="site"),
+                    tasks.create_task(collect_when_quiet(self._signals), name="garbage"),
                     tasks.create_task(self.routing.run(), name="routing settings"),
                 ]
                 await serve(self._app(), settings.http_host, settings.http_port, stop=stop)
@@ -146,11 +164,17 @@ class Server:
             reports=self.reports,
             routing=self.routing,
             campaigns=StoredCampaigns(self.database, lambda: self.site.world.state),
+            messages=MessageDesk(
+                self.messages, frozenset(self.senders), lambda: self.site.world.state.outside
+            ),
             settings=ApiSettings(allowed_origins=frozenset(self.settings.origins)),
             registry=CollectorRegistry(),
         )
 
     # --- what the parts ask of each other -----------------------------------------------------------
+
+    async def _send_messages(self) -> None:
+        await Dispatcher(self.messages, self.senders, self.site.lease.check).run()
 
     def _links(self) -> dict[str, PbxLink]:
         return {node.name: self._link(node) for node in self.settings.nodes}
@@ -166,6 +190,9 @@ class Server:
             node.cel_columns,
         )
         return PbxLink(address, self.site.post, self.site.lease.check, lambda: self._seen_until(node.name))
+
+    def _signals(self) -> int:
+        return self.site.counters.signals
 
     def _node_of(self, channel: str) -> str:
         """The node whose systemname the channel's Uniqueid begins with."""

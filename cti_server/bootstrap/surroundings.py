@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 
 import structlog
 
@@ -28,11 +28,14 @@ class Surroundings:
         drain: OutboxDrain,
         ended: Callable[[str, str], None],
         reports: Callable[[Sequence[Record]], None],
+        *,
+        jobs: Sequence[Callable[[], Coroutine[None, None, None]]] = (),
     ) -> None:
-        """`links` makes fresh ones for each leadership.
+        """`links` makes fresh ones for each leadership, in which `jobs` run, too.
 
         `ended(node, contact_id)` is told of ends, `reports` of every record.
         """
+        self._jobs = jobs
         self._make_links, self._keeper, self._drain, self._ended = links, keeper, drain, ended
         self._reports = reports
         self._links: Mapping[str, PbxLink] = {}
@@ -42,14 +45,26 @@ class Surroundings:
         """See `Outside.lead`."""
         self._links = self._make_links()
         for link in self._links.values():
-            task = asyncio.create_task(link.run(), name=f"pbx {link.name} term {term}")
-            self._tasks.add(task)
-            task.add_done_callback(self._ended_link)
+            self._begin(link.run(), f"pbx {link.name} term {term}", self._ended_link)
+        for job in self._jobs:
+            self._begin(job(), f"{job.__qualname__} term {term}", self._ended_job)
+
+    def _begin(
+        self, work: Coroutine[None, None, None], name: str, ended: Callable[[asyncio.Task[None]], None]
+    ) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(ended)
 
     def _ended_link(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception():
             log.error("pbx.link_failed", link=task.get_name(), exc_info=task.exception())
+
+    def _ended_job(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception():
+            log.error("leader.job_failed", job=task.get_name(), exc_info=task.exception())
 
     def follow(self) -> None:
         """See `Outside.follow`."""

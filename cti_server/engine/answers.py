@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import replace
+from typing import Any
 
 from cti_server.domain import signals as s
 from cti_server.domain.events import Reply
+from cti_server.engine.codec import StoredReply, decode_reply, digest, encode_reply
 from cti_server.engine.port import RequestIdReused
 from cti_server.errors import CtiError
 
 KEPT = 10_000
 """Answers kept in memory; older ones are in the journal."""
+
+_REUSED = "another request had this id; ids must be unique for 24 hours"
 
 RequestKey = tuple[str, str]
 """Agent id and the client's request id."""
@@ -23,51 +26,78 @@ class Answers:
     """Answers given lately, and commands whose outcome has not shown yet."""
 
     def __init__(self) -> None:
-        self._given: OrderedDict[RequestKey, Reply] = OrderedDict()
+        self._given: OrderedDict[RequestKey, bytes] = OrderedDict()
+        """Encoded, so that the garbage collector has nothing to look into."""
         self._open: dict[RequestKey, asyncio.Future[Reply]] = {}
-        self._asked: OrderedDict[RequestKey, s.Command] = OrderedDict()
-        self.unsaved: list[Reply] = []
+        self._asked: OrderedDict[RequestKey, str] = OrderedDict()
+        self.unsaved: list[StoredReply] = []
         """Given, not yet in the journal."""
 
     def given(self, key: RequestKey) -> Reply | None:
         """The answer, if it was given lately."""
-        return self._given.get(key)
+        found = self._given.get(key)
+        return decode_reply(found).reply if found else None
 
     def under_way(self, key: RequestKey) -> asyncio.Future[Reply] | None:
         """The future of a command that was handed in and not answered."""
         return self._open.get(key)
 
-    def check(self, key: RequestKey, command: s.Command) -> None:
-        """Note what was asked under this id. Raises RequestIdReused when it was something else before."""
-        asked = replace(command, at=0.0)
-        if self._asked.setdefault(key, asked) != asked:
-            raise RequestIdReused("another request had this id; ids must be unique for 24 hours")
-        while len(self._asked) > KEPT:
-            self._asked.popitem(last=False)
+    def check(self, command: s.Command) -> RequestKey:
+        """Note what is asked under its id. Raises RequestIdReused when it was something else before."""
+        key = (command.agent_id, command.request_id)
+        if self._asked.setdefault(key, asked := digest(command)) != asked:
+            raise RequestIdReused(_REUSED)
+        _bound(self._asked)
+        return key
 
     def expect(self, *keys: RequestKey) -> None:
         """These commands are under way."""
         for key in keys:
             self._open.setdefault(key, asyncio.get_running_loop().create_future())
 
+    def asked_before(self, command: s.Command) -> None:
+        """A command that a former leader took."""
+        self._asked[(command.agent_id, command.request_id)] = digest(command)
+        _bound(self._asked)
+
     def replayed(self, reply: Reply) -> None:
         """An answer that a former leader gave."""
-        self._given[(reply.agent_id, reply.request_id)] = reply
-        while len(self._given) > KEPT:
-            self._given.popitem(last=False)
+        key = (reply.agent_id, reply.request_id)
+        self._given[key] = encode_reply(StoredReply(reply))
+        _bound(self._given)
 
     def give(self, reply: Reply) -> None:
         """The outcome showed."""
         self.replayed(reply)
-        self.unsaved.append(reply)
-        future = self._open.pop((reply.agent_id, reply.request_id), None)
+        key = (reply.agent_id, reply.request_id)
+        self.unsaved.append(StoredReply(reply, self._asked.get(key, "")))
+        future = self._open.pop(key, None)
         if future and not future.done():
             future.set_result(reply)
+
+    def stored(self, found: StoredReply) -> RequestKey:
+        """A command under way was answered before; who asked for something else by its id is told so."""
+        reply = found.reply
+        self.replayed(reply)
+        key = (reply.agent_id, reply.request_id)
+        same = found.asked in ("", self._asked.get(key))
+        self._asked[key] = found.asked or self._asked.get(key, "")
+        future = self._open.pop(key, None)
+        if future and same:
+            future.set_result(reply)
+        elif future:
+            fail_all([future], RequestIdReused(_REUSED))
+        return key
 
     def give_up(self, error: CtiError) -> None:
         """We stop leading: whoever waits is told so, and may ask again with the same id."""
         fail_all(self._open.values(), error)
         self._open.clear()
+
+
+def _bound(kept: OrderedDict[RequestKey, Any]) -> None:
+    while len(kept) > KEPT:
+        kept.popitem(last=False)
 
 
 def fail_all(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -64,11 +66,40 @@ def decode_snapshot(data: bytes) -> Snapshot:
         raise JournalCorrupt(f"a snapshot cannot be read: {error}") from error
 
 
-def encode_reply(reply: Reply) -> bytes:
-    """JSON, for the answer kept for a repeated command."""
-    return msgspec.json.encode(reply)
+class StoredReply(msgspec.Struct, frozen=True):
+    """The answer kept for a repeated command. `asked` is `digest` of the command; empty in older entries."""
+
+    reply: Reply
+    asked: str = ""
 
 
-def decode_reply(data: bytes) -> Reply:
-    """The inverse of `encode_reply`."""
-    return msgspec.json.decode(data, type=Reply)
+def digest(command: signals.Command) -> str:
+    """What was asked: equal for equal commands, whenever asked. It tells nothing that must not be kept."""
+    asked = _to_be_kept(replace(command, at=0.0))
+    text = msgspec.json.encode([type(command).__name__, asked], order="sorted")
+    return hashlib.sha256(text).hexdigest()[:16]
+
+
+def encode_reply(stored: StoredReply) -> bytes:
+    """JSON."""
+    return msgspec.json.encode(stored)
+
+
+def decode_reply(data: bytes) -> StoredReply:
+    """The inverse of `encode_reply`; also of what versions before it kept, a bare reply."""
+    try:
+        return msgspec.json.decode(data, type=StoredReply)
+    except msgspec.ValidationError:
+        return StoredReply(msgspec.json.decode(data, type=Reply))
+
+
+def position_of(snapshot: bytes) -> str:
+    """The position of an encoded snapshot, without reading the rest of it. Raises JournalCorrupt."""
+    try:
+        return msgspec.json.decode(snapshot, type=_Head).position
+    except msgspec.MsgspecError as error:
+        raise JournalCorrupt(f"a snapshot cannot be read: {error}") from error
+
+
+class _Head(msgspec.Struct):
+    position: str

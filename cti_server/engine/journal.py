@@ -14,8 +14,7 @@ from typing import Any
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError, ResponseError
 
-from cti_server.domain.events import Reply
-from cti_server.domain.signals import Signal
+from cti_server.domain.signals import Command, Signal
 from cti_server.engine import codec
 from cti_server.engine.port import JournalUnavailable, NotLeader
 
@@ -27,11 +26,17 @@ PAGE = 500
 
 _ACQUIRE = """
 local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[2] then return 0 end
+if holder and holder ~= ARGV[2] then
+  local life, over = redis.call('GET', KEYS[3]), false
+  for i = 4, #ARGV do over = over or life == holder .. ' ' .. ARGV[i] end
+  if not over then return 0 end
+end
 local term = redis.call('INCR', KEYS[2])
 redis.call('SET', KEYS[1], term, 'PX', ARGV[1])
+redis.call('SET', KEYS[3], term .. ' ' .. ARGV[3])
 return term
 """
+"""The third key says which process took which term's lease; another version may not have said it."""
 _RENEW = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])
@@ -39,7 +44,13 @@ return redis.call('PEXPIRE', KEYS[1], ARGV[2])
 _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 _APPEND = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return redis.error_reply('NOTLEADER') end
-for i = 4, #ARGV, 2 do redis.call('SET', ARGV[i], ARGV[i + 1], 'EX', ARGV[3]) end
+local known = {}
+for i = 5, 4 + ARGV[4] do
+  local answer = redis.call('GET', ARGV[i])
+  if answer then known[#known + 1] = answer end
+end
+if #known > 0 then return known end
+for i = 5 + ARGV[4], #ARGV, 2 do redis.call('SET', ARGV[i], ARGV[i + 1], 'EX', ARGV[3]) end
 if ARGV[2] == '' then return '' end
 return redis.call('XADD', KEYS[2], '*', 'b', ARGV[2])
 """
@@ -70,6 +81,14 @@ def connect_redis(url: str) -> Redis:
     return Redis.from_pool(pool)
 
 
+class AnsweredBefore(Exception):  # noqa: N818  # no error: what a repeated command is met with
+    """Commands of a batch were answered before; `stored` has the answers."""
+
+    def __init__(self, stored: list[codec.StoredReply]) -> None:
+        super().__init__("answered before")
+        self.stored = stored
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A batch of signals at its position (Redis stream id)."""
@@ -84,7 +103,7 @@ class Journal:
     def __init__(self, redis: Redis, site: str) -> None:
         self._redis = redis
         prefix = f"cti:{{{site}}}:"
-        self._lease, self._term = prefix + "lease", prefix + "term"
+        self._lease, self._term, self._life = prefix + "lease", prefix + "term", prefix + "life"
         self._stream, self._snapshots = prefix + "journal", prefix + "snapshots"
         self._reply_prefix, self._server = prefix + "reply:", prefix + "redis-run"
         self._acquire_script = redis.register_script(_ACQUIRE)
@@ -95,13 +114,15 @@ class Journal:
 
     # --- lease --------------------------------------------------------------------------------------
 
-    async def acquire(self, ttl_ms: int, own_term: int) -> int:
+    async def acquire(self, ttl_ms: int, own_term: int, life: str, over: Sequence[str] = ()) -> int:
         """Take the lease; returns the new term, or 0 when another server holds it.
 
-        `own_term` is the term we held last: a lease that is still ours need not run out first.
+        `own_term` is the term we held last: a lease that is still ours need not run out first. Nor need one
+        of a process that is dead for certain; `over` are the ids of such, `life` is our own.
         """
+        keys = [self._lease, self._term, self._life]
         with _faults():
-            return int(await self._acquire_script(keys=[self._lease, self._term], args=[ttl_ms, own_term]))
+            return int(await self._acquire_script(keys=keys, args=[ttl_ms, own_term, life, *over]))
 
     async def renew(self, term: int, ttl_ms: int) -> bool:
         """Prolong our lease; False when it is no longer ours."""
@@ -115,15 +136,25 @@ class Journal:
 
     # --- signals ------------------------------------------------------------------------------------
 
-    async def append(self, term: int, batch: Sequence[Signal], replies: Sequence[Reply] = ()) -> str:
-        """Write a batch (may be empty) and the answers of earlier ones; returns the batch's position."""
+    async def append(
+        self, term: int, batch: Sequence[Signal], replies: Sequence[codec.StoredReply] = ()
+    ) -> str:
+        """Write a batch (may be empty) and the answers of earlier ones; returns the batch's position.
+
+        Raises AnsweredBefore, and nothing is written, when commands of the batch were answered within the
+        last 24 h: asking for that in the same step costs no second way to Redis.
+        """
         data = codec.encode_batch(list(batch)) if batch else b""
-        args: list[str | int | bytes] = [term, data, REPLY_TTL]
-        for reply in replies:
-            args += [self._reply_key(reply.agent_id, reply.request_id), codec.encode_reply(reply)]
+        asked = [self._reply_key(c.agent_id, c.request_id) for c in batch if isinstance(c, Command)]
+        args: list[str | int | bytes] = [term, data, REPLY_TTL, len(asked), *asked]
+        for stored in replies:
+            key = self._reply_key(stored.reply.agent_id, stored.reply.request_id)
+            args += [key, codec.encode_reply(stored)]
         with _faults():
-            position = await self._append_script(keys=[self._lease, self._stream], args=args)
-        return _text(position)
+            said = await self._append_script(keys=[self._lease, self._stream], args=args)
+        if isinstance(said, list):
+            raise AnsweredBefore([codec.decode_reply(data) for data in said])
+        return _text(said)
 
     async def entries(self, after: str, until: str = "+") -> AsyncIterator[Entry]:
         """Batches after a position, oldest first."""
@@ -155,7 +186,7 @@ class Journal:
         await before()
         with _faults():
             oldest: Any = await self._redis.lindex(self._snapshots, SNAPSHOTS_KEPT - 2)
-            trim = codec.decode_snapshot(oldest).position if oldest else ""
+            trim = codec.position_of(oldest) if oldest else ""
             await self._snapshot_script(
                 keys=[self._lease, self._snapshots, self._stream],
                 args=[term, data, SNAPSHOTS_KEPT, trim],
@@ -173,14 +204,6 @@ class Journal:
             return None
         old_enough = (s for s in snapshots if s.at <= snapshots[0].at - window)
         return next(old_enough, snapshots[-1])
-
-    # --- answers ------------------------------------------------------------------------------------
-
-    async def stored_reply(self, agent_id: str, request_id: str) -> Reply | None:
-        """The answer given to this request within the last 24 h."""
-        with _faults():
-            data: Any = await self._redis.get(self._reply_key(agent_id, request_id))
-        return codec.decode_reply(data) if data else None
 
     def _reply_key(self, agent_id: str, request_id: str) -> str:
         return f"{self._reply_prefix}{agent_id}:{request_id}"

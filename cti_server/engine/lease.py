@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from cti_server.engine.journal import Journal
+from cti_server.engine.lives import Lives, OneLife
 from cti_server.engine.port import JournalUnavailable, NotLeader
 
 LEASE_MS = 2000
@@ -18,8 +19,12 @@ RENEW_EVERY = 0.5
 class Lease:
     """Who may write. `check` is the gate that every write to journal and PBX passes."""
 
-    def __init__(self, journal: Journal, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, journal: Journal, lives: Lives | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`lives`: which processes before us are dead for certain; without it every lease has to run out."""
         self._journal = journal
+        self._lives = lives or OneLife()
         self._clock = clock
         self._good_until = float("-inf")
         self.term = 0
@@ -41,7 +46,8 @@ class Lease:
         while True:
             asked = self._clock()
             try:
-                term = await self._journal.acquire(LEASE_MS, self.term)
+                lives = self._lives
+                term = await self._journal.acquire(LEASE_MS, self.term, lives.own, lives.over())
                 self.reachable = True
             except JournalUnavailable:
                 term, self.reachable = 0, False

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 
-from cti_server.domain.events import Notification
+import msgspec
+
+from cti_server.domain.events import Event, Notification
 from cti_server.engine.port import Listener
 
 KEPT = 500
 """Notifications kept per agent; a client that missed more gets a snapshot."""
+
+Packed = tuple[int, str, bytes]
+"""A kept notification: number, event, `params` as JSON. Half a million views as Python objects would make a
+full pass of the garbage collector a pause of seconds; into text it does not look."""
 
 
 class Mailboxes:
     """Recent notifications and live listeners, per agent."""
 
     def __init__(self) -> None:
-        self._recent: dict[str, deque[Notification]] = defaultdict(lambda: deque(maxlen=KEPT))
+        self._recent: dict[str, deque[Packed]] = defaultdict(lambda: deque(maxlen=KEPT))
         self._listeners: dict[str, list[Listener]] = defaultdict(list)
 
     def deliver(self, notification: Notification) -> None:
         """Keep and pass on, in order."""
-        self._recent[notification.agent_id].append(notification)
+        packed = (notification.seq, notification.event.value, msgspec.json.encode(notification.params))
+        self._recent[notification.agent_id].append(packed)
         for listener in tuple(self._listeners.get(notification.agent_id, ())):
             listener(notification)
 
@@ -30,9 +37,13 @@ class Mailboxes:
             return ()
         if seq > last or seq < 0:
             return None
-        missed = tuple(n for n in self._recent.get(agent_id, ()) if n.seq > seq)
-        complete = bool(missed) and missed[0].seq == seq + 1 and missed[-1].seq == last
-        return missed if complete else None
+        missed = [packed for packed in self._recent.get(agent_id, ()) if packed[0] > seq]
+        if not missed or missed[0][0] != seq + 1 or missed[-1][0] != last:
+            return None
+        return tuple(
+            Notification(agent_id, number, Event(event), msgspec.json.decode(params))
+            for number, event, params in missed
+        )
 
     def attach(self, agent_id: str, listener: Listener) -> bool:
         """Add a listener; True when it is the agent's first."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cti_server.domain.events import Outcome
+from cti_server.domain.signals import Signal
 from cti_server.domain.state import WorldState
 from cti_server.domain.world import World
 from cti_server.engine.applying import apply_safely
@@ -26,11 +27,11 @@ class Recovered:
 
 
 async def recover(
-    journal: Journal, own: World, own_position: str, replayed: Callable[[Outcome], None]
+    journal: Journal, own: World, own_position: str, replayed: Callable[[Signal, Outcome], None]
 ) -> Recovered:
     """The newest world there is: our own followed on, or the journal's, or (nothing there) our own as it is.
 
-    `replayed` gets the outcome of each entry applied again. Raises JournalUnavailable, JournalCorrupt.
+    `replayed` gets each signal applied again and its outcome. Raises JournalUnavailable, JournalCorrupt.
     """
     same_server = await journal.same_server()
     knows_own = own_position != "0" and await journal.holds(own_position)
@@ -48,12 +49,12 @@ async def recover(
 
 
 async def _follow(
-    journal: Journal, world: World, position: str, replayed: Callable[[Outcome], None]
+    journal: Journal, world: World, position: str, replayed: Callable[[Signal, Outcome], None]
 ) -> tuple[str, int]:
     count = 0
     async for entry in journal.entries(after=position):
         for signal in entry.signals:
-            replayed(apply_safely(world, signal))
+            replayed(signal, apply_safely(world, signal))
             count += 1
         position = entry.position
     return position, count

@@ -24,8 +24,9 @@ from cti_server.engine import recovery
 from cti_server.engine.answers import Answers, RequestKey, fail_all
 from cti_server.engine.applying import apply_safely
 from cti_server.engine.codec import Snapshot
-from cti_server.engine.journal import Journal
+from cti_server.engine.journal import AnsweredBefore, Journal
 from cti_server.engine.lease import Lease
+from cti_server.engine.lives import Lives
 from cti_server.engine.mailboxes import Mailboxes
 from cti_server.engine.port import (
     CommandRefused,
@@ -92,10 +93,12 @@ class Site:
         outside: Outside,
         load_directory: Callable[[], Awaitable[s.DirectoryLoaded | None]],
         *,
+        lives: Lives | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        """`lives`: see `Lease`."""
         self.world = World()
-        self.lease = Lease(journal)
+        self.lease = Lease(journal, lives)
         self.counters = Counters()
         self._journal, self._outside, self._load_directory = journal, outside, load_directory
         self._clock = clock
@@ -177,8 +180,10 @@ class Site:
             seconds=round(time.monotonic() - began, 3),
         )
 
-    def _replayed(self, outcome: Outcome) -> None:
+    def _replayed(self, signal: s.Signal, outcome: Outcome) -> None:
         """A signal of the journal was applied again: its news and records, but not its effects."""
+        if isinstance(signal, s.Command):
+            self._answers.asked_before(signal)
         for notification in outcome.notifications:
             self._mailboxes.deliver(notification)
         for reply in outcome.replies:
@@ -240,13 +245,7 @@ class Site:
 
     async def _apply(self, term: int, batch: list[s.Signal]) -> None:
         """Journal, then apply, then publish."""
-        at = self._last_at = max(self._clock(), self._last_at)
-        stamped = [replace(signal, at=at) for signal in batch]
-        replies, self._answers.unsaved = self._answers.unsaved, []
-        began = time.perf_counter()
-        position = await self._journal.append(term, stamped, replies)
-        self.counters.journal_seconds += time.perf_counter() - began
-        self.counters.batches += 1
+        stamped, position = await self._journaled(term, batch)
         self.lease.check()
         for signal in stamped:
             self._publish(apply_safely(self.world, signal))
@@ -256,6 +255,23 @@ class Site:
             if done and not done.done():
                 done.set_result(None)
         self._position = position or self._position
+
+    async def _journaled(self, term: int, batch: list[s.Signal]) -> tuple[list[s.Signal], str]:
+        """Write the batch down, without commands that were answered before; those are answered again."""
+        at = self._last_at = max(self._clock(), self._last_at)
+        stamped = [replace(signal, at=at) for signal in batch]
+        replies, self._answers.unsaved = self._answers.unsaved, []
+        began = time.perf_counter()
+        while True:
+            try:
+                position = await self._journal.append(term, stamped, replies)
+                break
+            except AnsweredBefore as before:
+                repeated = {self._answers.stored(found) for found in before.stored}
+                stamped = [signal for signal in stamped if _key(signal) not in repeated]
+        self.counters.journal_seconds += time.perf_counter() - began
+        self.counters.batches += 1
+        return stamped, position
 
     def _publish(self, outcome: Outcome) -> None:
         for what in outcome.anomalies:
@@ -287,15 +303,8 @@ class Site:
 
     async def execute(self, command: s.Command) -> dict[str, Any]:
         """See `port.Centre.execute`."""
-        key = (command.agent_id, command.request_id)
-        self._answers.check(key, command)
-        reply = self._answers.given(key)
-        if reply is None and not self._answers.under_way(key):
-            self._require_leading()
-            stored = await self._journal.stored_reply(*key)
-            reply = self._answers.given(key) or stored  # it may have been answered meanwhile
-        if reply is None:
-            reply = await self._submit(key, command)
+        key = self._answers.check(command)
+        reply = self._answers.given(key) or await self._submit(key, command)
         return _result(reply)
 
     async def _submit(self, key: RequestKey, command: s.Command) -> Reply:
@@ -395,6 +404,10 @@ def _stop_if_cancelled() -> None:
     task = asyncio.current_task()
     if task and task.cancelling():
         raise asyncio.CancelledError
+
+
+def _key(signal: s.Signal) -> RequestKey | None:
+    return (signal.agent_id, signal.request_id) if isinstance(signal, s.Command) else None
 
 
 def _result(reply: Reply) -> dict[str, Any]:

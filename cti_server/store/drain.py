@@ -3,25 +3,24 @@
 import asyncio
 import random
 from dataclasses import dataclass
-from functools import partial
 
 import structlog
 
 from cti_server.domain.records import Record
 from cti_server.errors import CtiError
-from cti_server.store.database import Database
 from cti_server.store.dead_letters import DeadLetters
-from cti_server.store.errors import ContentRefused, StoreUnavailable
+from cti_server.store.delivery import Delivery
+from cti_server.store.errors import StoreUnavailable
 from cti_server.store.outbox import Outbox
-from cti_server.store.rows import Row, row_of, write_rows
-from cti_server.store.segments import Batch
 
 BATCH = 200
-"""Records in one transaction: enough to be quick, few enough to hold the event loop for only some 8 ms."""
+"""Records in one transaction: enough to be quick, few enough to take some 10 ms."""
+GATHER = 0.2
+"""Seconds in which records gather after a batch that was not full: twenty cost hardly more than one."""
 SMALL_BATCH = 50
 """After a failure: a batch that was too much for a slow database must not be too much for ever."""
 DEADLINE = 10.0
-"""Seconds for one batch."""
+"""Seconds for one transaction."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 
 _AWAY = "outbox_drain_stopped"
@@ -50,9 +49,9 @@ class OutboxDrain:
     cancelling it is harmless.
     """
 
-    def __init__(self, outbox: Outbox, database: Database, *, batch: int = BATCH) -> None:
+    def __init__(self, outbox: Outbox, delivery: Delivery, *, batch: int = BATCH) -> None:
         self._outbox = outbox
-        self._database = database
+        self._delivery = delivery
         self._batch = batch
         self._dead_letters: DeadLetters | None = None
         self._failures = 0
@@ -74,50 +73,30 @@ class OutboxDrain:
         """Drain for ever. A database (or disk) that is away is asked again at growing, jittered intervals."""
         while True:
             try:
-                await self._step()
+                full = await self._step()
             except (StoreUnavailable, OSError) as error:
                 self._note_failure(error)
                 await asyncio.sleep(self._pause())
             else:
                 self._note_success()
+                if not full:
+                    await asyncio.sleep(GATHER)
 
-    async def _step(self) -> None:
+    async def _step(self) -> bool:
+        """Deliver one batch; whether it was a full one."""
         if self._dead_letters is None:
             self._dead_letters = await asyncio.to_thread(DeadLetters, self._outbox.folder)
-        batch = await self._outbox.read(SMALL_BATCH if self._failures else self._batch)
-        rows = await self._rows(self._dead_letters, batch)
-        await self._deliver(self._dead_letters, rows)
-        await self._outbox.advance(batch)
-
-    async def _rows(self, dead_letters: DeadLetters, batch: Batch) -> list[Row]:
+        limit = SMALL_BATCH if self._failures else self._batch
+        batch = await self._outbox.read(limit)
         for line in batch.damaged:
-            if await asyncio.to_thread(dead_letters.add_damaged, line):
+            if await asyncio.to_thread(self._dead_letters.add_damaged, line):
                 log.critical(_SET_ASIDE, record_id=None, kind="damaged", why="check-sum")
-        rows = []
-        for record in batch.records:
-            try:
-                rows.append(row_of(record))
-            except ContentRefused as refusal:
-                await self._set_aside(dead_letters, record, str(refusal.detail["why"]))
-        return rows
-
-    async def _deliver(self, dead_letters: DeadLetters, rows: list[Row]) -> None:
-        """Write the rows; when the database refuses one for its content, halve until it stands alone."""
-        if not rows:
-            return
-        try:
-            taken = await self._database.write(partial(write_rows, rows=rows), deadline=DEADLINE)
-        except ContentRefused as refusal:
-            if len(rows) == 1:
-                await self._set_aside(dead_letters, rows[0].record, str(refusal.detail["why"]))
-                return
-            middle = len(rows) // 2
-            await self._deliver(dead_letters, rows[:middle])
-            await self._deliver(dead_letters, rows[middle:])
-        else:
-            self._delivered += len(rows) - len(taken)
-            for row in taken:
-                await self._set_aside(dead_letters, row.record, "id_taken")
+        refused = await self._delivery.deliver(batch.records, DEADLINE) if batch.records else []
+        for each in refused:
+            await self._set_aside(self._dead_letters, batch.records[each.index], each.why)
+        self._delivered += len(batch.records) - len(refused)
+        await self._outbox.advance(batch)
+        return len(batch) == limit
 
     async def _set_aside(self, dead_letters: DeadLetters, record: Record, why: str) -> None:
         if await asyncio.to_thread(dead_letters.add_record, record, why):

@@ -14,6 +14,9 @@ from cti_server.store.outbox import Outbox
 log = structlog.get_logger(__name__)
 
 RETRY_AFTER = 1.0
+GATHER = 0.05
+"""Seconds in which records gather to be written together. Nobody waits for them but snapshots: until they are
+on disk the journal brings them back."""
 
 
 class RecordKeeper:
@@ -47,6 +50,7 @@ class RecordKeeper:
         try:
             while True:
                 await self._wake.wait()
+                await asyncio.sleep(GATHER)
                 self._wake.clear()
                 await self._flush()
         finally:

@@ -81,6 +81,16 @@ ROLES |= dict.fromkeys(
 )
 
 
+ROLES |= dict.fromkeys(
+    [
+        ("POST", "/api/v1/messages"),
+        ("GET", "/api/v1/messages/{message_id}"),
+        ("GET", "/api/v1/contacts/{contact_id}/messages"),
+    ],
+    ("3001", "5001"),
+)
+
+
 def filled(path: str) -> str:
     """The path with something for each of its parameters."""
     values = {"by": "agent", "change": "start", "number": "4000", "version": "1"}

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from cti_server.domain import signals as s
 from cti_server.domain.events import Notification
+from cti_server.engine import codec
 from cti_server.engine.journal import Journal, connect_redis
 from cti_server.engine.port import (
     CommandRefused,
@@ -152,6 +153,49 @@ async def test_a_repeated_request_is_recognised_after_a_crash(redis_server: Redi
             await second.leading()
             assert await second.sign_in("same") == answer
             assert second.site.world.state.agents["1001"].seq == 1
+
+
+async def long_ago(redis_server: RedisServer, server: Server) -> None:
+    """The server has crashed; its successor will begin after all that happened, and replay nothing."""
+    await server.until(lambda: not server.site._answers.unsaved)
+    await server.crash()
+    client = Redis.from_url(redis_server.url)
+    snapshot = codec.Snapshot(server.site._position, 0.0, server.site.world.state)
+    await client.delete("cti:{test}:snapshots")
+    await client.lpush("cti:{test}:snapshots", codec.encode_snapshot(snapshot))
+    await client.aclose()
+
+
+async def test_an_answer_of_long_ago_is_given_again_beside_new_ones(redis_server: RedisServer) -> None:
+    async with running(redis_server) as first:
+        await first.leading()
+        await first.post(*NODE_UP)
+        answer = await first.sign_in("same")
+        await long_ago(redis_server, first)
+    async with running(redis_server) as second:
+        await second.leading()
+        new = second.site.execute(s.SetState(0.0, "new", "1001", "busy"))
+        again, state = await asyncio.gather(second.sign_in("same"), new)
+        assert again == answer
+        assert state["agent"]["state"] == "busy"
+
+
+async def test_what_was_asked_by_an_id_is_known_to_the_next_server(redis_server: RedisServer) -> None:
+    async with running(redis_server) as first:
+        await first.leading()
+        await first.post(*NODE_UP)
+        await first.sign_in("same")
+        await long_ago(redis_server, first)
+    async with running(redis_server) as second:
+        await second.leading()
+        with pytest.raises(RequestIdReused):
+            await second.site.execute(s.SignOut(0.0, "same", "1001"))
+        assert second.site.world.state.agents["1001"].signed_in
+        await second.crash()
+        async with running(redis_server) as third:  # by replay this time
+            await third.leading()
+            with pytest.raises(RequestIdReused):
+                await third.site.execute(s.SignOut(0.0, "same", "1001"))
 
 
 async def test_after_a_crash_the_next_server_knows_everything(redis_server: RedisServer) -> None:

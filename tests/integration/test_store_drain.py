@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cti_server.domain.records import Record
 from cti_server.store import drain as drain_module
 from cti_server.store.database import Database
+from cti_server.store.delivery import DatabaseDelivery
 from cti_server.store.drain import OutboxDrain
 from cti_server.store.outbox import Outbox
 from cti_server.store.schema import upgrade
@@ -40,7 +41,7 @@ async def outbox(tmp_path: Path) -> AsyncIterator[Outbox]:
 
 @asynccontextmanager
 async def draining(outbox: Outbox, database: Database) -> AsyncIterator[OutboxDrain]:
-    drain = OutboxDrain(outbox, database)
+    drain = OutboxDrain(outbox, DatabaseDelivery(database))
     task = asyncio.create_task(drain.run())
     try:
         yield drain
@@ -149,7 +150,7 @@ async def test_poison_is_set_aside_and_blocks_nobody(outbox: Outbox, database: D
     assert len(letters) == len(poison) == drain.status().dead_letters
     assert [letter["data"] for letter in letters] == [record.data for record in poison]
     assert all(letter["why"] for letter in letters)
-    assert OutboxDrain(outbox, database).status().healthy
+    assert OutboxDrain(outbox, DatabaseDelivery(database)).status().healthy
 
 
 async def test_two_facts_with_one_id_are_both_kept(outbox: Outbox, database: Database) -> None:

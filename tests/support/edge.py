@@ -17,10 +17,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from cti_server.api.auth import Authenticator
-from cti_server.api.campaign_port import Campaigns
 from cti_server.api.guards import MemoryLoginGuard, MemoryOneTimeStore
 from cti_server.api.http import create_app
 from cti_server.api.hub import Hub
+from cti_server.api.outbound_ports import Campaigns, Messages
 from cti_server.api.ports import ContactPage, ContactQuery, Team
 from cti_server.api.serving import ApiServer
 from cti_server.api.settings import ApiSettings
@@ -34,7 +34,7 @@ from tests.fakes.routing import FakeRouting
 PASSWORD = "correct horse battery"
 KEY = b"a signing key of the tests, 32 bytes and more"
 ORIGIN = "https://seat.bank.example"
-NO_CAMPAIGNS = cast("Campaigns", None)
+NO_CAMPAIGNS, NO_MESSAGES = cast("Campaigns", None), cast("Messages", None)
 """For tests that have nothing to do with them."""
 
 
@@ -106,6 +106,7 @@ class Edge:
         settings: ApiSettings,
         keepalive: float,
         campaigns: Campaigns | None = None,
+        messages: Messages | None = None,
     ) -> None:
         self.centre = centre
         self.credentials, self.log, self.reports = FakeCredentials(centre), FakeLog(), FakeReports()
@@ -120,6 +121,7 @@ class Edge:
             reports=self.reports,
             routing=self.routing,
             campaigns=campaigns or NO_CAMPAIGNS,
+            messages=messages or NO_MESSAGES,
             settings=settings,
             registry=self.registry,
         )
@@ -251,10 +253,11 @@ async def serving_edge(
     settings: ApiSettings | None = None,
     keepalive: float = 10.0,
     campaigns: Campaigns | None = None,
+    messages: Messages | None = None,
 ) -> AsyncIterator[Edge]:
     """A running edge."""
     settings = settings or ApiSettings(allowed_origins=frozenset({ORIGIN}))
-    edge = Edge(centre or FakeCentre(), settings, keepalive, campaigns)
+    edge = Edge(centre or FakeCentre(), settings, keepalive, campaigns, messages)
     await edge.server.start()
     try:
         yield edge

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cti_server.domain.agent import Agent, AgentEvent, AgentState
+from cti_server.domain.effects import Resync
 from cti_server.domain.queue import Group
 from cti_server.domain.rules import reroute, seats, subscriptions
 from cti_server.domain.signals import (
@@ -46,6 +47,8 @@ def directory_loaded(step: Step, signal: DirectoryLoaded) -> None:
         _load_group(step, group)
     for agent in signal.agents:
         _load_agent(step, agent)
+    if not state.stations.keys() >= set(signal.stations):
+        _look_for_phones(step)
     for address in signal.stations:
         state.stations.setdefault(address, Station(address))
     state.service_numbers = dict(signal.service_numbers)
@@ -60,6 +63,13 @@ def directory_loaded(step: Step, signal: DirectoryLoaded) -> None:
     state.greetings, state.priorities = dict(signal.greetings), signal.priorities
     state.routing_version = signal.version
     reroute.settle(step, signal, before)
+
+
+def _look_for_phones(step: Step) -> None:
+    """Whether a new station's phone is registered was told before we knew of the station: ask again."""
+    for node in step.state.nodes.values():
+        if node.up:
+            step.do(Resync(node.name))
 
 
 def _load_group(step: Step, profile: GroupProfile) -> None:

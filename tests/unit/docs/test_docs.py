@@ -23,6 +23,8 @@ OURS = (
     "figures.md",
     "ivr.md",
     "campaigns.md",
+    "simulation.md",
+    "messages.md",
 )
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs" / name for name in OURS)]
 FOLDERS = "cti_server|asterisk_config|recordings|webrtc_gateway|tests|docs|scripts"

@@ -7,8 +7,9 @@ import pytest
 from cti_server.domain import signals as s
 from cti_server.domain.agent import AgentState
 from cti_server.domain.contact import ContactState
+from cti_server.domain.effects import Resync
 from tests.unit.domain import scenes
-from tests.unit.domain.centre import AGENTS, directory
+from tests.unit.domain.centre import AGENTS, STATIONS, directory
 from tests.unit.domain.scenes import MODES, PERSISTENT, agent, called, contact, opened, seated, talking
 
 
@@ -120,3 +121,10 @@ def test_a_changed_profile_is_taken_over():
     centre.apply(directory(centre.now, agents=(changed, *AGENTS[1:])))
     assert (agent(centre).name, agent(centre).state) == ("陈晓晓", AgentState.READY)
     assert contact(centre, called(centre, "4001")).agent_id == "1001"
+
+
+def test_a_phone_that_registered_before_its_station_was_known_is_found():
+    centre = opened()
+    outcome = centre.apply(directory(centre.now, stations=(*STATIONS, "1007")))
+    assert outcome.effects == [Resync("pbx-a")]
+    assert centre.apply(directory(centre.now, stations=(*STATIONS, "1007"))).effects == []

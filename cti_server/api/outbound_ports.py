@@ -1,12 +1,13 @@
-"""What the edge needs for campaigns; bootstrap passes in what implements it."""
+"""What the edge needs for campaigns and messages; bootstrap passes in what implements it."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from cti_server.campaigns.kept import Campaign, Counts, Import
 from cti_server.campaigns.model import Change, Settings
+from cti_server.messaging.model import Medium, Message
 
 
 class Campaigns(Protocol):
@@ -59,3 +60,22 @@ class Campaigns(Protocol):
 
     async def forbidden_numbers(self) -> tuple[int, Sequence[dict[str, Any]]]:
         """How many there are, and the newest rows in clear: the edge masks them."""
+
+
+class Messages(Protocol):
+    """E-mail and SMS. Everything but `media` and `allows` may raise `database_unavailable`."""
+
+    def media(self) -> frozenset[Medium]:
+        """Those that this centre has a provider for."""
+
+    def allows(self, number: str) -> bool:
+        """Whether the number is on the allow-list."""
+
+    async def keep(self, wanted: Mapping[str, str], by: str, request_id: str) -> Message:
+        """Keep a message (medium, address, subject, body, contact_id). Raises MessageRepeated."""
+
+    async def message(self, message_id: str) -> Message:
+        """Raises UnknownMessage."""
+
+    async def of_contact(self, contact_id: str) -> Sequence[Message]:
+        """Oldest first."""

@@ -1,0 +1,161 @@
+"""Records into the database by a process of our own, so that its work holds up no agent's notification.
+
+A batch of 200 records takes some 10 ms of Python: on the server's event loop that would be 10 ms in which
+nobody is told anything. The carrier does what it is asked, batch after batch, and ends with the server.
+
+On the socket between them, both ways: four bytes of length, then JSON. First the database's URL (it may hold
+a password, so it is no argument); then `{"records": [[id, kind, at, data] …], "deadline": s}`, answered by
+`{"refused": [[index, why] …]}` or `{"fault": code, "text": …}`.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from asyncio.subprocess import Process
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+import structlog
+
+from cti_server.domain.records import Record
+from cti_server.logs import configure_logging
+from cti_server.store.database import Database
+from cti_server.store.delivery import DatabaseDelivery, Refused
+from cti_server.store.errors import SchemaOutdated, StoreUnavailable
+
+PATIENCE = 30.0
+"""Seconds beyond the deadline of a transaction: a refused batch is tried in halves."""
+END_TIME = 2.0
+NICE = 5
+"""The carrier leaves the processor to the server and to Asterisk when they want it."""
+_LENGTH = 4
+_LOST = "carrier_lost"
+
+log = structlog.get_logger(__name__)
+
+Link = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class Carrier:
+    """A `Delivery` in a process of its own, started when it is first needed and again after its end."""
+
+    def __init__(self, database_url: str) -> None:
+        self._url = database_url
+        self._process: Process | None = None
+        self._link: Link | None = None
+
+    async def deliver(self, records: Sequence[Record], deadline: float) -> list[Refused]:
+        """See `Delivery.deliver`. One call at a time."""
+        rows = [(r.id, r.kind, r.at, r.data) for r in records]
+        try:
+            async with asyncio.timeout(deadline + PATIENCE):
+                link = self._link or await self._start()
+                answer = await _ask(link, {"records": rows, "deadline": deadline})
+        except BaseException as error:
+            await self.close()  # whatever it still says belongs to no question any more
+            if isinstance(error, OSError | EOFError | TimeoutError):
+                log.warning(_LOST, why=type(error).__name__)
+                raise StoreUnavailable("the process that writes to the database was lost") from error
+            raise
+        if "fault" in answer:
+            raise _fault(answer["fault"], answer["text"])
+        return [Refused(index, why) for index, why in answer["refused"]]
+
+    async def close(self) -> None:
+        """End the process, by force if it takes long. Idempotent."""
+        process, self._process = self._process, None
+        if self._link:
+            self._link[1].close()
+            self._link = None
+        if process is None:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(END_TIME):
+                await process.wait()
+                return
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+    async def _start(self) -> Link:
+        ours, theirs = socket.socketpair()
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "cti_server.store.carrier",
+                str(theirs.fileno()),
+                stdin=asyncio.subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+            )
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        self._link = await asyncio.open_connection(sock=ours)
+        _say(self._link[1], {"url": self._url})
+        return self._link
+
+
+def _fault(code: str, text: str) -> StoreUnavailable:
+    return (SchemaOutdated if code == SchemaOutdated.code else StoreUnavailable)(text)
+
+
+async def _ask(link: Link, question: dict[str, Any]) -> dict[str, Any]:
+    _say(link[1], question)
+    await link[1].drain()
+    return await _hear(link[0])
+
+
+def _say(writer: asyncio.StreamWriter, what: dict[str, Any]) -> None:
+    text = orjson.dumps(what)
+    writer.write(len(text).to_bytes(_LENGTH, "big") + text)
+
+
+async def _hear(reader: asyncio.StreamReader) -> dict[str, Any]:
+    size = int.from_bytes(await reader.readexactly(_LENGTH), "big")
+    said: dict[str, Any] = orjson.loads(await reader.readexactly(size))
+    return said
+
+
+async def carry(sock: socket.socket) -> None:
+    """The carrier's whole life: until the server closes the socket, or dies."""
+    link = await asyncio.open_connection(sock=sock)
+    try:
+        database = Database((await _hear(link[0]))["url"])
+        try:
+            while True:
+                asked = await _hear(link[0])
+                _say(link[1], await _answer(DatabaseDelivery(database), asked))
+        finally:
+            await database.close()
+    except (EOFError, OSError):
+        return
+    finally:
+        link[1].close()
+
+
+async def _answer(delivery: DatabaseDelivery, asked: dict[str, Any]) -> dict[str, Any]:
+    try:
+        refused = await delivery.deliver([Record(*row) for row in asked["records"]], asked["deadline"])
+    except StoreUnavailable as fault:
+        return {"fault": fault.code, "text": str(fault)}
+    return {"refused": [[each.index, each.why] for each in refused]}
+
+
+def main() -> None:
+    """`python -m cti_server.store.carrier DESCRIPTOR`. A signal to the whole group is the server's matter."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.nice(NICE)
+    configure_logging()
+    asyncio.run(carry(socket.socket(fileno=int(sys.argv[1]))))
+
+
+if __name__ == "__main__":
+    main()
