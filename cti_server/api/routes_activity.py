@@ -39,7 +39,11 @@ class ScorecardQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    month: str = Field(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$", description="Like `2026-11`.")
+    month: str | None = Field(
+        default=None,
+        pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$",
+        description="Like `2026-11`; without: this month.",
+    )
     resolved_within: int = Field(default=7, ge=1, le=30, description="Days without another contact.")
     utc_offset: int = Field(default=480, ge=-720, le=840, description="Minutes local time is ahead of UTC.")
     format: Literal["json", "csv", "xlsx"] = "json"
@@ -99,10 +103,12 @@ async def somebodys_activity(
     return _view(agent_id, start, until, activity(facts, agent_id, start, until, now))
 
 
-def _month(asked: ScorecardQuery) -> tuple[datetime, datetime]:
-    year, month = map(int, asked.month.split("-"))
-    start = datetime(year, month, 1, tzinfo=timezone(timedelta(minutes=asked.utc_offset)))
-    return start, (start + timedelta(days=32)).replace(day=1)
+def _month(asked: ScorecardQuery, now: datetime) -> tuple[str, datetime, datetime]:
+    local = timezone(timedelta(minutes=asked.utc_offset))
+    name = asked.month or now.astimezone(local).strftime("%Y-%m")
+    year, month = map(int, name.split("-"))
+    start = datetime(year, month, 1, tzinfo=local)
+    return name, start, (start + timedelta(days=32)).replace(day=1)
 
 
 @router.get(
@@ -115,7 +121,8 @@ async def month_of_each_agent(
     having: Having, known: Known, asked: Annotated[ScorecardQuery, Query()]
 ) -> Response | ScorecardView:
     """An agent sees itself, a team leader the team, operations everybody."""
-    now, (start, until) = datetime.now(UTC), _month(asked)
+    now = datetime.now(UTC)
+    month, start, until = _month(asked, now)
     within = timedelta(days=asked.resolved_within)
     seen = only(known, By.AGENT, having.reports.team(known.agent_id))
     question = Question(By.AGENT, start, until, utc_offset=asked.utc_offset, only=seen)
@@ -123,11 +130,11 @@ async def month_of_each_agent(
     calls = await having.reports.calls(start, until + within)
     rows = scorecard(facts, calls, question, within, now)
     if asked.format != "json":
-        return written(rows, asked.format, f"scorecard-{asked.month}")
+        return written(rows, asked.format, f"scorecard-{month}")
     shown = [
         ReportRow.model_validate(
             {"begin": _at(row.begin), "end": _at(row.end), "key": row.key, "values": row.values}
         )
         for row in rows
     ]
-    return ScorecardView(month=asked.month, resolved_within=asked.resolved_within, rows=shown)
+    return ScorecardView(month=month, resolved_within=asked.resolved_within, rows=shown)
