@@ -242,6 +242,7 @@ def _tell_place(effect: e.TellPlace) -> list[Action]:
     return [
         _set(effect.channel, "CTI_POSITION", _spoken(effect.position)),
         _set(effect.channel, "CTI_WAIT_MINUTES", minutes),
+        _set(effect.channel, "CTI_OFFER", "1" if effect.callback else ""),
         _set(effect.channel, "CTI_SAY", "1"),
     ]
 

@@ -173,6 +173,8 @@ class TellPlace(Effect):
     channel: str
     position: int
     wait: float | None
+    callback: bool = False
+    """Offer it to be called back instead."""
 
 
 @dataclass(frozen=True, slots=True)

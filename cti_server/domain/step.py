@@ -198,7 +198,7 @@ class Step:
         if policy.overflow_to and policy.overflow_after:
             due = max(contact.waits_since + policy.overflow_after, self.at)
             self.state.timers[f"overflow:{contact.contact_id}"] = due
-        if policy.announce_every:
+        if policy.announce_every and not contact.to_be_called:
             self.set_timer(f"announce:{contact.contact_id}", policy.announce_every)
 
     def dequeue(self, contact: Contact) -> None:

@@ -92,6 +92,13 @@ def _consult_view(contact: Contact) -> dict[str, Any] | None:
     }
 
 
+def _callback_view(contact: Contact) -> dict[str, Any] | None:
+    wished = contact.callback
+    if wished is None:
+        return None
+    return {"wish_id": wished.wish_id, "asked_at": timestamp(wished.asked_at), "tries": wished.tries}
+
+
 CONSULT_ACTIONS = frozenset(
     {
         "contact.alternate",
@@ -231,6 +238,7 @@ def contact_view(contact: Contact, viewer: Agent) -> dict[str, Any]:
         "legs": [_leg_view(leg, contact) for leg in contact.legs.values()],
         "recording": {"state": contact.recording.value},
         "consult": _consult_view(contact),
+        "callback": _callback_view(contact),
         "allowed_actions": allowed_actions(contact, viewer),
         "arrived_at": timestamp(contact.arrived_at),
         "queued_at": timestamp(contact.queued_at),

@@ -12,6 +12,7 @@ from cti_server.domain.events import Outcome, Reply
 from cti_server.domain.routing import Router
 from cti_server.domain.rules import (
     audio,
+    callbacks,
     consults,
     conversation,
     dialling,
@@ -108,6 +109,8 @@ TIMERS: dict[str, Callable[[Step, str], None]] = {
     "preference": preference.over,
     "overflow": waiting.overflow,
     "announce": waiting.announce,
+    "callback": callbacks.due,
+    "callback_over": callbacks.expired,
 }
 """By the part of the timer's key before the colon; called with the part after it."""
 

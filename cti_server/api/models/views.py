@@ -99,6 +99,14 @@ class ConsultView(Model):
     started_at: Instant
 
 
+class CallbackView(Model):
+    """The customer wished to be called back instead of waiting."""
+
+    wish_id: str = Field(description="The contact in which it was wished.")
+    asked_at: Instant
+    tries: int = Field(description="Calls made in vain so far.")
+
+
 class QueueName(Model):
     """The group's name."""
 
@@ -132,6 +140,7 @@ class ContactView(Model):
     legs: list[LegView]
     recording: RecordingView
     consult: ConsultView | None
+    callback: CallbackView | None = Field(description="Accepting it calls the customer.")
     allowed_actions: list[str] = Field(description="Methods that may be called on the contact right now.")
     arrived_at: Instant
     queued_at: Instant | None

@@ -26,7 +26,8 @@ from cti_server.domain.contact import (
 from cti_server.domain.effects import CallCustomer, Connect, HangUpChannel, Move, Place, PlayOutcome, Resync
 from cti_server.domain.events import Event
 from cti_server.domain.queue import Group
-from cti_server.domain.rules import conversation, offers, seats
+from cti_server.domain.rules import callbacks, conversation, offers, seats
+from cti_server.domain.rules.calling import call
 from cti_server.domain.rules.offers import OPERATION_TIME
 from cti_server.domain.signals import ChannelFact, Dial, EffectFailed, HangUp
 from cti_server.domain.step import Step
@@ -156,27 +157,6 @@ def give(step: Step, contact: Contact, agent: Agent) -> None:
         call(step, contact)
 
 
-def call(step: Step, contact: Contact) -> None:
-    """The agent's phone is there, or no agent's is needed: call the customer."""
-    leg, dialling, rules = contact.agent_leg, contact.dialling, step.state.outside
-    if dialling is None:
-        return
-    dialling.called_at, contact.customer_leg.state = step.at, LegState.RINGING
-    effect = CallCustomer(
-        contact.node,
-        contact.contact_id,
-        contact.customer.number,
-        contact.service_number,
-        rules.ring_time,
-        contact.group_id,
-        leg.channel if leg else "",
-        step.state.station_channels.get(leg.channel, "") if leg else "",
-    )
-    step.do(effect)
-    step.set_timer(f"dial:{contact.contact_id}", rules.ring_time + OPERATION_TIME)
-    step.tell_contact(contact, Event.CONTACT_DIALLING)
-
-
 # --- what the PBX shows ----------------------------------------------------------------------------------
 
 
@@ -274,6 +254,8 @@ def corrected(step: Step, contact: Contact, fact: ChannelFact) -> None:
 
 def called_before(contact: Contact, at: float) -> bool:
     """Whether the customer's channel must have been there by then."""
+    if contact.to_be_called:
+        return False
     if contact.dialling:
         return contact.dialling.called_at is not None and contact.dialling.called_at < at
     return contact.arrived_at < at
@@ -298,6 +280,7 @@ def _give_up(step: Step, contact: Contact, reason: str, next_state: AskedState |
 def _ended(step: Step, contact: Contact, reason: str) -> None:
     """The customer was called in vain: the agent registers that; without an agent it is just over."""
     _over(step, contact, contact.end_reason or reason)
+    callbacks.in_vain(step, contact)
     if contact.agent_id is None:
         contact.apply(ContactEvent.END)
         step.tell_contact(contact, Event.CONTACT_ENDED)

@@ -29,6 +29,7 @@ def check(state: WorldState) -> None:
     for contact in state.contacts.values():
         _contact(state, contact)
     _queues(state)
+    _callbacks(state)
     _channels(state)
     _timers(state)
 
@@ -44,7 +45,7 @@ def _agent(state: WorldState, agent: Agent) -> None:
         contact = state.contacts[agent.contact_ids[0]]
         wrapping = agent.agent_id in contact.wrapping
         of_agent = AgentState.WRAP_UP if wrapping else OF_AGENT[contact.state]
-        if contact.consult and agent.agent_id != contact.agent_id:
+        if contact.consult and agent.agent_id != contact.agent_id and not wrapping:
             of_agent = AgentState.TALKING if contact.consult.connected else AgentState.RESERVED
         assert of_agent is agent.state, (contact.state, agent.state)
     assert agent.pending is None or agent.state in IN_CONTACT, (agent, "pending")
@@ -103,6 +104,16 @@ def _contact(state: WorldState, contact: Contact) -> None:
         assert f"wrap_up:{contact.contact_id}" in state.timers
         assert contact.agent_leg is None
     assert not contact.held_at_phone or contact.state is ContactState.HELD
+
+
+def _callbacks(state: WorldState) -> None:
+    """Every wish comes to its turn or its end."""
+    for wish_id in state.callbacks:
+        assert f"callback:{wish_id}" in state.timers
+    for contact in state.contacts.values():
+        if contact.to_be_called:
+            assert f"callback_over:{contact.contact_id}" in state.timers
+            assert contact.state in (ContactState.QUEUED, ContactState.OFFERED), contact
 
 
 def _consult(state: WorldState, contact: Contact) -> None:
@@ -166,6 +177,8 @@ def _timers(state: WorldState) -> None:
             assert of not in state.agents or not state.agents[of].connected
         elif kind == "supervise":
             assert state.agents[of].supervision
+        elif kind == "callback":
+            assert of in state.callbacks
         elif kind == "wrap_up":
             assert state.contacts[of].state is ContactState.WRAP_UP
         else:

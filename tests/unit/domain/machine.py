@@ -66,6 +66,9 @@ LIVELY = (
             announce_every=5.0,
             preference_time=15.0,
             last_agent_within=500.0,
+            callback=True,
+            callback_retry=20.0,
+            callback_expires=90.0,
         ),
     ),
     replace(c.GROUPS[1], policy=Policy(Strategy.MOST_SKILLED, overflow_to="general", overflow_length=2)),
@@ -232,6 +235,23 @@ class Life(RuleBasedStateMachine):
         contact = self.centre.state.contacts.get(channel.channel) if channel else None
         if channel and contact and contact.walk and contact.walk.over and channel.context == "cti-entry":
             self.centre.pbx.greeted(channel.channel)
+
+    @rule(number=which, keys=st.sampled_from([["1"], ["2", OUTSIDE, "1"], ["2", "7", "*"], ["0"], [""]]))
+    def wish(self, number: int, keys: list[str]) -> None:
+        """Who waits asks to be called back, and means it or not; then hangs up, if it did."""
+        pbx = self.centre.pbx
+        channel = pick(self._customers("cti-wait"), number)
+        if channel is None or not pbx.link:
+            return
+        pbx.press(channel.channel, 0, "1")
+        self.centre.settle()
+        for key in keys:
+            contact = self.centre.state.contacts.get(channel.channel)
+            if contact and contact.walk and channel.channel in pbx.channels:
+                pbx.press(channel.channel, contact.walk.serial, key)
+                self.centre.settle()
+        if channel.channel in self.centre.state.ended and channel.channel in pbx.channels:
+            pbx.hang_up(channel.channel)
 
     @rule(number=which, cause=st.sampled_from([NORMAL, OUT_OF_ORDER]))
     def customer_leaves(self, number: int, cause: int) -> None:
