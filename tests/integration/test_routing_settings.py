@@ -65,8 +65,9 @@ async def served(agent: Seat, contact_id: str, customer: BaresipPhone) -> None:
     await agent.until(lambda: contact_id in agent.view["contact_ids"], f"given {contact_id}", 30)
     try:
         await agent.accept(contact_id)
-    except CtiRequestError as refused:  # the fallback queue was quicker
-        assert refused.code == "action_not_allowed", refused
+    except CtiRequestError as refused:
+        if refused.code != "action_not_allowed":  # the fallback queue was quicker
+            raise
     assert await customer.hears(agent.phone.tone_hz) >= MOSTLY
     await agent.client.hang_up(contact_id)
     await agent.wrap_up(contact_id)
