@@ -61,7 +61,8 @@ class FakePbx:
         self.link = False
         self.channels: dict[str, Channel] = {}
         self.registered: set[str] = set()
-        self.members: dict[str, StationMode] = {}
+        self.members: dict[str, set[str]] = {}
+        """Stations to the groups in whose fallback queues they ring."""
         """Stations that ring from the fallback queue."""
         self.effects: deque[e.Effect] = deque()
         self.told: list[tuple[str, int, float | None]] = []
@@ -623,12 +624,18 @@ class FakePbx:
         return self._set(effect, "CTI_PAUSED", "")
 
     def _do_AddFallbackMember(self, effect: e.AddFallbackMember) -> bool:  # noqa: N802
-        known = effect.channel in self.members
-        self.members[effect.channel] = effect.mode
+        there = self.members.setdefault(effect.channel, set())
+        known = there >= set(effect.groups)
+        there.update(effect.groups)
         return not known
 
     def _do_RemoveFallbackMember(self, effect: e.RemoveFallbackMember) -> bool:  # noqa: N802
-        return self.members.pop(effect.channel, None) is not None
+        there = self.members.get(effect.channel, set())
+        known = bool(there & set(effect.groups))
+        there -= set(effect.groups)
+        if not there:
+            self.members.pop(effect.channel, None)
+        return known
 
     def _do_Resync(self, effect: e.Resync) -> bool:  # noqa: N802
         if self.snapshot is None:

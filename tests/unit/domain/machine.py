@@ -692,7 +692,7 @@ class Life(RuleBasedStateMachine):
             if station.channel and state.agents[station.agent_id or ""].station_mode is StationMode.PERSISTENT
         }
         assert set(pbx.channels) == nailed_up, "a channel is left over"
-        seated = {a.station for a in state.agents.values() if a.signed_in}
+        seated = {a.station for a in state.agents.values() if a.signed_in and a.groups}
         assert seated <= set(pbx.members), "a signed-in agent's phone would not ring"
         unanswered = [key for key in self.centre.commands if len(self.centre.replies[key]) != 1]
         assert not unanswered, unanswered
