@@ -26,6 +26,8 @@ class ContactState(StrEnum):
     CONFERENCE = "conference"
     OUTSIDE = "outside"
     """Passed on to a number outside: rung, or talking; no agent has it."""
+    VOICEMAIL = "voicemail"
+    """Leaves a message; waits for nobody any more."""
     WRAP_UP = "wrap_up"
     ENDED = "ended"
 
@@ -47,6 +49,7 @@ class ContactEvent(StrEnum):
     CALL_BACK = "call_back"
     """An agent took the call-back: the customer is called."""
     GO_OUTSIDE = "go_outside"
+    LEAVE_MESSAGE = "leave_message"
     FINISH = "finish"
     """The conversation is over, after-call work begins."""
     END = "end"
@@ -58,6 +61,8 @@ class LegRole(StrEnum):
     CUSTOMER = "customer"
     AGENT = "agent"
     CONSULTED = "consulted"
+    COLLEAGUE = "colleague"
+    """The agent who is called in an internal call."""
     SUPERVISOR = "supervisor"
 
 
@@ -106,7 +111,10 @@ class OperationKind(StrEnum):
 C, V = ContactState, ContactEvent
 _CONSULT = (C.CONSULTING, C.CONFERENCE)
 _TALK = (C.ACTIVE, C.HELD, *_CONSULT)
-LIVE = (C.IVR, C.DIALLING, C.QUEUED, C.OFFERED, C.ACTIVE, C.HELD, C.CONSULTING, C.CONFERENCE, C.OUTSIDE)
+LIVE = (
+    *(C.IVR, C.DIALLING, C.QUEUED, C.OFFERED, C.ACTIVE, C.HELD, C.CONSULTING, C.CONFERENCE),
+    *(C.OUTSIDE, C.VOICEMAIL),
+)
 """States in which the customer is still there."""
 
 TRANSITIONS: dict[tuple[ContactState, ContactEvent], ContactState] = {
@@ -136,6 +144,9 @@ TRANSITIONS: dict[tuple[ContactState, ContactEvent], ContactState] = {
     **{(talk, V.FINISH): C.WRAP_UP for talk in _TALK},
     **{(talk, V.GO_OUTSIDE): C.OUTSIDE for talk in _TALK},
     (C.OUTSIDE, V.RETURN_TO_QUEUE): C.QUEUED,
+    (C.IVR, V.LEAVE_MESSAGE): C.VOICEMAIL,
+    (C.QUEUED, V.LEAVE_MESSAGE): C.VOICEMAIL,
+    (C.VOICEMAIL, V.RETURN_TO_QUEUE): C.QUEUED,
     **{(live, V.END): C.ENDED for live in (*LIVE, C.WRAP_UP)},
 }
 
@@ -208,6 +219,8 @@ class Dialling:
     """When the customer's phone began to be called; None while the agent's own is rung."""
     answered: bool = False
     """The PBX showed the customer's channel answered, and not joined yet."""
+    acceptance: Operation | None = None
+    """The command of the colleague who is called, answered when both talk."""
     failed: bool = False
     """The PBX said that it could not call; the channel's own end may still say why."""
 
@@ -261,6 +274,8 @@ class Contact:
     consult: Consult | None = None
     dialling: Dialling | None = None
     """Set while `state` is `dialling`."""
+    colleague: str = ""
+    """The agent who is called; empty for all but internal calls."""
     callback: Callback | None = None
     """The customer wished to be called back, and keeps its place by it."""
     campaign: str = ""
@@ -309,6 +324,17 @@ class Contact:
         """The third party's leg."""
         leg = self.legs.get(self.consult.leg_id) if self.consult else None
         return leg if leg and leg.state is not LegState.GONE else None
+
+    @property
+    def internal(self) -> bool:
+        """Whether two agents talk, and no customer."""
+        return self.direction == "internal"
+
+    @property
+    def colleague_leg(self) -> Leg | None:
+        """The called agent's leg in an internal call."""
+        there = (leg for leg in self.legs.values() if leg.state is not LegState.GONE)
+        return next((leg for leg in there if leg.role is LegRole.COLLEAGUE), None)
 
     @property
     def to_be_called(self) -> bool:

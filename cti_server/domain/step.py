@@ -109,7 +109,9 @@ class Step:
         own = self.state.agents.get(contact.agent_id or "")
         third = self.state.agents.get(leg.party) if leg else None
         there = third if third and contact.contact_id in third.contact_ids else None
-        return [agent for agent in (own, there) if agent]
+        called = self.state.agents.get(contact.colleague)
+        colleague = called if called and contact.contact_id in called.contact_ids else None
+        return [agent for agent in (own, there, colleague) if agent]
 
     def tell_part(
         self, contact: Contact, agent: Agent, event: Event, data: dict[str, Any] | None = None
@@ -139,6 +141,19 @@ class Step:
         }
         self._record("contact_event", entry)
         self._record("contact", contact_row(contact))
+
+    def keep_message(self, contact: Contact) -> None:
+        """The contact left a message: kept once, under the contact's id, for its group to work off."""
+        message = {
+            "contact_id": contact.contact_id,
+            "group_id": contact.group_id,
+            "service_number": contact.service_number,
+            "customer_number": contact.customer.number,
+            "language": contact.language,
+            "left_at": self.at,
+            "state": "new",
+        }
+        self._record("voicemail", message)
 
     def _record(self, kind: RecordKind, data: dict[str, Any]) -> None:
         record_id = f"{self.state.epoch}.{self.state.signals}.{len(self.outcome.records)}"

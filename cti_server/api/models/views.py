@@ -22,6 +22,7 @@ ContactStateName = Literal[
     "consulting",
     "conference",
     "outside",
+    "voicemail",
     "wrap_up",
     "ended",
 ]
@@ -75,7 +76,7 @@ class LegView(Model):
     """One party."""
 
     leg_id: str
-    role: Literal["customer", "agent", "consulted", "supervisor"]
+    role: Literal["customer", "agent", "consulted", "colleague", "supervisor"]
     party: str
     state: Literal["ivr", "waiting", "ringing", "up", "talking", "held", "gone"]
     muted: bool

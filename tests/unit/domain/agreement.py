@@ -38,6 +38,8 @@ def _contact(centre: Centre, contact: Contact) -> None:
         _dialling(contact, pbx)
     elif contact.live and contact.state is not ContactState.IVR:
         assert contact.contact_id in pbx.channels, (contact, "a ghost")
+        in_voicemail = pbx.channels[contact.contact_id].context == "cti-voicemail"
+        assert in_voicemail == (contact.state is ContactState.VOICEMAIL), (contact, "leaves a message")
         if _outside(centre, pbx.channels[contact.contact_id]):
             assert contact.state is not ContactState.OFFERED, "offered, but it talks"
         else:
@@ -100,7 +102,9 @@ def _customer(contact: Contact, channel: Channel, pbx: FakePbx) -> None:
     if contact.consult:
         _consult(contact, contact.consult, pbx)
     elif contact.state is ContactState.ACTIVE or contact.held_at_phone:
+        called = contact.colleague_leg
         assert leg is not None
+        assert not contact.internal or (called and pbx.channels[called.channel].bridge), "nobody at the end"
         assert channel.bridge, (contact, "talks to nobody")
         assert channel.bridge == pbx.channels[leg.channel].bridge, (contact, "talks to somebody else")
     elif contact.state is ContactState.HELD:
