@@ -140,10 +140,17 @@ class Site:
             tasks.create_task(self._apply_forever(term))
             tasks.create_task(self._snapshot_forever(term))
             self._leading = True
-            self._outside.lead(term)
-            directory = await self._load_directory()
-            if directory:
-                self.post(directory)
+            if not self._knows_people:  # what the PBX tells of phones is for stations that are known
+                await self._post_directory()
+                self._outside.lead(term)
+            else:
+                self._outside.lead(term)
+                await self._post_directory()
+
+    async def _post_directory(self) -> None:
+        directory = await self._load_directory()
+        if directory:
+            self.post(directory)
 
     async def _keep_lease(self) -> None:
         await self.lease.keep()
@@ -371,10 +378,16 @@ class Site:
 
     def health(self) -> Health:
         """See `port.Centre.health`."""
-        leading = Dependency("leader", self._leading and self.lease.held, f"term {self.lease.term}")
-        redis = Dependency("redis", self.lease.reachable)
-        dependencies = (leading, redis, *self._outside.dependencies())
-        return Health(dependencies, frozenset({"leader", "redis", "pbx"}))
+        nodes = self.world.state.nodes.values()
+        in_step = sum(node.up for node in nodes)
+        dependencies = (
+            Dependency("leader", self._leading and self.lease.held, f"term {self.lease.term}"),
+            Dependency("redis", self.lease.reachable),
+            Dependency("directory", self._knows_people),
+            Dependency("in_step", in_step > 0, f"the state of {in_step} of {len(nodes)} nodes is known"),
+            *self._outside.dependencies(),
+        )
+        return Health(dependencies, frozenset({"leader", "redis", "directory", "in_step", "pbx"}))
 
     def figures(self) -> Mapping[str, float]:
         """See `port.Centre.figures`."""
