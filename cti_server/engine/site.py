@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -32,6 +32,7 @@ from cti_server.engine.mailboxes import Mailboxes
 from cti_server.engine.port import (
     CommandRefused,
     Dependency,
+    Figure,
     Health,
     Joined,
     JournalUnavailable,
@@ -70,8 +71,8 @@ class Outside(Protocol):
     def dependencies(self) -> tuple[Dependency, ...]:
         """Health of what the outside depends on."""
 
-    def figures(self) -> Mapping[str, float]:
-        """Gauges of the outside."""
+    def figures(self) -> Sequence[Figure]:
+        """Figures of the outside."""
 
 
 @dataclass(slots=True)
@@ -389,7 +390,7 @@ class Site:
         )
         return Health(dependencies, frozenset({"leader", "redis", "directory", "in_step", "pbx"}))
 
-    def figures(self) -> Mapping[str, float]:
+    def figures(self) -> Sequence[Figure]:
         """See `port.Centre.figures`."""
         state, counters = self.world.state, self.counters
         figures: dict[str, float] = {
@@ -403,7 +404,7 @@ class Site:
             "contacts": len(state.contacts),
             "agents_signed_in": sum(agent.signed_in for agent in state.agents.values()),
         }
-        return {f"cti_{name}": value for name, value in {**figures, **self._outside.figures()}.items()}
+        return [*(Figure(f"cti_{name}", value) for name, value in figures.items()), *self._outside.figures()]
 
 
 def _stop_if_cancelled() -> None:
