@@ -22,6 +22,7 @@ from cti_server.api import (
     routes_documents,
     routes_health,
     routes_messages,
+    routes_preview,
     routes_reports,
     routes_routing,
 )
@@ -48,6 +49,7 @@ ROUTES = (
     routes_reports,
     routes_routing,
     routes_campaigns,
+    routes_preview,
     routes_do_not_call,
     routes_messages,
     routes_health,

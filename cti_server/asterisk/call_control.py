@@ -171,12 +171,16 @@ def _send_outside(effect: e.SendOutside) -> list[Action]:
     ]
 
 
+def _apologise(effect: e.Apologise) -> list[Action]:
+    return [_redirect(effect.channel, "cti-let-go")]
+
+
 def _call_customer(effect: e.CallCustomer) -> list[Action]:
     """Who answers goes to `cti-dialled`, which joins it with CTI_PEER, or lets it wait."""
     fields: Fields = {
         "Channel": trunk_channel(outside_number(effect.number), TRUNK),
         "ChannelId": effect.channel,
-        "Context": "cti-dialled",
+        "Context": "cti-campaign" if effect.detect else "cti-dialled",
         "Exten": "s",
         "Priority": 1,
         "Timeout": int(effect.ring_time * 1000),
@@ -188,6 +192,7 @@ def _call_customer(effect: e.CallCustomer) -> list[Action]:
             "CTI_ROUTED": "1",
             "CTI_RECORDING": effect.channel,
             "CTI_PEER": effect.agent_channel,
+            **({"CTI_MESSAGE": effect.message} if effect.message else {}),
         },
     }
     if effect.shown:
@@ -333,6 +338,7 @@ _RECIPES: dict[type[e.Effect], Callable[[Any], list[Action]]] = {
     e.ReturnToQueue: _return_to_queue,
     e.TellPlace: _tell_place,
     e.SendOutside: _send_outside,
+    e.Apologise: _apologise,
     e.CallCustomer: _call_customer,
     e.CallThird: _call_third,
     e.HearRinging: _hear_ringing,

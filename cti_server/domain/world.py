@@ -12,6 +12,7 @@ from cti_server.domain.events import Outcome, Reply
 from cti_server.domain.routing import Router
 from cti_server.domain.rules import (
     audio,
+    campaigns,
     consults,
     conversation,
     dialling,
@@ -44,6 +45,8 @@ FACTS: dict[type[s.Signal], Callable[[Step, Any], None]] = {
     s.ContactArrived: pbx.contact_arrived,
     s.MenuAnswered: menu.answered,
     s.ContactRecovered: pbx.contact_recovered,
+    s.CampaignCall: campaigns.place,
+    s.AnswerHeard: campaigns.heard,
     s.CustomerPlaced: pbx.customer_placed,
     s.StationPlaced: pbx.station_placed,
     s.StationChanged: pbx.station_changed,
@@ -108,6 +111,7 @@ TIMERS: dict[str, Callable[[Step, str], None]] = {
     "preference": preference.over,
     "overflow": waiting.overflow,
     "announce": waiting.announce,
+    "patience": campaigns.nobody_free,
 }
 """By the part of the timer's key before the colon; called with the part after it."""
 

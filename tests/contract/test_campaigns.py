@@ -27,7 +27,7 @@ PRIVATE = "13800138000"
 async def edge(database_url: str) -> AsyncIterator[Edge]:
     await upgrade(database_url)
     database, centre = Database(database_url, deadline=15), FakeCentre()
-    campaigns = StoredCampaigns(database, lambda: centre.world.state)
+    campaigns = StoredCampaigns(database, lambda: centre.world.state, centre.execute)
     async with serving_edge(centre, campaigns=campaigns) as served:
         yield served
     await database.close()

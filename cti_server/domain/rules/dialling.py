@@ -49,6 +49,8 @@ OUTCOMES = {
     28: "invalid_number",
 }
 """End reason by Q.850 cause; 16: our own ring time ran out. Everything else was not reached."""
+LISTENING, LISTENING_TIME = "cti-campaign", 60.0
+"""Where a campaign's call is listened to, or a machine spoken to; it ends by itself in these seconds."""
 FAILED_TIME = 1.0
 """Seconds in which a call that failed tells by its own end why it did."""
 
@@ -69,7 +71,15 @@ def dial(step: Step, command: Dial) -> dict[str, Any]:
     conversation.require_size(command.data)
     take_outside_call(step.state, command.to.value, agent, step.at)
     number, campaign = command.to.value, command.campaign
-    contact = place(step, station.node, group.group_id, number=number, campaign=campaign, data=command.data)
+    contact = place(
+        step,
+        station.node,
+        group.group_id,
+        number=number,
+        campaign=campaign,
+        data=command.data,
+        contact_id=command.contact_id,
+    )
     step.request_id = command.request_id
     give(step, contact, agent)
     return {"contact": contact_view(contact, agent), "agent": agent_view(step.state, agent)}
@@ -116,10 +126,12 @@ def place(
     number: str,
     campaign: str = "",
     data: Mapping[str, Any] | None = None,
+    contact_id: str = "",
+    shown: str = "",
 ) -> Contact:
     """A contact that begins with a call of ours; `give` or `call` comes next. The caps are the caller's."""
-    contact_id = step.new_call(node)
-    shown = step.state.outside.caller_id(group_id)
+    contact_id = contact_id or step.new_call(node)
+    shown = shown or step.state.outside.caller_id(group_id)
     contact = Contact(contact_id, node, shown, group_id, Customer(number), step.at, ContactState.DIALLING)
     contact.direction, contact.campaign, contact.dialling = "outbound", campaign, Dialling()
     contact.data = dict(data or {})
@@ -260,7 +272,9 @@ def corrected(step: Step, contact: Contact, fact: ChannelFact) -> None:
     if dialling is None:
         return
     dialling.failed = False
-    if contact.end_reason:
+    if fact.context == LISTENING:
+        step.set_timer(f"dial:{contact.contact_id}", LISTENING_TIME)
+    elif contact.end_reason:
         step.do(HangUpChannel(contact.node, contact.contact_id))
         step.set_timer(f"dial:{contact.contact_id}", OPERATION_TIME)
     elif fact.up and not dialling.answered:
