@@ -7,6 +7,7 @@ import json
 import signal
 import sys
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,23 @@ app.add_typer(pbx, name="pbx")
 report = typer.Typer(no_args_is_help=True, help="Reports. 报表。")
 app.add_typer(report, name="report")
 console = Console(stderr=True)
+
+
+class Pattern(StrEnum):
+    """Kinds of load; `cti_server.simulate.patterns` has them as data."""
+
+    STEADY = "steady"
+    SURGE = "surge"
+    ABANDONING = "abandoning"
+    TRANSFERRING = "transferring"
+    EVERYTHING = "everything"
+
+
+class StationModeChoice(StrEnum):
+    """Station modes as on the wire."""
+
+    PERSISTENT = "persistent"
+    ON_DEMAND = "on_demand"
 
 
 @app.command()
@@ -62,6 +80,45 @@ def up(
         asyncio.run(run_in_front(plan_for(var, free_ports=free_ports, prompts=prompts, music=music), console))
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+@app.command()
+def simulate(
+    *,
+    pattern: Annotated[
+        Pattern, typer.Argument(help="What the load is like. 负载模式。", show_default=True)
+    ] = Pattern.STEADY,
+    agents: Annotated[int, typer.Option(min=1, max=500, help="Agents at work. 座席数。")] = 8,
+    rate: Annotated[
+        float, typer.Option(min=0, help="Calls a second at the base; 0 suits the agents. 每秒呼叫数。")
+    ] = 0.0,
+    duration: Annotated[
+        float, typer.Option(min=1, help="Seconds in which calls are begun. 持续秒数。")
+    ] = 60.0,
+    seed: Annotated[int, typer.Option(help="The same seed, the same plan. 随机种子。")] = 1,
+    station_mode: Annotated[
+        StationModeChoice, typer.Option(help="How agents' phones are used. 话机模式。")
+    ] = StationModeChoice.PERSISTENT,
+    pace: Annotated[
+        float, typer.Option(min=0.1, max=100, help="Agents so many times as quick as people. 座席速度倍数。")
+    ] = 1.0,
+    as_json: Annotated[
+        Path | None, typer.Option("--json", help="Write the closing report here, too. 报告 JSON 文件。")
+    ] = None,
+    var: Annotated[Path, typer.Option(help="Folder of the centre, as of `cti up`.")] = Path("var"),
+) -> None:
+    """Real load against the running centre: customers and phones by SIPp, agents by their programs.
+
+    Ends with a report; exit code 1 when something was lost, failed, left over, or told differently by SIPp,
+    the programs and the server. Ctrl-C ends it early, with a report (exit code 130).
+
+    对运行中的中心施加真实负载,并核对各方数据。
+    """
+    from cti_server.simulate.front import run_in_front
+    from cti_server.simulate.run import Wish
+
+    wish = Wish(pattern.value, agents, rate, duration, seed, station_mode.value, pace)
+    raise typer.Exit(asyncio.run(run_in_front(var, wish, as_json, console)))
 
 
 @app.command()

@@ -229,6 +229,12 @@ class InvalidHours(SettingsRefused):
     code = "invalid_hours"
 
 
+class InvalidMenu(SettingsRefused):
+    """A menu with an unknown group or menu, a key twice, or an option that leads nowhere."""
+
+    code = "invalid_menu"
+
+
 class InvalidHoliday(SettingsRefused):
     """A holiday is no day like `2026-10-01`."""
 

@@ -15,6 +15,7 @@ from starlette.routing import WebSocketRoute
 
 from cti_server.api import (
     errors,
+    routes_activity,
     routes_auth,
     routes_campaigns,
     routes_contacts,
@@ -46,6 +47,7 @@ VERSION = version("cti-server")
 ROUTES = (
     routes_auth,
     routes_contacts,
+    routes_activity,  # before the reports, whose path would take the scorecard's
     routes_reports,
     routes_routing,
     routes_campaigns,

@@ -71,6 +71,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "溢出条件没有目标技能组",
     ),
     "overflow_loop": ("The overflow goes round in a circle", "溢出路径形成循环"),
+    "invalid_menu": (
+        "A menu names an unknown group or menu, a key twice, or leads nowhere",
+        "语音菜单引用了不存在的组或菜单、按键重复或没有去向",
+    ),
     "invalid_hours": ("The business hours make no sense", "营业时间设置不合理"),
     "invalid_holiday": ("A holiday is no day of the calendar", "节假日日期无效"),
     "version_conflict": (

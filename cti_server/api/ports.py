@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from cti_server.domain.settings import Change, RoutingSettings
 from cti_server.reports.facts import Fact
+from cti_server.reports.resolution import CustomerCall
 
 
 class Credentials(Protocol):
@@ -80,6 +81,9 @@ class Reports(Protocol):
 
     async def facts(self, since: datetime, until: datetime) -> Sequence[Fact]:
         """Everything that happened in the time, stored or not yet; the same fact may stand there twice."""
+
+    async def calls(self, since: datetime, until: datetime) -> Sequence[CustomerCall]:
+        """Inbound contacts over by now that arrived in the time, of customers whose number is known."""
 
     def team(self, agent_id: str) -> Team:
         """Whom and what the person leads; empty for whom there is nothing."""

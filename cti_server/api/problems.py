@@ -67,6 +67,7 @@ STATUS = {
     "overflow_without_target": 422,
     "overflow_loop": 422,
     "invalid_hours": 422,
+    "invalid_menu": 422,
     "invalid_holiday": 422,
     "precondition_required": 428,
     "account_locked": 429,

@@ -31,6 +31,13 @@ class TokenSource:
             except CtiRequestError as error:
                 if error.code != "invalid_token":
                     raise
+        return await self._log_in()
+
+    async def for_http(self) -> str:
+        """An access token for HTTP, the same while it lasts. Raises CtiRequestError, OSError."""
+        return self._access if time.monotonic() < self._until else await self._log_in()
+
+    async def _log_in(self) -> str:
         asked = {"agent_id": self._agent_id, "password": self._password}
         self._until = 0.0
         grant = await self._post("token", asked)

@@ -61,6 +61,14 @@ class Policy:
     """As many wait already: the next one goes on."""
     announce_every: float = 0.0
     """How often who waits is told its position and expected wait."""
+    callback: bool = False
+    """Who waits is offered a call-back with each announcement."""
+    callback_tries: int = 3
+    """Calls until a customer who cannot be reached is given up."""
+    callback_retry: float = 300.0
+    """Between two of them."""
+    callback_expires: float = 14_400.0
+    """After which nobody wants to be called back any more."""
     hours: tuple[Opening, ...] = ()
     """Empty: always open, on holidays too."""
     caller_id: str = ""

@@ -8,6 +8,7 @@ from datetime import date
 from itertools import pairwise
 from typing import Any
 
+from cti_server.domain.ivr import Ivr, problems
 from cti_server.domain.policy import Opening, Policy, Priorities
 
 MINUTES = 24 * 60
@@ -40,6 +41,8 @@ class NumberSettings:
     language: str = "zh"
     greeting: str = "welcome"
     name: str = ""
+    menu: Ivr | None = None
+    """What callers walk through before they wait; None: straight to the group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,8 @@ def _numbers(settings: RoutingSettings) -> Iterator[Fault]:
     for number, one in settings.numbers.items():
         if one.group not in settings.groups:
             yield Fault("number_without_target", f"numbers.{number}.group")
+        if one.menu and problems(one.menu, frozenset(settings.groups)):
+            yield Fault("invalid_menu", f"numbers.{number}.menu")
 
 
 def _agents(settings: RoutingSettings, known_agents: Collection[str]) -> Iterator[Fault]:

@@ -109,7 +109,9 @@ class Step:
         own = self.state.agents.get(contact.agent_id or "")
         third = self.state.agents.get(leg.party) if leg else None
         there = third if third and contact.contact_id in third.contact_ids else None
-        return [agent for agent in (own, there) if agent]
+        called = self.state.agents.get(contact.colleague)
+        colleague = called if called and contact.contact_id in called.contact_ids else None
+        return [agent for agent in (own, there, colleague) if agent]
 
     def tell_part(
         self, contact: Contact, agent: Agent, event: Event, data: dict[str, Any] | None = None
@@ -200,7 +202,7 @@ class Step:
             self.state.timers[f"overflow:{contact.contact_id}"] = due
         if contact.patience:
             self.set_timer(f"patience:{contact.contact_id}", contact.patience)
-        elif policy.announce_every:
+        elif policy.announce_every and not contact.to_be_called:
             self.set_timer(f"announce:{contact.contact_id}", policy.announce_every)
 
     def dequeue(self, contact: Contact) -> None:

@@ -12,6 +12,7 @@ from cti_server.domain.events import Outcome, Reply
 from cti_server.domain.routing import Router
 from cti_server.domain.rules import (
     audio,
+    callbacks,
     campaigns,
     consults,
     conversation,
@@ -112,6 +113,8 @@ TIMERS: dict[str, Callable[[Step, str], None]] = {
     "overflow": waiting.overflow,
     "announce": waiting.announce,
     "patience": campaigns.nobody_free,
+    "callback": callbacks.due,
+    "callback_over": callbacks.expired,
 }
 """By the part of the timer's key before the colon; called with the part after it."""
 

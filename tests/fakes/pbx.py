@@ -63,7 +63,8 @@ class FakePbx:
         self.link = False
         self.channels: dict[str, Channel] = {}
         self.registered: set[str] = set()
-        self.members: dict[str, StationMode] = {}
+        self.members: dict[str, set[str]] = {}
+        """Stations to the groups in whose fallback queues they ring."""
         """Stations that ring from the fallback queue."""
         self.effects: deque[e.Effect] = deque()
         self.told: list[tuple[str, int, float | None]] = []
@@ -191,6 +192,7 @@ class FakePbx:
         found = self.channels[channel]
         self._part(found)
         del self.channels[channel]
+        self._end_internal(found)
         for spy in self.channels.values():
             if spy.context == "cti-supervise" and spy.variables["CTI_SPY"] == channel:
                 self._back_to_station(spy)
@@ -200,12 +202,23 @@ class FakePbx:
                 self._tell(channel, s.RecordingChanged(self.now, self.name, channel, recording=False))
         self._tell(channel, s.ChannelGone(self.now, self.name, channel, cause))
 
+    def _end_internal(self, gone: Channel) -> None:
+        """Either end of a call between agents ends the pair of channels between them."""
+        called = self.channels.get(gone.variables.get("CTI_COLLEAGUE", ""))
+        if called and called.bridge == f"internal-{gone.channel}":
+            bridge, called.bridge = called.bridge, ""
+            self._tell(called.channel, s.ChannelLeftBridge(self.now, self.name, called.channel, bridge))
+            self._fall_back(called)
+        for pair in list(self.channels.values()):
+            if pair.variables.get("CTI_COLLEAGUE") == gone.channel:
+                self.hang_up(pair.channel)
+
     def _log_end(self, found: Channel) -> None:
         fact = s.ContactRecovered(
             self.now,
             self.name,
             found.channel,
-            found.variables["CTI_NUMBER"],
+            found.variables.get("CTI_NUMBER", ""),
             found.variables["CTI_GROUP"],
             found.number,
             arrived_at=self.now - 60,
@@ -223,7 +236,7 @@ class FakePbx:
             self.name,
             found.channel,
             place,
-            variables["CTI_NUMBER"],
+            variables.get("CTI_NUMBER", ""),
             variables["CTI_GROUP"],
             found.number,
         )
@@ -565,6 +578,24 @@ class FakePbx:
         customer.context = "cti-let-go"
         return True
 
+    def _do_CallColleague(self, effect: e.CallColleague) -> bool:  # noqa: N802
+        called = self.channels.get(effect.colleague_channel)
+        variables = {
+            "CTI_DIRECTION": "internal",
+            "CTI_GROUP": effect.group_id,
+            "CTI_ROUTED": "1",
+            "CTI_PEER": effect.agent_channel,
+            "CTI_COLLEAGUE": effect.colleague_channel,
+        }
+        self.channels[effect.channel] = Channel(effect.channel, "cti-dialled", variables=variables)
+        if called is None or not called.up or called.bridge:
+            self.hang_up(effect.channel)
+            return True
+        called.bridge = f"internal-{effect.channel}"
+        self._tell(called.channel, s.ChannelEnteredBridge(self.now, self.name, called.channel, called.bridge))
+        self.customer_answers(effect.channel)
+        return True
+
     def _do_CallThird(self, effect: e.CallThird) -> bool:  # noqa: N802
         self.channels[effect.channel] = Channel(
             effect.channel, "cti-refused", up=False, third=True, variables={"CTI_THIRD": "1"}
@@ -618,12 +649,18 @@ class FakePbx:
         return self._set(effect, "CTI_PAUSED", "")
 
     def _do_AddFallbackMember(self, effect: e.AddFallbackMember) -> bool:  # noqa: N802
-        known = effect.channel in self.members
-        self.members[effect.channel] = effect.mode
+        there = self.members.setdefault(effect.channel, set())
+        known = there >= set(effect.groups)
+        there.update(effect.groups)
         return not known
 
     def _do_RemoveFallbackMember(self, effect: e.RemoveFallbackMember) -> bool:  # noqa: N802
-        return self.members.pop(effect.channel, None) is not None
+        there = self.members.get(effect.channel, set())
+        known = bool(there & set(effect.groups))
+        there -= set(effect.groups)
+        if not there:
+            self.members.pop(effect.channel, None)
+        return known
 
     def _do_Resync(self, effect: e.Resync) -> bool:  # noqa: N802
         if self.snapshot is None:

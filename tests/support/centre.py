@@ -251,12 +251,13 @@ async def whole_centre(
     timings: Timings = QUICK,
     policies: Mapping[str, Row] | None = None,
     tones: Mapping[str, float] | None = None,
+    greeted: bool = True,
 ) -> AsyncIterator[TestCentre]:
     """Run a centre below `tmp_path` until the block ends; its logs are kept there.
 
     The bank's own prompts are tones; callers of 4000 are greeted too briefly for a measurement.
     Agents are rung for `ring_timeout` seconds. `policies` of groups are as the database keeps them; `tones`
-    (Hz) stand for more prompts, 1.5 s each.
+    (Hz) stand for more prompts, 1.5 s each. Not `greeted`: callers of all numbers go straight to the music.
     """
     await asyncio.to_thread(install)
     prompts = _prompts(tmp_path / "prompts", tones or {})
@@ -265,7 +266,7 @@ async def whole_centre(
         node = {"timings": timings, "prompts_dir": prompts, "outside": outside}
         folder = f"t-{os.getpid()}-{uuid.uuid4().hex[:10]}"
         plan = Plan(tmp_path / "var", Ports.free(), folder, node, OUTSIDE_SETTINGS)
-        await _directory(plan.database_url, ring_timeout, policies or {})
+        await _directory(plan.database_url, ring_timeout, policies or {}, greeted=greeted)
         centre = await stack.enter_async_context(
             running_centre(plan, lambda _what: None, cheap_passwords=True)
         )
@@ -289,7 +290,7 @@ def _prompts(folder: Path, tones: Mapping[str, float]) -> Path:
     return folder
 
 
-async def _directory(url: str, ring_timeout: float, policies: Mapping[str, Row]) -> None:
+async def _directory(url: str, ring_timeout: float, policies: Mapping[str, Row], *, greeted: bool) -> None:
     """What is there already is left as it is by the seed."""
     await upgrade(url)
     names = {"general": "4000", "credit_card": "4001", "elder": "4002", "vtm": "4003"}
@@ -298,8 +299,15 @@ async def _directory(url: str, ring_timeout: float, policies: Mapping[str, Row])
     async def work(connection: AsyncConnection) -> None:
         rows = [{"group_id": name, "policy": policies.get(name), **row} for name in names]
         await connection.execute(groups.insert(), rows)
-        general = {"number": "4000", "group_id": "general", "language": "zh", "greeting": "brief", "name": ""}
-        await connection.execute(service_numbers.insert(), general)
+        greeting = "brief" if greeted else ""
+        there = {"general": "4000"} if greeted else names
+        await connection.execute(
+            service_numbers.insert(),
+            [
+                {"number": number, "group_id": group, "language": "zh", "greeting": greeting, "name": ""}
+                for group, number in there.items()
+            ],
+        )
 
     database = Database(url)
     try:

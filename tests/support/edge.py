@@ -27,6 +27,7 @@ from cti_server.api.settings import ApiSettings
 from cti_server.api.tokens import Tokens, TokenUse
 from cti_server.errors import CtiError
 from cti_server.reports.facts import Fact
+from cti_server.reports.resolution import CustomerCall
 from tests.fakes.centre import FakeCentre
 from tests.fakes.routing import FakeRouting
 
@@ -80,11 +81,15 @@ class FakeReports:
 
     def __init__(self) -> None:
         self.known: list[Fact] = []
+        self.customers: list[CustomerCall] = []
         self.asked: list[tuple[datetime, datetime]] = []
 
     async def facts(self, since: datetime, until: datetime) -> list[Fact]:
         self.asked.append((since, until))
         return [fact for fact in self.known if since <= fact.at < until]
+
+    async def calls(self, since: datetime, until: datetime) -> list[CustomerCall]:
+        return [call for call in self.customers if since <= call.arrived_at < until]
 
     def team(self, agent_id: str) -> Team:
         if agent_id != "2001":

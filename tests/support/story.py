@@ -8,10 +8,11 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from redis.asyncio import Redis
 
+from cti_server.client import AgentClient, Event
 from cti_server.domain.events import Notification
 from cti_server.domain.records import Record
 from cti_server.domain.signals import Signal
@@ -20,11 +21,26 @@ from cti_server.engine.codec import Snapshot
 from cti_server.engine.journal import Journal
 from cti_server.settings import Settings
 from tests.support.centre import TestCentre, eventually
-from tests.support.seats import Seat
 
 _STATION: Final = re.compile(r"PJSIP/([0-9]+(?:-browser)?)-[0-9a-f]{8}")
 Told = tuple[int, str, str]
 """Number, name and subject (contact or agent id) of a notification."""
+
+
+class Witness(Protocol):
+    """An agent whose program noted every notification."""
+
+    @property
+    def agent_id(self) -> str:
+        """Who."""
+
+    @property
+    def client(self) -> AgentClient:
+        """The program's line."""
+
+    @property
+    def history(self) -> list[Event]:
+        """Everything it was told, in order."""
 
 
 class Story:
@@ -73,7 +89,7 @@ class Story:
             agent for agent in state.agents.values() if agent.contact_ids or agent.state == "reserved"
         ]
 
-    def assert_programs_agree(self, seats: Iterable[Seat]) -> None:
+    def assert_programs_agree(self, seats: Iterable[Witness]) -> None:
         """Every program got every notification since it came, once, in order, without a new snapshot."""
         for seat in seats:
             ledger = seat.client.ledger

@@ -61,11 +61,11 @@ def announce(step: Step, contact_id: str) -> None:
     contact = step.state.contacts.get(contact_id)
     if contact is None or contact.state is not ContactState.QUEUED:
         return
-    node = step.state.nodes.get(contact.node)
+    node, policy = step.state.nodes.get(contact.node), step.state.groups[contact.group_id].policy
     if node and node.up:
         place, wait = position(step.state, contact), expected_wait(step.state, contact)
-        step.do(TellPlace(contact.node, contact_id, place, wait))
-    step.set_timer(f"announce:{contact_id}", step.state.groups[contact.group_id].policy.announce_every)
+        step.do(TellPlace(contact.node, contact_id, place, wait, policy.callback))
+    step.set_timer(f"announce:{contact_id}", policy.announce_every)
 
 
 def position(state: WorldState, contact: Contact) -> int:
@@ -89,9 +89,9 @@ def expected_wait(state: WorldState, contact: Contact) -> float | None:
 
 
 def learn(step: Step, contact: Contact) -> None:
-    """A contact is over: its handle time moves the mean of its group."""
+    """A contact that came by itself is over: its handle time moves the mean of its group."""
     group = step.state.groups.get(contact.group_id)
-    if group and contact.connected_at is not None:
+    if group and contact.connected_at is not None and contact.direction == "inbound":
         group.handle_time += _LEARNING * (step.at - contact.connected_at - group.handle_time)
 
 

@@ -25,7 +25,7 @@ def tree(root: type[Exception]) -> set[type[Exception]]:
 
 def reaches_the_edge(error: type[Exception]) -> bool:
     """Errors of starting up and of the doctor are told at the console, whatever else is loaded by now."""
-    console = ("cti_server.up.", "cti_server.doctor.", "cti_server.client.")
+    console = ("cti_server.up.", "cti_server.doctor.", "cti_server.client.", "cti_server.simulate.")
     return error.__module__.startswith("cti_server.") and not error.__module__.startswith(console)
 
 

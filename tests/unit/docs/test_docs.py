@@ -23,6 +23,7 @@ OURS = (
     "figures.md",
     "ivr.md",
     "campaigns.md",
+    "simulation.md",
     "messages.md",
 )
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs" / name for name in OURS)]

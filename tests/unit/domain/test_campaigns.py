@@ -110,6 +110,7 @@ def test_an_agent_who_becomes_free_in_time():
     reached(centre)
     centre.pass_time(1.0)
     seated(centre, mode=PERSISTENT)
+    centre.settle()
     assert contact(centre, CALL).state == "active"
 
 

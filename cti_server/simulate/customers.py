@@ -1,0 +1,155 @@
+"""Customers calling in: one SIPp process, its calls begun and ended when the plan says so."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import heapq
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Self
+
+from cti_server.simulate.sipp import SCENARIOS, Sipp
+
+_TICK: Final = 0.2
+_AHEAD: Final = 0.4
+"""SIPp is steered towards what the plan has so many seconds from now."""
+_AGAIN: Final = 1.0
+_WORDS: Final = 3
+"""A hand on the hook is a datagram, and too early while the call is being set up: said so often."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCall:
+    """A customer's call. Times in seconds; `at` from the beginning."""
+
+    at: float
+    number: str
+    customer: str
+    patience: float
+    """Hangs up when the call is so old, whether it waits or talks."""
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerCounts:
+    """What SIPp counted; exact once `current` is 0."""
+
+    created: int = 0
+    current: int = 0
+    answered: int = 0
+    failed: int = 0
+    ended_by_centre: int = 0
+    ended_by_customer: int = 0
+    crossed: int = 0
+    """Of those ended by the customer: the centre hung up in the same moment."""
+
+
+class Customers:
+    """The calls of a plan (in order of time), in `async with`; `begin` starts the clock.
+
+    At most `at_once` of them at a time (0: all); then a call begins when another one ends.
+    """
+
+    def __init__(self, node_sip: str, calls: Sequence[PlannedCall], *, at_once: int = 0) -> None:
+        self._calls = calls
+        most = max(len(calls), 1)
+        rows = (f"{call.customer};{call.number};" for call in calls)
+        load = ["-sf", "{customer}", "-m", str(most), "-l", str(at_once or most), "-r", "0"]
+        text = (SCENARIOS / "customer.xml").read_text(encoding="utf-8")
+        self._sipp = Sipp(node_sip, {"customer": text}, rows, load)
+        self._steering: asyncio.Task[None] | None = None
+        self._seen = 0
+        """Calls that were known to have begun."""
+        self._leaving: list[tuple[float, int, int]] = []
+        """When to say it, the call (from 1), how often it was said."""
+
+    async def __aenter__(self) -> Self:
+        await self._sipp.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stop_steering()
+        await self._sipp.__aexit__(kind, error, trace)
+
+    def begin(self) -> None:
+        """The plan's time is 0 now."""
+        self._steering = asyncio.create_task(self._steer())
+
+    @property
+    def counts(self) -> CustomerCounts:
+        """What SIPp counted so far."""
+        told = self._sipp.figures()
+        return CustomerCounts(
+            created=told.get("TotalCallCreated", 0),
+            current=told.get("CurrentCall", 0),
+            answered=told.get("GenericCounter1(C)", 0),
+            failed=told.get("FailedCall(C)", 0),
+            ended_by_centre=told.get("GenericCounter2(C)", 0),
+            ended_by_customer=told.get("GenericCounter3(C)", 0),
+            crossed=told.get("GenericCounter4(C)", 0),
+        )
+
+    @property
+    def under_way(self) -> bool:
+        """Whether SIPp still runs: it ends by itself after the last call."""
+        return self._sipp.running
+
+    async def hang_up(self, deadline: float = 10.0) -> None:
+        """Nobody calls any more, everybody who is there hangs up; by force after `deadline` seconds."""
+        await self._stop_steering()
+        if not self._calls or not self._sipp.running:
+            await self._sipp.kill()
+            return
+        self._sipp.rate(0)
+        self._sipp.no_more()
+        for _ in range(_WORDS):
+            there = {call for _, call, _ in self._leaving} | {*range(self._seen, self.counts.created + 1)}
+            self._sipp.message(call + 1 for call in there)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(deadline / _WORDS):
+                    await self._sipp.wait()
+                    return
+        await self._sipp.kill()
+
+    def leave(self, call: int) -> None:
+        """This call (numbered from 0 in the plan's order) hangs up now."""
+        self._sipp.message([call + 1])
+
+    def last_words(self) -> str:
+        """What SIPp found unexpected."""
+        return self._sipp.last_words()
+
+    # --- the hand that dials and hangs up --------------------------------------------------------------
+
+    async def _stop_steering(self) -> None:
+        if self._steering:
+            self._steering.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._steering
+            self._steering = None
+
+    async def _steer(self) -> None:
+        loop = asyncio.get_running_loop()
+        zero = loop.time()
+        times = [call.at for call in self._calls]
+        while self._sipp.running:
+            now = loop.time() - zero
+            created = self.counts.created
+            due = bisect_right(times, now + _AHEAD)
+            self._sipp.rate(max(0, due - created) / _AHEAD)
+            for number in range(self._seen, created):
+                heapq.heappush(self._leaving, (now + self._calls[number].patience, number, 0))
+            self._seen = max(self._seen, created)
+            self._let_go(now)
+            await asyncio.sleep(_TICK)
+
+    def _let_go(self, now: float) -> None:
+        while self._leaving and self._leaving[0][0] <= now:
+            _, call, said = heapq.heappop(self._leaving)
+            self._sipp.message([call + 1])
+            if said + 1 < _WORDS:
+                heapq.heappush(self._leaving, (now + _AGAIN, call, said + 1))

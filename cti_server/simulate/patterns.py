@@ -1,0 +1,122 @@
+"""Patterns of load as data, and the plan that a seed makes of one: who calls when, and how long for."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Final
+
+from cti_server.simulate.customers import PlannedCall
+
+FIRST_CUSTOMER: Final = 13_000_000_000
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """How customers and agents behave. Times in seconds, shares from 0 to 1."""
+
+    rates: tuple[float, ...] = (1.0,)
+    """Multiples of the base rate, for equal parts of the duration."""
+    patience: Range = (120.0, 600.0)
+    """How long a customer stays at most."""
+    impatient: float = 0.0
+    """Share of customers who stay for `impatience` only."""
+    impatience: Range = (3.0, 15.0)
+    talk: Range = (3.0, 8.0)
+    after_call: Range = (0.3, 1.5)
+    hesitation: Range = (0.1, 0.6)
+    """Before an agent takes what is offered."""
+    hold: float = 0.1
+    sound: float = 0.05
+    """Mute, DTMF, recording paused: one of them."""
+    transfer: float = 0.0
+    """Blind, to a group or to an agent who is free."""
+    consult: float = 0.0
+    """Then transfer, conference or back."""
+    reject: float = 0.0
+    break_: float = 0.0
+    """After a contact: not ready for `rest`."""
+    rest: Range = (2.0, 6.0)
+
+
+_STEADY = Pattern()
+PATTERNS: Final[Mapping[str, Pattern]] = {
+    "steady": _STEADY,
+    "surge": Pattern(rates=(1.0, 3.0, 3.0, 1.0, 0.5), impatient=0.1, impatience=(10.0, 60.0)),
+    "abandoning": Pattern(rates=(1.6,), impatient=0.6),
+    "transferring": Pattern(transfer=0.3, consult=0.4, hold=0.2),
+    "everything": Pattern(
+        rates=(0.8, 1.5, 2.5, 1.0, 0.5),
+        impatient=0.25,
+        hold=0.25,
+        sound=0.2,
+        transfer=0.15,
+        consult=0.25,
+        reject=0.05,
+        break_=0.05,
+    ),
+}
+
+
+def quicker(pattern: Pattern, pace: float) -> Pattern:
+    """The same with agents who are `pace` times as quick at everything."""
+
+    def at_pace(span: Range) -> Range:
+        return span[0] / pace, span[1] / pace
+
+    return replace(
+        pattern,
+        talk=at_pace(pattern.talk),
+        after_call=at_pace(pattern.after_call),
+        hesitation=at_pace(pattern.hesitation),
+        rest=at_pace(pattern.rest),
+    )
+
+
+def middle(span: Range) -> float:
+    """Its mean."""
+    return sum(span) / 2
+
+
+def usual_rate(pattern: Pattern, agents: int) -> float:
+    """Calls a second that keep so many agents busy for four fifths of their time, at the base rate."""
+    each = middle(pattern.talk) + middle(pattern.after_call) + middle(pattern.hesitation)
+    each *= 1 + pattern.hold / 3 + (pattern.transfer + pattern.consult)
+    return 0.8 * agents / each
+
+
+def plan(
+    pattern: Pattern, numbers: Mapping[str, int], *, rate: float, duration: float, chance: Random
+) -> list[PlannedCall]:
+    """The calls of `duration` seconds, in order; arrivals are Poisson. The same chance, the same plan.
+
+    `numbers` are service numbers with their weights.
+    """
+    names, weights = list(numbers), list(numbers.values())
+    return [
+        PlannedCall(
+            at,
+            chance.choices(names, weights)[0],
+            str(FIRST_CUSTOMER + order),
+            _patience(pattern, chance),
+        )
+        for order, at in enumerate(_arrivals(pattern, rate, duration, chance))
+    ]
+
+
+def _patience(pattern: Pattern, chance: Random) -> float:
+    return chance.uniform(*(pattern.impatience if chance.random() < pattern.impatient else pattern.patience))
+
+
+def _arrivals(pattern: Pattern, rate: float, duration: float, chance: Random) -> Iterator[float]:
+    part = duration / len(pattern.rates)
+    for number, share in enumerate(pattern.rates):
+        at = number * part
+        for _ in itertools.count():
+            at += chance.expovariate(rate * share)
+            if at >= (number + 1) * part:
+                break
+            yield at

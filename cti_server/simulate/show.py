@@ -1,0 +1,144 @@
+"""How a run looks while it goes on and at its end; Chinese and English side by side, as all of `cti`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from cti_server.simulate.report import Report
+
+_EACH = 5.0
+"""Seconds between two lines where there is no terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """How things stand."""
+
+    seconds: float
+    of: float
+    called: int
+    planned: int
+    present: int
+    """Customers in the line: waiting or talking."""
+    talking: int
+    ready: int
+    agents: int
+    answered: int
+    refused: int
+    errors: int
+
+
+class Progress:
+    """In `with`: `show` as often as you like; a live table on a terminal, else a line each five seconds."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = (
+            Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
+        )
+        self._next = 0.0
+
+    def __enter__(self) -> Callable[[Moment], None]:
+        if self._live:
+            self._live.__enter__()
+        return self._show
+
+    def __exit__(self, *what: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def _show(self, now: Moment) -> None:
+        if self._live:
+            self._live.update(_picture(now))
+        elif now.seconds >= self._next:
+            self._next = now.seconds + _EACH
+            self._console.print(_line(now), highlight=False, soft_wrap=True)
+
+
+def _line(now: Moment) -> str:
+    calls = f"{now.called} of {now.planned} calls, {now.present} in the line, {now.talking} talking"
+    agents = f"{now.ready} of {now.agents} agents ready, {now.errors} errors"
+    return f"{now.seconds:6.0f} s of {now.of:.0f}: {calls}, {now.answered} answered, {agents}"
+
+
+def _picture(now: Moment) -> Table:
+    table = Table(title="simulation 仿真", show_header=False)
+    done = int(30 * min(1.0, now.seconds / now.of)) if now.of else 30
+    for row in (
+        ("time 时间", f"{'━' * done}{'╌' * (30 - done)} {now.seconds:.0f} s / {now.of:.0f} s"),
+        ("calls 呼叫", f"{now.called} / {now.planned}"),
+        ("in the line 在线客户", str(now.present)),
+        ("talking 通话中", str(now.talking)),
+        ("answered 已接通", str(now.answered)),
+        ("agents ready 就绪座席", f"{now.ready} / {now.agents}"),
+        ("overtaken commands 被抢先的命令", str(now.refused)),
+        ("errors 错误", str(now.errors)),
+    ):
+        table.add_row(*row)
+    return table
+
+
+def tables(report: Report) -> list[Table]:
+    """The closing report."""
+    return [_figures(report), _witnesses(report), _left_over(report)]
+
+
+def _figures(report: Report) -> Table:
+    table = Table(title=f"{report.pattern} · seed {report.seed} · {report.seconds:.0f} s", show_header=False)
+    sipp = report.customers
+    for row in (
+        ("agents, stations 座席", f"{report.agents}, {report.station_mode}"),
+        ("calls 呼叫", f"{sipp.created} ({sipp.failed} failed 失败)"),
+        ("answered 接通", str(report.answered)),
+        ("abandoned 放弃", f"{report.abandoned} + {report.short_abandons} short 短放弃"),
+        ("service level 服务水平 (20 s)", _percent(report.service_level)),
+        ("wait 等待 p50 / p95 / max", " / ".join(_seconds(value) for value in report.waits.values())),
+        ("commands 命令", f"{report.commands} ({sum(report.refusals.values())} overtaken 被抢先)"),
+        ("errors 错误", _counts(report.errors)),
+        ("lost 丢失", str(report.lost)),
+    ):
+        table.add_row(*row)
+    return table
+
+
+def _witnesses(report: Report) -> Table:
+    table = Table("witnesses 对账", "", "", "", title="who says what 各方数据")
+    for it in report.comparisons:
+        mark = "[green]=[/green]" if it.agrees else "[red]≠[/red]"
+        table.add_row(it.what, f"{it.one}: {it.one_says:g}", mark, f"{it.other}: {it.other_says:g}")
+    return table
+
+
+def _left_over(report: Report) -> Table:
+    left = report.left_over
+    table = Table(title="left over 残留", show_header=False)
+    for name, value in (
+        ("contacts 会话", str(left.contacts)),
+        ("channels 通道", _count(left.channels)),
+        ("bridges 桥接", _count(left.bridges)),
+        ("stuck agents 卡住的座席", ", ".join(left.stuck_agents) or "0"),
+        ("customers' calls 客户呼叫", str(left.calls)),
+    ):
+        table.add_row(name, value)
+    return table
+
+
+def _count(there: tuple[str, ...] | None) -> str:
+    return "not looked at 未检查" if there is None else str(len(there))
+
+
+def _counts(of: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in of.items()) or "0"
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1%}"
+
+
+def _seconds(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f} s"

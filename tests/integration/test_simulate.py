@@ -1,0 +1,85 @@
+"""`cti simulate` as a person uses it, against a real centre: everything, and Ctrl-C in the middle."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.support.centre import TestCentre, eventually, whole_centre
+from tests.support.story import cel_calls
+
+pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
+    async with whole_centre(tmp_path_factory.mktemp("centre")) as running:
+        yield running
+
+
+async def started(centre: TestCentre, *arguments: str) -> asyncio.subprocess.Process:
+    command = (sys.executable, "-m", "cti_server", "simulate", "--var", str(centre.centre.plan.var))
+    return await asyncio.create_subprocess_exec(
+        *command,
+        *arguments,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "COLUMNS": "150"},
+        process_group=0,
+    )
+
+
+async def ended(process: asyncio.subprocess.Process) -> tuple[int, str]:
+    async with asyncio.timeout(90):
+        _, told = await process.communicate()
+    return process.returncode or 0, told.decode()
+
+
+async def test_everything_and_all_witnesses_agree(centre: TestCentre, tmp_path: Path) -> None:
+    before, file = set(cel_calls(centre)), tmp_path / "report.json"
+    load = ("--agents", "6", "--pace", "5", "--rate", "4", "--duration", "4", "--seed", "3")
+    code, told = await ended(await started(centre, "everything", *load, "--json", str(file)))
+    report: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    assert code == 0, (told, report)
+    assert (report["lost"], report["errors"], report["good"]) == (0, {}, True)
+    assert report["answered"] > 0
+    assert len(report["comparisons"]) >= 6
+    assert "service level" in told
+    assert "服务水平" in told
+    calls = set(cel_calls(centre)) - before
+    assert len(calls) == report["customers"]["answered"] == report["customers"]["created"]
+    await centre.empty()
+
+
+async def test_ctrl_c_ends_it_with_a_report_and_nothing_is_left(centre: TestCentre, tmp_path: Path) -> None:
+    file = tmp_path / "report.json"
+    process = await started(centre, "--station-mode", "on_demand", "--duration", "600", "--json", str(file))
+
+    async def contacts() -> float:
+        return await centre.figure("cti_contacts")
+
+    await eventually(contacts, lambda count: count >= 3, "three calls under way", 30)
+    process.send_signal(signal.SIGINT)
+    code, told = await ended(process)
+    report = json.loads(file.read_text())
+    assert code == 130, (told, report)
+    assert report["interrupted"]
+    assert report["lost"] == 0
+    await centre.empty()
+
+
+async def test_without_a_centre_it_says_what_to_do(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "cti_server", "simulate", "--var", str(tmp_path)),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    code, told = await ended(process)
+    assert code == 1
+    assert "no_centre" in told
+    assert "make up" in told

@@ -1,0 +1,69 @@
+"""A storm by chance on the real Asterisk; afterwards nothing is left over and all witnesses agree.
+
+`make storm` has the full one. What it is may be set: `CTI_STORM=calls=60,commands=2000,seed=1`.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from cti_server.simulate.about import About
+from tests.support.centre import TestCentre, whole_centre
+from tests.support.storm import Storm, Strength, Weather
+from tests.support.story import Story, cel_calls
+
+pytestmark = pytest.mark.asterisk
+REDUCED = "calls=12,commands=200,seed=20261121,agents=8,leaders=1"
+DEADLINE = 900
+NEVER = {"internal_error", "invalid_params", "invalid_request", "unknown_method", "not_leader"}
+"""Refusals that even a storm does not explain."""
+
+
+def strength() -> Strength:
+    """From the environment, else the reduced storm."""
+    told = dict(pair.split("=") for pair in os.environ.get("CTI_STORM", REDUCED).split(","))
+    return Strength(**{name: int(value) for name, value in told.items()})
+
+
+async def test_after_the_storm_nothing_is_left_over(tmp_path: Path) -> None:
+    it = strength()
+    print(f"storm {it}")
+    async with whole_centre(tmp_path, ring_timeout=8) as centre:
+        about = About.read(centre.centre.plan.centre_json)
+        story = await Story.begin(centre)
+        async with Storm(about, it) as storm:
+            await storm.rage(DEADLINE)
+            await storm.calm()
+            print(storm.weather)
+            assert not storm.weather.stuck
+            await centre.empty(deadline=30)
+            await story.go_on()
+            story.assert_nothing_left()
+            story.assert_programs_agree(storm.crew)
+            await story.assert_database_agrees()
+        _assert_calm(storm.weather)
+        await _asterisk_and_database_agree(centre)
+        assert not _errors(centre)
+
+
+def _assert_calm(weather: Weather) -> None:
+    assert not NEVER & set(weather.codes), weather.codes
+    assert not weather.tally.errors, weather.tally.errors
+    assert weather.failed == 0, weather.told
+    assert weather.vanished
+
+
+async def _asterisk_and_database_agree(centre: TestCentre) -> None:
+    """Each call that Asterisk's own log has is a contact that ended, and the other way round."""
+    calls = cel_calls(centre)
+    rows = {row["contact_id"]: row for row in await centre.rows("contacts")}
+    assert set(calls) == set(rows)
+    assert all(row["state"] == "ended" for row in rows.values())
+    talked = {name for name, call in calls.items() if call.connected}
+    assert {name for name, row in rows.items() if row["connected_at"]} == talked
+
+
+def _errors(centre: TestCentre) -> list[str]:
+    """What the server logged as an error."""
+    return [str(line) for line in centre.server_log() if line.get("level") in ("error", "critical")]

@@ -1,0 +1,285 @@
+"""Everything at once, by chance, on the real Asterisk: commands, hang-ups, phones that vanish.
+
+The seed decides what everybody does, not when the machine lets it happen: the same seed makes a like storm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from random import Random
+from types import TracebackType
+from typing import Any, Final, Self
+
+from cti_server.client import CtiRequestError, Event
+from cti_server.simulate.about import About, Person
+from cti_server.simulate.agent import SimulatedAgent
+from cti_server.simulate.customers import Customers, PlannedCall
+from cti_server.simulate.patterns import FIRST_CUSTOMER, PATTERNS
+from cti_server.simulate.phones import Phones
+from cti_server.simulate.tally import Tally
+from cti_server.simulate.waiting import until
+
+ON_CONTACT: Final = (
+    "contact.accept",
+    "contact.reject",
+    "contact.hold",
+    "contact.retrieve",
+    "contact.hang_up",
+    "contact.mute",
+    "contact.unmute",
+    "contact.send_dtmf",
+    "contact.transfer",
+    "contact.consult",
+    "contact.alternate",
+    "contact.complete_transfer",
+    "contact.cancel_consult",
+    "contact.conference",
+    "contact.drop_leg",
+    "contact.set_data",
+    "contact.wrap_up",
+    "recording.pause",
+    "recording.resume",
+)
+SUPERVISION: Final = ("listen", "whisper", "barge", "intercept", "stop")
+_WEIGHTS: Final = {"contact.accept": 8, "contact.wrap_up": 8, "contact.reject": 0.5, "contact.hang_up": 0.6}
+_WILD: Final = 0.08
+"""Share of commands that the contact's view does not offer."""
+_PATIENT: Final = 0.9
+"""How often a ready agent waits instead of changing its mind."""
+_MODES: Final = ("persistent", "on_demand")
+_PHONES_EACH: Final = 2
+_LEAVE_MS: Final = 2500
+"""After which the phones of one process hang up by themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strength:
+    """How heavy a storm is."""
+
+    calls: int
+    """Customers at once."""
+    commands: int
+    seed: int
+    agents: int = 20
+    leaders: int = 2
+
+
+@dataclass(slots=True)
+class Weather:
+    """What happened."""
+
+    tally: Tally = field(default_factory=Tally)
+    codes: dict[str, int] = field(default_factory=dict)
+    vanished: int = 0
+    created: int = 0
+    failed: int = 0
+    stuck: list[str] = field(default_factory=list)
+    told: str = ""
+
+
+class StormAgent(SimulatedAgent):
+    """An agent or team leader who does anything."""
+
+    def __init__(self, about: About, person: Person, mode: str, tally: Tally, chance: Random) -> None:
+        super().__init__(about, person, mode, pattern=PATTERNS["everything"], tally=tally, chance=chance)
+        self.agent_id = person.agent_id
+        self.history: list[Event] = []
+        self.codes: dict[str, int] = {}
+        self._heard: asyncio.Task[None] | None = None
+
+    async def begin(self) -> None:
+        """With every event noted."""
+        self._heard = asyncio.create_task(self._note())
+        await super().begin()
+
+    async def _note(self) -> None:
+        async for event in self.client.events:
+            self.history.append(event)
+
+    async def ask(self, method: str, **params: Any) -> bool:
+        """In a storm every refusal is in order but those that `assert_calm` names."""
+        self.tally.commands += 1
+        try:
+            await self.client.request(method, **params)
+        except CtiRequestError as refused:
+            self.codes[refused.code] = self.codes.get(refused.code, 0) + 1
+            return False
+        self.tally.outcomes[method] += 1
+        return True
+
+    async def work(self) -> None:
+        """One thing after the other until cancelled."""
+        while True:
+            if self.state == "ready" and self.chance.random() < _PATIENT:
+                await self.until_news(0.5)
+                continue
+            method, params = self._choice()
+            if not await self.ask(method, **params) and self.state == "signed_out":
+                await asyncio.sleep(0.2)
+            await self.pause(0.02, 0.25)
+
+    def _choice(self) -> tuple[str, dict[str, Any]]:
+        chance, contact = self.chance, self.contact()
+        if self.state == "signed_out":
+            return self._sign_in()
+        if "team_leader" in self.person.roles and chance.random() < (0.2 if contact else 0.6):
+            return self._supervision()
+        if contact is None:
+            return self._idle()
+        offered = [method for method in contact["allowed_actions"] if method in ON_CONTACT]
+        if not offered or chance.random() < _WILD:
+            offered = [*ON_CONTACT]
+        method = chance.choices(offered, [_WEIGHTS.get(name, 1) for name in offered])[0]
+        return method, {"contact_id": contact["contact_id"], **self._more(method, contact)}
+
+    def _sign_in(self) -> tuple[str, dict[str, Any]]:
+        self.mode = self.chance.choice(_MODES)
+        return "agent.sign_in", {"station": self.person.sip_user, "station_mode": self.mode}
+
+    def _idle(self) -> tuple[str, dict[str, Any]]:
+        luck = self.chance.random()
+        if luck < 0.02:
+            return "agent.sign_out", {}
+        if luck < 0.04:
+            return "contact.hold", {"contact_id": "pbx-a-1.1"}
+        state = "ready" if luck < 0.9 else self.chance.choice(["not_ready", "busy"])
+        return "agent.set_state", {"state": state}
+
+    def _supervision(self) -> tuple[str, dict[str, Any]]:
+        what, whom = self.chance.choice(SUPERVISION), self.chance.choice(self.colleagues).person.agent_id
+        if what == "stop":
+            return "supervisor.stop", {}
+        if self.chance.random() < 0.1:
+            return "supervisor.set_agent_state", {"agent_id": whom, "state": "ready"}
+        return f"supervisor.{what}", {"agent_id": whom}
+
+    def _more(self, method: str, contact: dict[str, Any]) -> dict[str, Any]:
+        if method in ("contact.transfer", "contact.consult"):
+            return {"to": self._anybody()}
+        if method == "contact.send_dtmf":
+            return {"digits": "1#"}
+        if method == "contact.drop_leg":
+            return {"leg_id": self.chance.choice(contact["legs"])["leg_id"]}
+        if method == "contact.set_data":
+            return {"data": {"storm": self.chance.randrange(100)}}
+        if method == "contact.wrap_up":
+            return {"disposition": "storm", "next_state": "ready"}
+        return {}
+
+    def _anybody(self) -> dict[str, str]:
+        groups = ["general", "credit_card", "elder"]
+        if self.chance.random() < 0.35:
+            return {"group": self.chance.choice(groups)}
+        free = [c.person.agent_id for c in self.colleagues if c.state == "ready"]
+        everybody = [c.person.agent_id for c in self.colleagues]
+        return {"agent_id": self.chance.choice(free or everybody)}
+
+
+class Storm:
+    """Phones registered and agents ready in `async with`; `rage` is the storm, `calm` its end."""
+
+    def __init__(self, about: About, strength: Strength) -> None:
+        self.about, self.strength, self.weather = about, strength, Weather()
+        self.chance = Random(strength.seed)
+        leaders = [p for p in about.people if "team_leader" in p.roles][: strength.leaders]
+        self.people = [*about.agents(strength.agents), *leaders]
+        self.crew = [self._agent(person) for person in self.people]
+        for agent in self.crew:
+            agent.colleagues = [*self.crew]
+        self.phones = [
+            Phones(
+                about.sip,
+                self.people[first : first + _PHONES_EACH],
+                answer_ms=self.chance.choice([1, 50, 400]),
+                **({"leave_ms": _LEAVE_MS} if first == _PHONES_EACH else {}),
+            )
+            for first in range(0, len(self.people), _PHONES_EACH)
+        ]
+        self._open = AsyncExitStack()
+
+    def _agent(self, person: Person) -> StormAgent:
+        chance = Random(f"{self.strength.seed}/{person.agent_id}")
+        return StormAgent(self.about, person, chance.choice(_MODES), self.weather.tally, chance)
+
+    async def __aenter__(self) -> Self:
+        try:
+            for phones in self.phones:
+                await self._open.enter_async_context(phones)
+            await asyncio.gather(*(phones.registered() for phones in self.phones))
+            self._open.push_async_callback(self._all_leave)
+            await asyncio.gather(*(agent.begin() for agent in self.crew))
+        except BaseException:
+            await self._open.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._open.aclose()
+
+    async def rage(self, deadline: float) -> None:
+        """Until so many commands were given; then the customers leave and the phones are back."""
+        strength, weather = self.strength, self.weather
+        async with Customers(self.about.sip, self._plan(), at_once=strength.calls) as customers:
+            customers.begin()
+            full = await until(lambda: customers.counts.current >= strength.calls, 30)
+            assert full, f"not {strength.calls} calls at once: {customers.counts} {customers.last_words()}"
+            tasks = [asyncio.create_task(agent.work()) for agent in self.crew]
+            tasks.append(asyncio.create_task(self._phones_come_and_go()))
+            enough = await until(
+                lambda: weather.tally.commands >= strength.commands or any(t.done() for t in tasks), deadline
+            )
+            for task in tasks:
+                if task.done():
+                    task.result()
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await customers.hang_up()
+            weather.created, weather.failed = customers.counts.created, customers.counts.failed
+            weather.told = customers.last_words()
+            assert enough, f"{weather.tally.commands} commands in {deadline} s"
+
+    async def calm(self) -> None:
+        """Phones are there again, everybody signs out. Afterwards nothing should be left."""
+        for phones in self.phones:
+            await phones.come_back()
+        await asyncio.gather(*(phones.registered() for phones in self.phones))
+        await self._all_leave()
+        for agent in self.crew:
+            for code, count in agent.codes.items():
+                self.weather.codes[code] = self.weather.codes.get(code, 0) + count
+
+    async def _all_leave(self) -> None:
+        gone = await asyncio.gather(*(agent.finish(30) for agent in self.crew))
+        self.weather.stuck += [a.agent_id for a, ok in zip(self.crew, gone, strict=True) if not ok]
+
+    def _plan(self) -> Sequence[PlannedCall]:
+        """More calls than there will be; some customers are gone before they are greeted."""
+        numbers = [n for g, n in self.about.numbers.items() if g in ("general", "credit_card", "elder")]
+        return [
+            PlannedCall(
+                order / 20,
+                self.chance.choice(numbers),
+                str(FIRST_CUSTOMER + order),
+                self.chance.choice([0.3, 1.0, 3.0, 8.0, 20.0, 60.0]),
+            )
+            for order in range(max(200, self.strength.commands))
+        ]
+
+    async def _phones_come_and_go(self) -> None:
+        """Two phones at a time are gone, with a goodbye or without; then they are back."""
+        chance = Random(f"{self.strength.seed}/phones")
+        while True:
+            await asyncio.sleep(chance.uniform(0.5, 2.0))
+            phones = chance.choice(self.phones)
+            if chance.random() < 0.3:
+                phones.unregister()
+                await asyncio.sleep(chance.uniform(0.2, 1.0))
+            await phones.vanish()
+            self.weather.vanished += 1
+            await asyncio.sleep(chance.uniform(0.5, 3.0))
+            await phones.come_back()

@@ -1,0 +1,132 @@
+"""The closing report: who disagrees is found, what is not good is not called good."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cti_server.client import Event
+from cti_server.simulate.customers import CustomerCounts
+from cti_server.simulate.report import LeftOver, Report, made
+from cti_server.simulate.show import tables
+from cti_server.simulate.tally import Tally
+
+SETTING = {
+    "pattern": "steady",
+    "seed": 1,
+    "agents": 2,
+    "station_mode": "persistent",
+    "seconds": 60.0,
+    "interrupted": False,
+}
+CENTRE = {
+    "asked": 3,
+    "answered": 2,
+    "answered_in_time": 1,
+    "abandoned": 1,
+    "short_abandons": 1,
+    "speed_of_answer": 15.0,
+}
+SIPP = CustomerCounts(created=4, answered=4, ended_by_centre=2, ended_by_customer=2)
+LOG = [
+    {"end_reason": reason, "queued_at": "2026-11-21T08:00:00Z", "state": "ended"}
+    for reason in ("agent_hung_up", "agent_hung_up", "abandoned", "abandoned")
+]
+
+
+def told(
+    customers: CustomerCounts = SIPP, left: LeftOver | None = None, refused: str = "", **centre: Any
+) -> Report:
+    tally = Tally(waits={"a": 5.0, "b": 25.0})
+    if refused:
+        tally.refused(refused)
+    return made(
+        SETTING,
+        customers=customers,
+        tally=tally,
+        log=LOG,
+        centre={**CENTRE, **centre},
+        left_over=left or LeftOver(),
+    )
+
+
+def test_all_is_well() -> None:
+    report = told()
+    assert report.good, report.disagreements
+    assert (report.answered, report.abandoned, report.short_abandons, report.lost) == (2, 1, 1, 0)
+    assert report.service_level == pytest.approx(1 / 3)
+    assert report.waits == {"p50": 25.0, "p95": 25.0, "max": 25.0}
+
+
+@pytest.mark.parametrize(
+    ("report", "what"),
+    [
+        (told(replace(SIPP, answered=5)), "calls taken"),
+        (told(replace(SIPP, ended_by_customer=3)), "ended by the customer"),
+        (told(replace(SIPP, ended_by_centre=1)), "ended by the centre"),
+        (told(asked=4), "waited for a person"),
+        (told(answered=3), "answered"),
+        (told(answered_in_time=2), "answered in time"),
+        (told(speed_of_answer=15.5), "mean wait"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_disagreement_is_named(report: Report, what: str) -> None:
+    assert what in [comparison.what for comparison in report.disagreements]
+    assert not report.good
+
+
+def test_both_hanging_up_at_once_may_be_told_either_way() -> None:
+    assert told(replace(SIPP, ended_by_customer=3, ended_by_centre=1, crossed=1)).good
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        LeftOver(contacts=1),
+        LeftOver(stuck_agents=("1001",)),
+        LeftOver(channels=("PJSIP/trunk-1",)),
+        LeftOver(bridges=("b",)),
+        LeftOver(calls=1),
+    ],
+)
+def test_what_is_left_over_is_not_good(left: LeftOver) -> None:
+    assert not told(left=left).good
+
+
+def test_not_allowed_to_look_into_the_pbx_is_no_fault() -> None:
+    assert told(left=LeftOver(channels=None, bridges=None)).good
+
+
+def test_a_lost_call_is_counted() -> None:
+    gone = [{**LOG[0], "end_reason": "gone_unseen"}, *LOG[1:]]
+    report = made(SETTING, customers=SIPP, tally=Tally(), log=gone, centre=CENTRE, left_over=LeftOver())
+    assert report.lost == 1
+
+
+def test_overtaken_is_no_error_and_an_unknown_outcome_is_one() -> None:
+    assert told(refused="contact_ended").good
+    assert told(refused="outcome_unknown").errors == {"outcome_unknown": 1}
+    assert not told(refused="outcome_unknown").good
+
+
+def test_it_is_json_and_three_tables() -> None:
+    report = told()
+    assert json.loads(json.dumps(report.as_dict()))["good"] is True
+    assert len(tables(report)) == 3
+
+
+def test_a_wait_is_counted_once_from_the_first_conversation() -> None:
+    tally = Tally()
+    view = {
+        "contact_id": "c",
+        "state": "active",
+        "queued_at": "2026-11-21T08:00:00.000Z",
+        "connected_at": "2026-11-21T08:00:02.500Z",
+    }
+    tally.told(Event("contact.connected", {"contact": view}))
+    later = {**view, "connected_at": "2026-11-21T08:01:00.000Z", "state": "wrap_up"}
+    tally.told(Event("contact.connected", {"contact": later}))
+    assert tally.waits == {"c": 2.5}
+    assert tally.talking == set()
