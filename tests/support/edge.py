@@ -30,6 +30,7 @@ from cti_server.reports.facts import Fact
 from cti_server.reports.resolution import CustomerCall
 from tests.fakes.centre import FakeCentre
 from tests.fakes.routing import FakeRouting
+from tests.fakes.voicemails import FakeVoicemails
 
 PASSWORD = "correct horse battery"
 KEY = b"a signing key of the tests, 32 bytes and more"
@@ -111,6 +112,7 @@ class Edge:
         self.centre = centre
         self.credentials, self.log, self.reports = FakeCredentials(centre), FakeLog(), FakeReports()
         self.routing = FakeRouting()
+        self.voicemails = FakeVoicemails()
         self.registry = CollectorRegistry()
         self.tokens = Tokens([KEY], MemoryOneTimeStore())
         self.auth = Authenticator(self.credentials, MemoryLoginGuard(), self.tokens)
@@ -122,6 +124,7 @@ class Edge:
             routing=self.routing,
             campaigns=campaigns or NO_CAMPAIGNS,
             messages=messages or NO_MESSAGES,
+            voicemails=self.voicemails,
             settings=settings,
             registry=self.registry,
         )
