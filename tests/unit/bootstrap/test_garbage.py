@@ -1,4 +1,4 @@
-"""The collector leaves the old alone while calls are served, sees to them when it is quiet, and is given back."""
+"""The collector leaves the old alone while calls are served, sees to them when it is quiet, is given back."""
 
 import asyncio
 import gc
