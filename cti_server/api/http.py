@@ -25,6 +25,7 @@ from cti_server.api import (
     routes_messages,
     routes_reports,
     routes_routing,
+    routes_wallboard,
 )
 from cti_server.api.access import Services
 from cti_server.api.auth import Authenticator
@@ -34,7 +35,7 @@ from cti_server.api.metrics import ApiMetrics
 from cti_server.api.middleware import Edge
 from cti_server.api.openapi import published
 from cti_server.api.outbound_ports import Campaigns, Messages
-from cti_server.api.ports import InteractionLog, Reports, Routing
+from cti_server.api.ports import InteractionLog, Reports, Routing, Wallboard
 from cti_server.api.problems import problem_response
 from cti_server.api.settings import ApiSettings
 from cti_server.api.socket import agent_socket
@@ -49,6 +50,7 @@ ROUTES = (
     routes_activity,  # before the reports, whose path would take the scorecard's
     routes_reports,
     routes_routing,
+    routes_wallboard,
     routes_campaigns,
     routes_do_not_call,
     routes_messages,
@@ -68,6 +70,7 @@ def create_app(
     log: InteractionLog,
     reports: Reports,
     routing: Routing,
+    wallboard: Wallboard,
     campaigns: Campaigns,
     messages: Messages,
     settings: ApiSettings | None = None,
@@ -83,8 +86,9 @@ def create_app(
     metrics = ApiMetrics(registry or CollectorRegistry())
     hub = Hub(centre, auth.tokens, settings, metrics, clock)
     app = FastAPI(title="CTI server", version=VERSION, docs_url=None, redoc_url=None)
-    app.state.services = Services(centre, auth, log, hub, reports, routing, campaigns, messages)
+    app.state.services = Services(centre, auth, log, hub, reports, routing, wallboard, campaigns, messages)
     app.state.hub = hub
+    wallboard.listen(hub.show_wallboard)
     for module in ROUTES:
         app.include_router(module.router)
     app.router.routes.append(WebSocketRoute("/ws", agent_socket(hub)))

@@ -6,6 +6,7 @@ import asyncio
 import os
 import secrets
 import signal
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -33,8 +34,10 @@ from cti_server.bootstrap.recording_desk import RecordingDesk
 from cti_server.bootstrap.reporting import StoredReports
 from cti_server.bootstrap.routing_desk import RoutingDesk
 from cti_server.bootstrap.surroundings import Surroundings
+from cti_server.bootstrap.wallboard import Wallboard
 from cti_server.domain import signals as s
 from cti_server.domain.customer import CustomerProfile
+from cti_server.domain.records import Record
 from cti_server.engine.journal import Journal, connect_redis
 from cti_server.engine.lives import LifeFile
 from cti_server.engine.site import Site
@@ -80,6 +83,7 @@ class Server:
         self.passwords = Passwords(CHEAP if settings.cheap_passwords else STANDARD)
         self.recordings = RecordingDesk(self._intakes(), self.keeper, self._live_contacts)
         self.reports = StoredReports(database, lambda: self.site.world.state)
+        self.wallboard = Wallboard(lambda: self.site.world.state, self.reports.facts)
         self.senders = senders(settings)
         self.messages = StoredMessages(database)
         self.surroundings = Surroundings(
@@ -87,8 +91,8 @@ class Server:
             self.keeper,
             self.drain,
             self.recordings.contact_ended,
-            self.reports.kept,
-            jobs=(self._send_messages,),
+            self._note,
+            jobs=(self._send_messages, self.wallboard.run),
         )
         self.lives = LifeFile(settings.outbox_dir / f"{settings.server_name}.lives")
         self.site = Site(Journal(redis, settings.site), self.surroundings, self._directory, lives=self.lives)
@@ -163,6 +167,7 @@ class Server:
             log=StoredInteractionLog(self.database),
             reports=self.reports,
             routing=self.routing,
+            wallboard=self.wallboard,
             campaigns=StoredCampaigns(self.database, lambda: self.site.world.state),
             messages=MessageDesk(
                 self.messages, frozenset(self.senders), lambda: self.site.world.state.outside
@@ -172,6 +177,10 @@ class Server:
         )
 
     # --- what the parts ask of each other -----------------------------------------------------------
+
+    def _note(self, records: Sequence[Record]) -> None:
+        self.reports.kept(records)
+        self.wallboard.kept(records)
 
     async def _send_messages(self) -> None:
         await Dispatcher(self.messages, self.senders, self.site.lease.check).run()

@@ -25,6 +25,7 @@ from cti_server.api.ports import ContactPage, ContactQuery, Team
 from cti_server.api.serving import ApiServer
 from cti_server.api.settings import ApiSettings
 from cti_server.api.tokens import Tokens, TokenUse
+from cti_server.bootstrap.wallboard import Wallboard
 from cti_server.errors import CtiError
 from cti_server.reports.facts import Fact
 from cti_server.reports.resolution import CustomerCall
@@ -111,6 +112,7 @@ class Edge:
         self.centre = centre
         self.credentials, self.log, self.reports = FakeCredentials(centre), FakeLog(), FakeReports()
         self.routing = FakeRouting()
+        self.wallboard = Wallboard(lambda: centre.world.state, self.reports.facts)
         self.registry = CollectorRegistry()
         self.tokens = Tokens([KEY], MemoryOneTimeStore())
         self.auth = Authenticator(self.credentials, MemoryLoginGuard(), self.tokens)
@@ -120,6 +122,7 @@ class Edge:
             log=self.log,
             reports=self.reports,
             routing=self.routing,
+            wallboard=self.wallboard,
             campaigns=campaigns or NO_CAMPAIGNS,
             messages=messages or NO_MESSAGES,
             settings=settings,
