@@ -13,6 +13,7 @@ from typing import Any
 from cti_server.asterisk.ami_fields import (
     Fields,
     dtmf_digits,
+    local_channel,
     outside_number,
     station_channel,
     trunk_channel,
@@ -209,6 +210,34 @@ def _hear_ringing(effect: e.HearRinging) -> list[Action]:
     return _ringback(effect.channel, effect.address, effect.ring_time)
 
 
+def _call_colleague(effect: e.CallColleague) -> list[Action]:
+    """The other half runs `cti-colleague`, where it meets the called agent."""
+    fields: Fields = {
+        "Channel": f"{local_channel('s', 'cti-colleague')}/n",
+        "ChannelId": effect.channel,
+        "OtherChannelId": effect.other,
+        "Context": "cti-dialled",
+        "Exten": "s",
+        "Priority": 1,
+        "Async": "true",
+        "Variable": {
+            "CTI_DIRECTION": "internal",
+            "CTI_GROUP": effect.group_id,
+            "CTI_ROUTED": "1",
+            "CTI_RECORDING": effect.channel,
+            "CTI_PEER": effect.agent_channel,
+            "CTI_CONFERENCE": effect.channel,
+        },
+    }
+    meets = _redirect(effect.colleague_channel, "cti-conference", "agent")
+    return [
+        *_in_use(effect.addresses),
+        _set(effect.colleague_channel, "CTI_CONFERENCE", effect.channel),
+        Action(meets.name, meets.fields, deciding=False),
+        Action("Originate", fields),
+    ]
+
+
 def _call_third(effect: e.CallThird) -> list[Action]:
     """CTI_THIRD tells a later snapshot whose channel it is."""
     fields: Fields = {
@@ -335,6 +364,7 @@ _RECIPES: dict[type[e.Effect], Callable[[Any], list[Action]]] = {
     e.TellPlace: _tell_place,
     e.SendOutside: _send_outside,
     e.CallCustomer: _call_customer,
+    e.CallColleague: _call_colleague,
     e.CallThird: _call_third,
     e.HearRinging: _hear_ringing,
     e.PlayOutcome: _play_outcome,

@@ -58,6 +58,8 @@ class LegRole(StrEnum):
     CUSTOMER = "customer"
     AGENT = "agent"
     CONSULTED = "consulted"
+    COLLEAGUE = "colleague"
+    """The agent who is called in an internal call."""
     SUPERVISOR = "supervisor"
 
 
@@ -208,6 +210,8 @@ class Dialling:
     """When the customer's phone began to be called; None while the agent's own is rung."""
     answered: bool = False
     """The PBX showed the customer's channel answered, and not joined yet."""
+    acceptance: Operation | None = None
+    """The command of the colleague who is called, answered when both talk."""
     failed: bool = False
     """The PBX said that it could not call; the channel's own end may still say why."""
 
@@ -261,6 +265,8 @@ class Contact:
     consult: Consult | None = None
     dialling: Dialling | None = None
     """Set while `state` is `dialling`."""
+    colleague: str = ""
+    """The agent who is called; empty for all but internal calls."""
     callback: Callback | None = None
     """The customer wished to be called back, and keeps its place by it."""
     campaign: str = ""
@@ -309,6 +315,17 @@ class Contact:
         """The third party's leg."""
         leg = self.legs.get(self.consult.leg_id) if self.consult else None
         return leg if leg and leg.state is not LegState.GONE else None
+
+    @property
+    def internal(self) -> bool:
+        """Whether two agents talk, and no customer."""
+        return self.direction == "internal"
+
+    @property
+    def colleague_leg(self) -> Leg | None:
+        """The called agent's leg in an internal call."""
+        there = (leg for leg in self.legs.values() if leg.state is not LegState.GONE)
+        return next((leg for leg in there if leg.role is LegRole.COLLEAGUE), None)
 
     @property
     def to_be_called(self) -> bool:

@@ -109,7 +109,9 @@ class Step:
         own = self.state.agents.get(contact.agent_id or "")
         third = self.state.agents.get(leg.party) if leg else None
         there = third if third and contact.contact_id in third.contact_ids else None
-        return [agent for agent in (own, there) if agent]
+        called = self.state.agents.get(contact.colleague)
+        colleague = called if called and contact.contact_id in called.contact_ids else None
+        return [agent for agent in (own, there, colleague) if agent]
 
     def tell_part(
         self, contact: Contact, agent: Agent, event: Event, data: dict[str, Any] | None = None

@@ -133,7 +133,7 @@ def _contact(contact_id: str, facts: list[Fact]) -> ContactStory:
             story.dialled_at, story.group_id = fact.at, fact.data.get("group", "")
         if fact.state in WAITING and direction == "inbound" and story.queued_at is None:
             story.queued_at, story.group_id = fact.at, fact.data.get("group", "")
-        if fact.state in TALK and fact.agent_id:
+        if fact.state in TALK and fact.agent_id and direction != "internal":
             story.answered_at = story.answered_at or fact.at
             story.agents.setdefault(fact.agent_id, fact.at)
         if fact.state in ("wrap_up", "ended") and story.ended_at is None:

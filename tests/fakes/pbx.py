@@ -190,6 +190,7 @@ class FakePbx:
         found = self.channels[channel]
         self._part(found)
         del self.channels[channel]
+        self._end_internal(found)
         for spy in self.channels.values():
             if spy.context == "cti-supervise" and spy.variables["CTI_SPY"] == channel:
                 self._back_to_station(spy)
@@ -199,12 +200,23 @@ class FakePbx:
                 self._tell(channel, s.RecordingChanged(self.now, self.name, channel, recording=False))
         self._tell(channel, s.ChannelGone(self.now, self.name, channel, cause))
 
+    def _end_internal(self, gone: Channel) -> None:
+        """Either end of a call between agents ends the pair of channels between them."""
+        called = self.channels.get(gone.variables.get("CTI_COLLEAGUE", ""))
+        if called and called.bridge == f"internal-{gone.channel}":
+            bridge, called.bridge = called.bridge, ""
+            self._tell(called.channel, s.ChannelLeftBridge(self.now, self.name, called.channel, bridge))
+            self._fall_back(called)
+        for pair in list(self.channels.values()):
+            if pair.variables.get("CTI_COLLEAGUE") == gone.channel:
+                self.hang_up(pair.channel)
+
     def _log_end(self, found: Channel) -> None:
         fact = s.ContactRecovered(
             self.now,
             self.name,
             found.channel,
-            found.variables["CTI_NUMBER"],
+            found.variables.get("CTI_NUMBER", ""),
             found.variables["CTI_GROUP"],
             found.number,
             arrived_at=self.now - 60,
@@ -222,7 +234,7 @@ class FakePbx:
             self.name,
             found.channel,
             place,
-            variables["CTI_NUMBER"],
+            variables.get("CTI_NUMBER", ""),
             variables["CTI_GROUP"],
             found.number,
         )
@@ -539,6 +551,24 @@ class FakePbx:
         self.channels[effect.channel] = Channel(
             effect.channel, "cti-refused", up=False, number=effect.number, variables=variables
         )
+        return True
+
+    def _do_CallColleague(self, effect: e.CallColleague) -> bool:  # noqa: N802
+        called = self.channels.get(effect.colleague_channel)
+        variables = {
+            "CTI_DIRECTION": "internal",
+            "CTI_GROUP": effect.group_id,
+            "CTI_ROUTED": "1",
+            "CTI_PEER": effect.agent_channel,
+            "CTI_COLLEAGUE": effect.colleague_channel,
+        }
+        self.channels[effect.channel] = Channel(effect.channel, "cti-dialled", variables=variables)
+        if called is None or not called.up or called.bridge:
+            self.hang_up(effect.channel)
+            return True
+        called.bridge = f"internal-{effect.channel}"
+        self._tell(called.channel, s.ChannelEnteredBridge(self.now, self.name, called.channel, called.bridge))
+        self.customer_answers(effect.channel)
         return True
 
     def _do_CallThird(self, effect: e.CallThird) -> bool:  # noqa: N802

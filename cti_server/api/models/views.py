@@ -75,7 +75,7 @@ class LegView(Model):
     """One party."""
 
     leg_id: str
-    role: Literal["customer", "agent", "consulted", "supervisor"]
+    role: Literal["customer", "agent", "consulted", "colleague", "supervisor"]
     party: str
     state: Literal["ivr", "waiting", "ringing", "up", "talking", "held", "gone"]
     muted: bool

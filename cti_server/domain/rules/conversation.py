@@ -240,7 +240,11 @@ def agent_leg_gone(step: Step, contact: Contact, cause: int) -> None:
     step.state.channels.pop(leg.channel, None)
     if contact.state is ContactState.OFFERED:
         offers.withdraw(step, contact, AskedState(AgentState.NOT_READY, "station_no_answer"))
-    elif contact.end_reason or (contact.state is ContactState.ACTIVE and cause == NORMAL_CLEARING):
+    elif (
+        contact.end_reason
+        or contact.internal
+        or (contact.state is ContactState.ACTIVE and cause == NORMAL_CLEARING)
+    ):
         contact.end_reason = "agent_hung_up"
         end_call(step, contact)
         step.tell_contact(contact, Event.CONTACT_LEG_LEFT)

@@ -78,6 +78,12 @@ def require(contact: Contact, method: str, *states: ContactState) -> None:
         raise errors.ActionNotAllowed(f"{method} is not allowed while the contact is {contact.state}")
 
 
+def require_customer(contact: Contact, method: str) -> None:
+    """Raises ActionNotAllowed in an internal call: there is nobody to pass on."""
+    if contact.internal:
+        raise errors.ActionNotAllowed(f"{method} is not possible in an internal call")
+
+
 def begin(step: Step, contact: Contact, kind: OperationKind, command: ContactCommand) -> None:
     """Note the operation; its outcome must show within OPERATION_TIME. Raises OperationPending."""
     if contact.operation:

@@ -128,7 +128,7 @@ def _in_conversation(
         leg = _adopt(step, contact, partner, channels) if contact else None
     if contact and leg:
         leg.bridge = contact.customer_leg.bridge = fact.bridge
-        conversation.together(step, contact)
+        dialling.together(step, contact)
     elif contact:
         _served_outside(step, contact, fact.bridge)
 

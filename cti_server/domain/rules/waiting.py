@@ -89,9 +89,9 @@ def expected_wait(state: WorldState, contact: Contact) -> float | None:
 
 
 def learn(step: Step, contact: Contact) -> None:
-    """A contact is over: its handle time moves the mean of its group."""
+    """A contact that came by itself is over: its handle time moves the mean of its group."""
     group = step.state.groups.get(contact.group_id)
-    if group and contact.connected_at is not None:
+    if group and contact.connected_at is not None and contact.direction == "inbound":
         group.handle_time += _LEARNING * (step.at - contact.connected_at - group.handle_time)
 
 

@@ -18,6 +18,7 @@ EFFECTS = [
     e.SendOutside("pbx-a", "pbx-a-1.1", "13800138000", "4000", 30.0),
     e.TellPlace("pbx-a", "pbx-a-1.1", 3, 90.0),
     e.CallCustomer("pbx-a", "pbx-a-out-1", "13800138000", "4000", 30.0, "general", "station-1001-1", "1001"),
+    e.CallColleague("pbx-a", "pbx-a-out-2", "pbx-a-out-3", "station-1", "station-2", ("1001",), "general"),
     e.CallThird("pbx-a", "pbx-a-out-2", "13800138000", "", 30.0),
     e.HearRinging("pbx-a", "station-1001-1", "1001", 30.0),
     e.PlayOutcome("pbx-a", "station-1001-1", busy=True),

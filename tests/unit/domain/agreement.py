@@ -100,7 +100,9 @@ def _customer(contact: Contact, channel: Channel, pbx: FakePbx) -> None:
     if contact.consult:
         _consult(contact, contact.consult, pbx)
     elif contact.state is ContactState.ACTIVE or contact.held_at_phone:
+        called = contact.colleague_leg
         assert leg is not None
+        assert not contact.internal or (called and pbx.channels[called.channel].bridge), "nobody at the end"
         assert channel.bridge, (contact, "talks to nobody")
         assert channel.bridge == pbx.channels[leg.channel].bridge, (contact, "talks to somebody else")
     elif contact.state is ContactState.HELD:

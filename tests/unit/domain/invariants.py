@@ -38,7 +38,7 @@ def _agent(state: WorldState, agent: Agent) -> None:
     for contact_id in agent.contact_ids:
         contact = state.contacts[contact_id]
         third = contact.consulted_leg
-        parties = (contact.agent_id, third.party if third else None, *contact.wrapping)
+        parties = (contact.agent_id, third.party if third else None, contact.colleague, *contact.wrapping)
         assert agent.agent_id in parties, (contact, agent)
     assert len(agent.contact_ids) == (1 if agent.state in IN_CONTACT else 0), (agent, "contacts")
     if agent.contact_ids:
@@ -47,6 +47,8 @@ def _agent(state: WorldState, agent: Agent) -> None:
         of_agent = AgentState.WRAP_UP if wrapping else OF_AGENT[contact.state]
         if contact.consult and agent.agent_id != contact.agent_id and not wrapping:
             of_agent = AgentState.TALKING if contact.consult.connected else AgentState.RESERVED
+        if agent.agent_id == contact.colleague:
+            of_agent = AgentState.RESERVED if contact.dialling else AgentState.TALKING
         assert of_agent is agent.state, (contact.state, agent.state)
     assert agent.pending is None or agent.state in IN_CONTACT, (agent, "pending")
     holds_seat = agent.signed_in or agent.station_wait is not None

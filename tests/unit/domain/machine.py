@@ -281,6 +281,25 @@ class Life(RuleBasedStateMachine):
         if answers:
             self.dialled_answers(0)
 
+    @rule(agent=agents, colleague=agents, numbers=some, takes=st.booleans(), settle=st.booleans())
+    def dial_a_colleague(
+        self, agent: str, colleague: str, numbers: list[int], takes: bool, settle: bool
+    ) -> None:
+        """Call another agent, who takes it or nearly does."""
+        self.centre.command(s.Dial, agent, Target(TargetKind.AGENT, colleague))
+        self.flurry(numbers)
+        if settle:
+            self._pick_up()
+        self.colleague_decides(0, s.Accept if takes else s.Reject)
+        if settle:
+            self._pick_up()
+
+    @rule(number=which, kind=st.sampled_from([s.Accept, s.Reject, s.HangUp, s.Hold]))
+    def colleague_decides(self, number: int, kind: type[s.ContactCommand]) -> None:
+        contact = pick([x for x in self.centre.state.contacts.values() if x.internal], number)
+        if contact:
+            self._ask(kind, contact.colleague, contact.contact_id)
+
     def _dialled(self) -> list[Channel]:
         return [ch for ch in self._customers() if not ch.up]
 
@@ -596,6 +615,7 @@ class Life(RuleBasedStateMachine):
                 "CallCustomer",
                 "PlayOutcome",
                 "CallThird",
+                "CallColleague",
                 "HearRinging",
                 "Move",
                 "Join",
