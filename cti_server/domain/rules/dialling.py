@@ -285,13 +285,20 @@ def corrected(step: Step, contact: Contact, fact: ChannelFact) -> None:
         conversation.watch(step, contact, OPERATION_TIME)
 
 
-def called_before(contact: Contact, at: float) -> bool:
-    """Whether the customer's channel must have been there by then."""
+def missing(step: Step, contact: Contact, at: float) -> None:
+    """The PBX has no such channel (`at`: when it was asked): gone unseen, unless it may not be there yet."""
     if contact.to_be_called:
-        return False
-    if contact.dialling:
-        return contact.dialling.called_at is not None and contact.dialling.called_at < at
-    return contact.arrived_at < at
+        return
+    since = contact.dialling.called_at if contact.dialling else contact.arrived_at
+    if since is None:
+        return
+    if contact.dialling and since + FAILED_TIME >= at:
+        step.set_timer(f"dial:{contact.contact_id}", OPERATION_TIME)
+    elif since < at:
+        if contact.dialling:
+            # Should the call be on its way all the same, it is on its way ahead of this.
+            step.do(HangUpChannel(contact.node, contact.contact_id))
+        customer_gone(step, contact, "gone_unseen")
 
 
 # --- called in vain ------------------------------------------------------------------------------------

@@ -87,8 +87,8 @@ def _customers_gone(step: Step, snapshot: NodeSnapshot, channels: dict[str, Chan
     taken_at = snapshot.at if snapshot.taken_at is None else snapshot.taken_at
     for contact in [c for c in step.state.contacts.values() if c.node == snapshot.node and c.live]:
         # A call that came while the snapshot was on its way is no call that has gone.
-        if contact.contact_id not in channels and dialling.called_before(contact, taken_at):
-            dialling.customer_gone(step, contact, "gone_unseen")
+        if contact.contact_id not in channels:
+            dialling.missing(step, contact, taken_at)
 
 
 def _stations(step: Step, snapshot: NodeSnapshot, channels: dict[str, ChannelFact]) -> None:
