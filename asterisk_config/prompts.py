@@ -79,6 +79,11 @@ PROMPTS: dict[str, dict[str, str]] = {
         "zh": "好的，轮到您时我们将给您回电，再见。",
         "en": "We will call you when it is your turn. Goodbye.",
     },
+    "leave_message": {
+        "zh": "现在无人接听，请在提示后留言，按井号键结束。",
+        "en": "Nobody can take your call. Please leave a message now, then press hash.",
+    },
+    "message_kept": {"zh": "您的留言已收到，再见。", "en": "Your message has been kept. Goodbye."},
     "place_before": {"zh": "您目前排在第", "en": "You are number"},
     "place_after": {"zh": "位。", "en": "in the queue."},
     "wait_before": {"zh": "预计等待", "en": "The expected wait in minutes is about"},

@@ -315,6 +315,31 @@ class ContactOfAnother(ApiError):
     code = "not_your_contact"
 
 
+class UnknownVoicemail(ApiError):
+    """No customer left a message in that contact."""
+
+    code = "unknown_voicemail"
+
+
+class VoicemailAudioMissing(ApiError):
+    """The message's recording was not taken in yet."""
+
+    code = "voicemail_audio_missing"
+    retryable = True
+
+
+class VoicemailOfAnotherGroup(ApiError):
+    """The message was left for a group that is not yours, or the agent is not of your team."""
+
+    code = "voicemail_of_another_group"
+
+
+class VoicemailTaken(ApiError):
+    """Another agent works on the message, or it is done with."""
+
+    code = "voicemail_taken"
+
+
 class NotReady(ApiError):
     """A dependency that is needed is not there. `detail["dependencies"]` lists all."""
 

@@ -25,6 +25,7 @@ from cti_server.api import (
     routes_messages,
     routes_reports,
     routes_routing,
+    routes_voicemails,
     routes_wallboard,
 )
 from cti_server.api.access import Services
@@ -35,7 +36,7 @@ from cti_server.api.metrics import ApiMetrics
 from cti_server.api.middleware import Edge
 from cti_server.api.openapi import published
 from cti_server.api.outbound_ports import Campaigns, Messages
-from cti_server.api.ports import InteractionLog, Reports, Routing, Wallboard
+from cti_server.api.ports import InteractionLog, Reports, Routing, Voicemails, Wallboard
 from cti_server.api.problems import problem_response
 from cti_server.api.settings import ApiSettings
 from cti_server.api.socket import agent_socket
@@ -54,6 +55,7 @@ ROUTES = (
     routes_campaigns,
     routes_do_not_call,
     routes_messages,
+    routes_voicemails,
     routes_health,
     routes_documents,
 )
@@ -73,6 +75,7 @@ def create_app(
     wallboard: Wallboard,
     campaigns: Campaigns,
     messages: Messages,
+    voicemails: Voicemails,
     settings: ApiSettings | None = None,
     registry: CollectorRegistry | None = None,
     clock: Callable[[], float] = time.time,
@@ -86,7 +89,9 @@ def create_app(
     metrics = ApiMetrics(registry or CollectorRegistry())
     hub = Hub(centre, auth.tokens, settings, metrics, clock)
     app = FastAPI(title="CTI server", version=VERSION, docs_url=None, redoc_url=None)
-    app.state.services = Services(centre, auth, log, hub, reports, routing, wallboard, campaigns, messages)
+    app.state.services = Services(
+        centre, auth, log, hub, reports, routing, wallboard, campaigns, messages, voicemails
+    )
     app.state.hub = hub
     wallboard.listen(hub.show_wallboard)
     for module in ROUTES:

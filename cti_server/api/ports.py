@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from cti_server.domain.settings import Change, RoutingSettings
@@ -149,3 +150,28 @@ class InteractionLog(Protocol):
 
     async def contact_story(self, contact_id: str) -> Sequence[dict[str, Any]]:
         """Rows of `contact_events` of the contact, oldest first."""
+
+
+class Voicemails(Protocol):
+    """Messages that customers left. Raises `database_unavailable`.
+
+    Rows have the columns of the table `voicemails`, and `path` and `duration_s` of the recording (None until
+    it was taken in); instants are aware datetimes, numbers in clear.
+    """
+
+    async def listed(
+        self, groups: Collection[str] | None, state: str | None, limit: int
+    ) -> Sequence[Mapping[str, Any]]:
+        """The newest first, of these groups; None: of all."""
+
+    async def found(self, contact_id: str) -> Mapping[str, Any] | None:
+        """One message, or None."""
+
+    async def audio(self, contact_id: str, agent_id: str) -> Path | None:
+        """Its recording, noted as heard by that person; None when there is none (yet)."""
+
+    async def take_on(self, contact_id: str, agent_id: str, *, by: str, from_others: bool) -> bool:
+        """False when it is handled, or another's and stays so."""
+
+    async def handle(self, contact_id: str, agent_id: str, note: str, *, any_ones: bool) -> bool:
+        """False when it is handled already, or another's."""

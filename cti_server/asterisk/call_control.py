@@ -265,6 +265,10 @@ def _spoken(number: int) -> str:
     return f"number_{number}" if number <= LARGEST_NUMBER else "number_many"
 
 
+def _take_message(effect: e.TakeMessage) -> list[Action]:
+    return [_redirect(effect.channel, "cti-voicemail")]
+
+
 def _tell_place(effect: e.TellPlace) -> list[Action]:
     """The dialplan's waiting loop says it at its next turn."""
     minutes = "" if effect.wait is None else _spoken(max(math.ceil(effect.wait / 60), 1))
@@ -361,6 +365,7 @@ _RECIPES: dict[type[e.Effect], Callable[[Any], list[Action]]] = {
     e.Confer: _confer,
     e.Supervise: _supervise,
     e.ReturnToQueue: _return_to_queue,
+    e.TakeMessage: _take_message,
     e.TellPlace: _tell_place,
     e.SendOutside: _send_outside,
     e.CallCustomer: _call_customer,

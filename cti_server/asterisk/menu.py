@@ -18,6 +18,7 @@ from cti_server.domain.callback import CALLBACK
 from cti_server.domain.contact import Contact
 from cti_server.domain.customer import CustomerProfile
 from cti_server.domain.ivr import PERSON_STAR, Asked, Check, Ivr, Walk
+from cti_server.domain.policy import VOICEMAIL
 from cti_server.domain.rules import callbacks
 from cti_server.domain.rules import menu as rules
 from cti_server.domain.rules.waiting import CLOSED
@@ -101,6 +102,8 @@ async def tell_way(session: AgiSession, contact: Contact, ivrs: Mapping[str, Ivr
     await session.set_variable("CTI_GROUP", contact.group_id)
     if contact.end_reason == CLOSED:
         await session.set_variable("CTI_CLOSED", "1")
+    if contact.end_reason == VOICEMAIL:
+        await session.set_variable("CTI_CLOSED", VOICEMAIL)
     if contact.end_reason == CALLBACK:
         await session.set_variable("CTI_LEAVE", "1")
     asked = rules.question(ivrs, contact)

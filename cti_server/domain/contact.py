@@ -26,6 +26,8 @@ class ContactState(StrEnum):
     CONFERENCE = "conference"
     OUTSIDE = "outside"
     """Passed on to a number outside: rung, or talking; no agent has it."""
+    VOICEMAIL = "voicemail"
+    """Leaves a message; waits for nobody any more."""
     WRAP_UP = "wrap_up"
     ENDED = "ended"
 
@@ -47,6 +49,7 @@ class ContactEvent(StrEnum):
     CALL_BACK = "call_back"
     """An agent took the call-back: the customer is called."""
     GO_OUTSIDE = "go_outside"
+    LEAVE_MESSAGE = "leave_message"
     FINISH = "finish"
     """The conversation is over, after-call work begins."""
     END = "end"
@@ -108,7 +111,10 @@ class OperationKind(StrEnum):
 C, V = ContactState, ContactEvent
 _CONSULT = (C.CONSULTING, C.CONFERENCE)
 _TALK = (C.ACTIVE, C.HELD, *_CONSULT)
-LIVE = (C.IVR, C.DIALLING, C.QUEUED, C.OFFERED, C.ACTIVE, C.HELD, C.CONSULTING, C.CONFERENCE, C.OUTSIDE)
+LIVE = (
+    *(C.IVR, C.DIALLING, C.QUEUED, C.OFFERED, C.ACTIVE, C.HELD, C.CONSULTING, C.CONFERENCE),
+    *(C.OUTSIDE, C.VOICEMAIL),
+)
 """States in which the customer is still there."""
 
 TRANSITIONS: dict[tuple[ContactState, ContactEvent], ContactState] = {
@@ -138,6 +144,9 @@ TRANSITIONS: dict[tuple[ContactState, ContactEvent], ContactState] = {
     **{(talk, V.FINISH): C.WRAP_UP for talk in _TALK},
     **{(talk, V.GO_OUTSIDE): C.OUTSIDE for talk in _TALK},
     (C.OUTSIDE, V.RETURN_TO_QUEUE): C.QUEUED,
+    (C.IVR, V.LEAVE_MESSAGE): C.VOICEMAIL,
+    (C.QUEUED, V.LEAVE_MESSAGE): C.VOICEMAIL,
+    (C.VOICEMAIL, V.RETURN_TO_QUEUE): C.QUEUED,
     **{(live, V.END): C.ENDED for live in (*LIVE, C.WRAP_UP)},
 }
 

@@ -181,6 +181,13 @@ class PlayOutcome(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class TakeMessage(Effect):
+    """Let a waiting customer leave a message, recorded under the contact's id."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
 class TellPlace(Effect):
     """Say to a waiting customer where it stands; `wait` in seconds, None when nobody can tell."""
 

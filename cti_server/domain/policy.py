@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+VOICEMAIL = "voicemail"
+"""As `overflow_to`: who would overflow leaves a message instead. No group has that id."""
+
 
 class Strategy(StrEnum):
     """Which of several free agents that fit is taken first."""
@@ -55,7 +58,7 @@ class Policy:
     last_agent_within: float = 0.0
     """How long the agent who had a customer last stays that customer's."""
     overflow_to: str = ""
-    """The group that takes what overflows, and what comes while this one is closed."""
+    """The group that takes what overflows, and what comes while this one is closed; or `VOICEMAIL`."""
     overflow_after: float = 0.0
     overflow_length: int = 0
     """As many wait already: the next one goes on."""

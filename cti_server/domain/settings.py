@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from cti_server.domain.ivr import Ivr, problems
-from cti_server.domain.policy import Opening, Policy, Priorities
+from cti_server.domain.policy import VOICEMAIL, Opening, Policy, Priorities
 
 MINUTES = 24 * 60
 
@@ -123,7 +123,7 @@ def _agents(settings: RoutingSettings, known_agents: Collection[str]) -> Iterato
 def _groups(settings: RoutingSettings) -> Iterator[Fault]:
     for group_id, group in settings.groups.items():
         policy, where = group.policy, f"groups.{group_id}.policy"
-        if policy.overflow_to and policy.overflow_to not in settings.groups:
+        if policy.overflow_to and policy.overflow_to not in {*settings.groups, VOICEMAIL}:
             yield Fault("unknown_group", f"{where}.overflow_to")
         if not policy.overflow_to and (policy.overflow_after or policy.overflow_length):
             yield Fault("overflow_without_target", f"{where}.overflow_to")

@@ -142,6 +142,19 @@ class Step:
         self._record("contact_event", entry)
         self._record("contact", contact_row(contact))
 
+    def keep_message(self, contact: Contact) -> None:
+        """The contact left a message: kept once, under the contact's id, for its group to work off."""
+        message = {
+            "contact_id": contact.contact_id,
+            "group_id": contact.group_id,
+            "service_number": contact.service_number,
+            "customer_number": contact.customer.number,
+            "language": contact.language,
+            "left_at": self.at,
+            "state": "new",
+        }
+        self._record("voicemail", message)
+
     def _record(self, kind: RecordKind, data: dict[str, Any]) -> None:
         record_id = f"{self.state.epoch}.{self.state.signals}.{len(self.outcome.records)}"
         self.outcome.records.append(Record(record_id, kind, self.at, data))

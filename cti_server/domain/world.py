@@ -27,6 +27,7 @@ from cti_server.domain.rules import (
     subscriptions,
     supervision,
     transfers,
+    voicemail,
     waiting,
 )
 from cti_server.domain.state import WorldState
@@ -107,7 +108,7 @@ TIMERS: dict[str, Callable[[Step, str], None]] = {
     "station": seats.station_timed_out,
     "disconnected": directory.grace_over,
     "preference": preference.over,
-    "overflow": waiting.overflow,
+    "overflow": voicemail.overflow,
     "announce": waiting.announce,
     "callback": callbacks.due,
     "callback_over": callbacks.expired,

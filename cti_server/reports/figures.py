@@ -55,6 +55,8 @@ class ContactFigures:
     transfers: int = 0
     callbacks: int = 0
     """Of those asked, those that left the queue for a call-back; the call itself is a contact dialled."""
+    voicemails: int = 0
+    """Of those asked, those that left a message in the end."""
     dialled: int = 0
     """Contacts that we called; in no other figure but the next."""
     dialled_answered: int = 0
@@ -77,6 +79,7 @@ class ContactFigures:
         self.transfers += story.transfers
         if gone and story.left_for:
             self.callbacks += story.left_for == "callback"
+            self.voicemails += story.left_for == "voicemail"
         elif gone:
             self.abandoned += 1
             self.wait_abandoned += wait
@@ -114,6 +117,7 @@ class ContactFigures:
             "handle_time": ratio(handle, self.answered),
             "transfers": self.transfers,
             "callbacks": self.callbacks,
+            "voicemails": self.voicemails,
             "dialled": self.dialled,
             "dialled_answered": self.dialled_answered,
         }

@@ -292,6 +292,11 @@ class FakePbx:
         """Busy, or not answered."""
         self._place(self.channels[channel], "wait")
 
+    def speaks(self, channel: str) -> None:
+        """A customer who was told how begins to leave a message."""
+        self.channels[channel].variables["CTI_RECORDED_WITH"] = "voicemail"
+        self._tell(channel, s.RecordingChanged(self.now, self.name, channel, recording=True))
+
     def customer_answers(self, channel: str) -> None:
         """A customer whom we called picks up: joined with the agent who is there, or waits."""
         customer = self.channels[channel]
@@ -528,6 +533,14 @@ class FakePbx:
         if channel and channel.context == "cti-wait":
             self.told.append((effect.channel, effect.position, effect.wait))
         return channel is not None
+
+    def _do_TakeMessage(self, effect: e.TakeMessage) -> bool:  # noqa: N802
+        customer = self.channels.get(effect.channel)
+        if customer is None:
+            return False
+        self._part(customer)
+        self._place(customer, "voicemail")
+        return True
 
     def _do_SendOutside(self, effect: e.SendOutside) -> bool:  # noqa: N802
         customer = self.channels.get(effect.channel)

@@ -31,6 +31,7 @@ from cti_server.reports.facts import Fact
 from cti_server.reports.resolution import CustomerCall
 from tests.fakes.centre import FakeCentre
 from tests.fakes.routing import FakeRouting
+from tests.fakes.voicemails import FakeVoicemails
 
 PASSWORD = "correct horse battery"
 KEY = b"a signing key of the tests, 32 bytes and more"
@@ -113,6 +114,7 @@ class Edge:
         self.credentials, self.log, self.reports = FakeCredentials(centre), FakeLog(), FakeReports()
         self.routing = FakeRouting()
         self.wallboard = Wallboard(lambda: centre.world.state, self.reports.facts)
+        self.voicemails = FakeVoicemails()
         self.registry = CollectorRegistry()
         self.tokens = Tokens([KEY], MemoryOneTimeStore())
         self.auth = Authenticator(self.credentials, MemoryLoginGuard(), self.tokens)
@@ -125,6 +127,7 @@ class Edge:
             wallboard=self.wallboard,
             campaigns=campaigns or NO_CAMPAIGNS,
             messages=messages or NO_MESSAGES,
+            voicemails=self.voicemails,
             settings=settings,
             registry=self.registry,
         )

@@ -22,6 +22,7 @@ ContactStateName = Literal[
     "consulting",
     "conference",
     "outside",
+    "voicemail",
     "wrap_up",
     "ended",
 ]

@@ -19,6 +19,7 @@ from cti_server.domain.rules import (
     seats,
     supervision,
     transfers,
+    voicemail,
 )
 from cti_server.domain.rules.conversation import APART_TIME
 from cti_server.domain.signals import (
@@ -119,13 +120,26 @@ def customer_placed(step: Step, fact: CustomerPlaced) -> None:
             transfers.outside_left(step, contact, third, gone=False)
             return
         transfers.not_reached(step, contact)
-    if contact.state is ContactState.IVR:
-        menu.left(step, contact)
-        offers.queue(step, contact)
+    if fact.place == "voicemail":
+        voicemail.placed(step, contact)
+        return
+    _waits(step, contact)
     if fact.place == "unserved" and offers.still_waits(contact):
         # The dialplan gave us up (a hiccup, a refused AGI), and here we are: take the caller back.
         step.note_contact(contact, "contact.unserved")
         _take_back(step, contact)
+
+
+def _waits(step: Step, contact: Contact) -> None:
+    """It came to wait, out of the menu or back from where it should have left a message."""
+    if contact.state is ContactState.VOICEMAIL:
+        voicemail.back(step, contact)
+    if contact.state is ContactState.IVR:
+        menu.left(step, contact)
+        full = voicemail.full(step, contact)
+        offers.queue(step, contact)
+        if full:
+            voicemail.send(step, contact)
 
 
 def _take_back(step: Step, contact: Contact) -> None:
@@ -391,6 +405,8 @@ def _contact_effect_failed(step: Step, fact: EffectFailed, contact: Contact) -> 
         "HangUpChannel",
     ):
         dialling.effect_failed(step, contact, fact)
+    elif fact.effect == "TakeMessage":
+        voicemail.failed(step, contact, _refusal(fact))
     elif fact.effect == "SendOutside":
         transfers.outside_failed(step, contact, _refusal(fact))
     elif audio.is_ours(fact.effect):

@@ -29,7 +29,13 @@ from cti_server.domain.state import Node
 from cti_server.domain.step import Step
 
 UNKNOWN_CAUSE = 0
-PLACES = {"cti-wait": "wait", "cti-connect": "wait", "cti-hold": "hold", "cti-unserved": "unserved"}
+PLACES = {
+    "cti-wait": "wait",
+    "cti-connect": "wait",
+    "cti-hold": "hold",
+    "cti-unserved": "unserved",
+    "cti-voicemail": "voicemail",
+}
 """Contexts of the dialplan's waiting places (`cti-connect`: on the way from there into a conversation)."""
 
 
@@ -221,7 +227,7 @@ def _alone(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, channels: dict
         return
     new = contact is None or contact.state is ContactState.IVR
     alone = contact is not None and contact.dialling is not None and fact.context == "cti-wait"
-    if place and (new or alone or place == "unserved"):
+    if place and (new or alone or place == "unserved" or _elsewhere(contact, place)):
         _take_up(step, snapshot, fact, "wait" if place == "hold" else place)
         contact = step.state.contacts.get(fact.channel)
     if contact is None or not contact.live:
@@ -235,6 +241,13 @@ def _alone(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, channels: dict
         _outside(step, contact, fact, place, channels)
     elif contact.state is ContactState.QUEUED and place == "hold":
         step.do(ReturnToQueue(contact.node, contact.contact_id))
+
+
+def _elsewhere(contact: Contact | None, place: str) -> bool:
+    """Leaves a message though it should wait, or waits though it should leave one."""
+    if contact is None or contact.state not in (ContactState.QUEUED, ContactState.VOICEMAIL):
+        return False
+    return (place == "voicemail") != (contact.state is ContactState.VOICEMAIL)
 
 
 def _outside(

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from cti_server.domain.agent import IN_CONTACT, AgentState
 from cti_server.domain.contact import Contact, ContactState
 from cti_server.domain.effects import TellPlace
+from cti_server.domain.policy import VOICEMAIL
 from cti_server.domain.queue import Group
 from cti_server.domain.state import WorldState
 from cti_server.domain.step import Step
@@ -24,7 +25,7 @@ def find_open(step: Step, contact: Contact) -> None:
     if _is_open(step, step.state.groups[contact.group_id]):
         return
     if not _move(step, contact, "closed"):
-        contact.end_reason = CLOSED
+        contact.end_reason = VOICEMAIL if takes_messages(step, contact) else CLOSED
 
 
 def any_open(step: Step, groups: Iterable[str]) -> bool:
@@ -33,9 +34,23 @@ def any_open(step: Step, groups: Iterable[str]) -> bool:
     return any(_is_open(step, group) or _onward(step, group, {group.group_id}) for group in known if group)
 
 
+def takes_messages(step: Step, contact: Contact) -> bool:
+    """Whether only the voicemail is left to overflow to. Not for who has talked (and is recorded already)."""
+    group: Group | None = step.state.groups[contact.group_id]
+    tried = set(contact.overflowed)
+    while group and group.group_id not in tried:
+        if group.policy.overflow_to == VOICEMAIL:
+            return contact.connected_at is None and not contact.to_be_called
+        tried.add(group.group_id)
+        group = step.state.groups.get(group.policy.overflow_to)
+        if group and _is_open(step, group):
+            return False
+    return False
+
+
 def enter(step: Step, contact: Contact) -> None:
     """About to queue: past the length that the group allows, it goes on."""
-    if contact.end_reason == CLOSED:  # it came to wait all the same: the dialplan was on its own
+    if contact.end_reason in (CLOSED, VOICEMAIL):  # it came to wait all the same: the dialplan was on its own
         contact.end_reason = ""
     group = step.state.groups[contact.group_id]
     if 0 < group.policy.overflow_length <= len(group.waiting):

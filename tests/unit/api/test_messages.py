@@ -7,6 +7,7 @@ import re
 import pytest
 
 import cti_server.api.errors
+import cti_server.campaigns.errors
 import cti_server.domain.errors
 import cti_server.engine.codec
 import cti_server.engine.port

@@ -17,6 +17,7 @@ EFFECTS = [
     e.RemoveFallbackMember("pbx-a", "1001", StationMode.ON_DEMAND, ("general",)),
     e.SendOutside("pbx-a", "pbx-a-1.1", "13800138000", "4000", 30.0),
     e.TellPlace("pbx-a", "pbx-a-1.1", 3, 90.0),
+    e.TakeMessage("pbx-a", "pbx-a-1.1"),
     e.CallCustomer("pbx-a", "pbx-a-out-1", "13800138000", "4000", 30.0, "general", "station-1001-1", "1001"),
     e.CallColleague("pbx-a", "pbx-a-out-2", "pbx-a-out-3", "station-1", "station-2", ("1001",), "general"),
     e.CallThird("pbx-a", "pbx-a-out-2", "13800138000", "", 30.0),

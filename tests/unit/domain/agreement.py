@@ -38,6 +38,8 @@ def _contact(centre: Centre, contact: Contact) -> None:
         _dialling(contact, pbx)
     elif contact.live and contact.state is not ContactState.IVR:
         assert contact.contact_id in pbx.channels, (contact, "a ghost")
+        in_voicemail = pbx.channels[contact.contact_id].context == "cti-voicemail"
+        assert in_voicemail == (contact.state is ContactState.VOICEMAIL), (contact, "leaves a message")
         if _outside(centre, pbx.channels[contact.contact_id]):
             assert contact.state is not ContactState.OFFERED, "offered, but it talks"
         else:

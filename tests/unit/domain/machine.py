@@ -14,7 +14,7 @@ from cti_server.domain.agent import StationMode
 from cti_server.domain.contact import ContactState
 from cti_server.domain.customer import CustomerProfile
 from cti_server.domain.effects import Resync
-from cti_server.domain.policy import Policy, Priorities, Strategy
+from cti_server.domain.policy import VOICEMAIL, Policy, Priorities, Strategy
 from cti_server.domain.target import Target, TargetKind
 from tests.fakes.pbx import BUSY, EFFECTS, NO_ANSWER, NORMAL, OUT_OF_ORDER, Channel
 from tests.unit.domain import centre as c
@@ -71,7 +71,10 @@ LIVELY = (
             callback_expires=90.0,
         ),
     ),
-    replace(c.GROUPS[1], policy=Policy(Strategy.MOST_SKILLED, overflow_to="general", overflow_length=2)),
+    replace(
+        c.GROUPS[1],
+        policy=Policy(Strategy.MOST_SKILLED, overflow_to=VOICEMAIL, overflow_length=2, overflow_after=50.0),
+    ),
 )
 """Everything that a queue may do by itself."""
 
@@ -235,6 +238,15 @@ class Life(RuleBasedStateMachine):
         contact = self.centre.state.contacts.get(channel.channel) if channel else None
         if channel and contact and contact.walk and contact.walk.over and channel.context == "cti-entry":
             self.centre.pbx.greeted(channel.channel)
+
+    @rule(number=which, leaves=st.booleans())
+    def message(self, number: int, leaves: bool) -> None:
+        """Who was sent to the voicemail speaks, and hangs up or not yet."""
+        channel = pick(self._customers("cti-voicemail"), number)
+        if channel and self.centre.pbx.link:
+            self.centre.pbx.speaks(channel.channel)
+            if leaves:
+                self.centre.pbx.hang_up(channel.channel)
 
     @rule(number=which, keys=st.sampled_from([["1"], ["2", OUTSIDE, "1"], ["2", "7", "*"], ["0"], [""]]))
     def wish(self, number: int, keys: list[str]) -> None:
