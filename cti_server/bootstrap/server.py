@@ -6,6 +6,7 @@ import asyncio
 import os
 import secrets
 import signal
+import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -56,11 +57,15 @@ from cti_server.store.outbox import Outbox
 from cti_server.store.passwords import CHEAP, STANDARD, Passwords
 from recordings.intake import Intake
 
+SWITCH = 0.0005
+"""Seconds that a thread which works for the disk may keep the event loop from going on, instead of 0.005."""
+
 
 def run() -> None:
     """Run one server until SIGINT or SIGTERM."""
     settings = Settings()
     configure_logging()
+    sys.setswitchinterval(SWITCH)
     uvloop.run(_run(settings))
 
 
