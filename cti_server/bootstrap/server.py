@@ -37,6 +37,7 @@ from cti_server.bootstrap.routing_desk import RoutingDesk
 from cti_server.bootstrap.surroundings import Surroundings
 from cti_server.bootstrap.voicemail_desk import StoredVoicemails
 from cti_server.bootstrap.wallboard import Wallboard
+from cti_server.dialler.dialler import Dialler
 from cti_server.domain import signals as s
 from cti_server.domain.customer import CustomerProfile
 from cti_server.domain.records import Record
@@ -92,13 +93,14 @@ class Server:
         self.wallboard = Wallboard(lambda: self.site.world.state, self.reports.facts)
         self.senders = senders(settings)
         self.messages = StoredMessages(database)
+        self.dialler = Dialler(database, lambda: self.site.world.state, self._apply)
         self.surroundings = Surroundings(
             self._links,
             self.keeper,
             self.drain,
             self.recordings.contact_ended,
-            self._note,
-            jobs=(self._send_messages, self.wallboard.run),
+            self._told,
+            jobs=(self._send_messages, self._dial, self.wallboard.run),
         )
         self.lives = LifeFile(settings.outbox_dir / f"{settings.server_name}.lives")
         self.site = Site(Journal(redis, settings.site), self.surroundings, self._directory, lives=self.lives)
@@ -175,7 +177,7 @@ class Server:
             routing=self.routing,
             wallboard=self.wallboard,
             voicemails=StoredVoicemails(self.database, self.settings.recordings_dir),
-            campaigns=StoredCampaigns(self.database, lambda: self.site.world.state),
+            campaigns=StoredCampaigns(self.database, lambda: self.site.world.state, self.site.execute),
             messages=MessageDesk(
                 self.messages, frozenset(self.senders), lambda: self.site.world.state.outside
             ),
@@ -185,8 +187,15 @@ class Server:
 
     # --- what the parts ask of each other -----------------------------------------------------------
 
-    def _note(self, records: Sequence[Record]) -> None:
+    async def _dial(self) -> None:
+        await self.dialler.run()
+
+    async def _apply(self, signal: s.Signal) -> None:
+        await self.site.apply(signal)
+
+    def _told(self, records: Sequence[Record]) -> None:
         self.reports.kept(records)
+        self.dialler.told(records)
         self.wallboard.kept(records)
 
     async def _send_messages(self) -> None:
