@@ -37,10 +37,14 @@ def inbound(
     state: Callable[[], WorldState],
     customer: Callable[[str], Awaitable[CustomerProfile]],
     life_of: Callable[[str, str], Awaitable[ChannelLife]],
+    *,
+    has_gone: Callable[[str, str], bool],
 ) -> Handler:
     """Make the handler. `apply` returns when the signal is in the journal and in the world.
 
-    `life_of` asks the node about a channel.
+    `life_of` asks the node about a channel; `has_gone` says whether the node told us of its end.
+
+    The dialplan passes the service number and the group: a caller who hangs up now is in the log with both.
 
     `customer` tells who calls from a number, soon: a caller waits for it.
 
@@ -57,7 +61,7 @@ def inbound(
             return
         number = _number(session)
         who = await customer(number)
-        service_number = await session.get_variable("CTI_NUMBER") or ""
+        service_number, group_id = (*session.arguments, "", "")[:2]
         greeting = state().greetings.get(service_number)
         language = who.language or (greeting.language if greeting else "")
         arrived = s.ContactArrived(
@@ -67,7 +71,7 @@ def inbound(
             service_number=service_number,
             customer_number=number,
             customer_name=who.name,
-            group_id=await session.get_variable("CTI_GROUP") or "",
+            group_id=group_id,
             language=language or session.language,
             tier=who.tier,
             elder=who.elder,
@@ -80,7 +84,8 @@ def inbound(
         except (NotLeader, JournalUnavailable, Overloaded) as error:
             log.warning("agi.not_served", channel=channel, code=error.code)
             return
-        if life is ChannelLife.GONE:
+        if life is ChannelLife.GONE or has_gone(node, channel):
+            # Its end was told before there was a contact to end.
             await apply(s.ChannelGone(0.0, node, channel))
             return
         contact = state().contacts.get(channel)
