@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from enum import StrEnum
@@ -44,7 +45,8 @@ def inbound(
 
     `life_of` asks the node about a channel; `has_gone` says whether the node told us of its end.
 
-    The dialplan passes the service number and the group: a caller who hangs up now is in the log with both.
+    The dialplan passes the service number, the group and the greeting: a caller who hangs up now is in the
+    log with the first two, and what the dialplan knows it is not told again.
 
     `customer` tells who calls from a number, soon: a caller waits for it.
 
@@ -54,14 +56,13 @@ def inbound(
     async def handle(session: AgiSession) -> None:
         channel = session.uniqueid
         node = node_of(channel)
-        life = await life_of(node, channel)
+        number = _number(session)
+        life, who = await asyncio.gather(life_of(node, channel), customer(number))
         if life is ChannelLife.UNKNOWN:
             # FastAGI has no authentication: what the node itself does not know is nobody's call.
             log.warning("agi.no_such_channel", node=node)
             return
-        number = _number(session)
-        who = await customer(number)
-        service_number, group_id = (*session.arguments, "", "")[:2]
+        service_number, group_id, prompt = (*session.arguments, "", "", "")[:3]
         greeting = state().greetings.get(service_number)
         language = who.language or (greeting.language if greeting else "")
         arrived = s.ContactArrived(
@@ -91,11 +92,11 @@ def inbound(
         contact = state().contacts.get(channel)
         with suppress(AgiHangup):  # the manager's Hangup says it too, and is to be believed
             if contact:
-                if language:
+                if language and language != session.language:
                     await session.set_variable("CHANNEL(language)", language)
-                if greeting:
+                if greeting and greeting.prompt != prompt:
                     await session.set_variable("CTI_GREETING", greeting.prompt)
-                await tell_way(session, contact, state().ivrs)
+                await tell_way(session, contact, state().ivrs, group_known=group_id)
                 await session.set_variable("CTI_ROUTED", "1")
 
     return handle

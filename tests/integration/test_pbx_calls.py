@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cti_server.simulate.waiting import until
 from tests.support.agi_stub import agi_stub
 from tests.support.audio import tone_share
 from tests.support.pbx import PASSWORD, endpoint
@@ -86,6 +87,8 @@ async def test_recording_cannot_leave_its_folder(tmp_path: Path) -> None:
         station, customer = await c.station(), await c.waiting(await c.customer())
         await c.connect(customer, station, recording="../../etc/x y;z")
         await c.ami.event(lambda event: event["Event"] == "MixMonitorStart")
+        # the file is there with the first sound
+        assert await until(lambda: any(c.node.recordings.iterdir()), 15)
         assert [path.name for path in c.node.recordings.iterdir()] == ["....etcxyz.raw"]
 
 
