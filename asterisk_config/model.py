@@ -69,6 +69,7 @@ class Timings:
     fallback_ring: int = 12
     fallback_turn: int = 15
     fallback_announce: int = 30
+    longest_message: int = 120
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,12 +59,37 @@ PROMPTS: dict[str, dict[str, str]] = {
     "no_input": {"zh": "没有收到您的输入。", "en": "We did not receive your entry."},
     "wrong_key": {"zh": "您的输入有误。", "en": "That is not one of the choices."},
     "connecting": {"zh": "正在为您转接人工座席。", "en": "We are connecting you to an agent."},
+    "callback_offer": {
+        "zh": "如需我们回电，请按一，您的排队位置将保留。",
+        "en": "To be called back without losing your place, press one.",
+    },
+    "callback_at": {"zh": "我们将回拨以下号码：", "en": "We will call you at"},
+    "callback_keys": {
+        "zh": "确认请按一，更换号码请按二。",
+        "en": "To confirm, press one. To give another number, press two.",
+    },
+    "press_0_wait": {"zh": "继续等候请按零。", "en": "To go on waiting, press zero."},
+    "press_star_wait": {"zh": "继续等候请按星号键。", "en": "Or press star to go on waiting."},
+    "type_number": {
+        "zh": "请输入回电号码，以井号键结束。",
+        "en": "Please enter the number to call, then press hash.",
+    },
+    "number_not_possible": {"zh": "很抱歉，无法回拨该号码。", "en": "Sorry, we cannot call that number."},
+    "callback_agreed": {
+        "zh": "好的，轮到您时我们将给您回电，再见。",
+        "en": "We will call you when it is your turn. Goodbye.",
+    },
+    "leave_message": {
+        "zh": "现在无人接听，请在提示后留言，按井号键结束。",
+        "en": "Nobody can take your call. Please leave a message now, then press hash.",
+    },
+    "message_kept": {"zh": "您的留言已收到，再见。", "en": "Your message has been kept. Goodbye."},
     "place_before": {"zh": "您目前排在第", "en": "You are number"},
     "place_after": {"zh": "位。", "en": "in the queue."},
     "wait_before": {"zh": "预计等待", "en": "The expected wait in minutes is about"},
     "wait_after": {"zh": "分钟，感谢您的耐心等候。", "en": "Thank you for waiting."},
     "number_many": {"zh": "二十多", "en": "more than twenty"},
-    **{f"number_{number}": {"zh": str(number), "en": str(number)} for number in range(1, 21)},
+    **{f"number_{number}": {"zh": str(number), "en": str(number)} for number in range(21)},
     # said in their own language to everybody, before the caller's is known
     **{
         f"choose_{language}_{key}": dict.fromkeys(("zh", "en"), text)

@@ -69,6 +69,10 @@ def up(
     music: Annotated[
         Path | None, typer.Option(envvar="CTI_MUSIC", help="Your own music on hold: *.wav, 8 kHz mono.")
     ] = None,
+    outside: Annotated[
+        str,
+        typer.Option(envvar="CTI_OUTSIDE", help="HOST:PORT that numbers outside are called through (SIP)."),
+    ] = "",
 ) -> None:
     """Run a whole centre in front: Asterisk, Redis, database, server. Ctrl-C ends it all.
 
@@ -77,7 +81,11 @@ def up(
     from cti_server.up.front import plan_for, run_in_front
 
     try:
-        asyncio.run(run_in_front(plan_for(var, free_ports=free_ports, prompts=prompts, music=music), console))
+        plan = plan_for(var, free_ports=free_ports, prompts=prompts, music=music, outside=outside)
+    except ValueError:
+        raise typer.BadParameter("HOST:PORT, like 127.0.0.1:5070", param_hint="--outside") from None
+    try:
+        asyncio.run(run_in_front(plan, console))
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
 

@@ -12,7 +12,7 @@ from cti_server.api.auth import Authenticator
 from cti_server.api.errors import InvalidToken, RoleMissing, UnsupportedMediaType
 from cti_server.api.hub import Hub
 from cti_server.api.outbound_ports import Campaigns, Messages
-from cti_server.api.ports import InteractionLog, Reports, Routing
+from cti_server.api.ports import InteractionLog, Reports, Routing, Voicemails
 from cti_server.engine.port import Centre
 
 SEES_ALL = frozenset({"team_leader", "auditor"})
@@ -32,6 +32,7 @@ class Services:
     routing: Routing
     campaigns: Campaigns
     messages: Messages
+    voicemails: Voicemails
 
 
 def services(request: Request) -> Services:

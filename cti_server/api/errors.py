@@ -229,6 +229,12 @@ class InvalidHours(SettingsRefused):
     code = "invalid_hours"
 
 
+class InvalidMenu(SettingsRefused):
+    """A menu with an unknown group or menu, a key twice, or an option that leads nowhere."""
+
+    code = "invalid_menu"
+
+
 class InvalidHoliday(SettingsRefused):
     """A holiday is no day like `2026-10-01`."""
 
@@ -307,6 +313,31 @@ class ContactOfAnother(ApiError):
     """The contact is another agent's, and the role does not see all."""
 
     code = "not_your_contact"
+
+
+class UnknownVoicemail(ApiError):
+    """No customer left a message in that contact."""
+
+    code = "unknown_voicemail"
+
+
+class VoicemailAudioMissing(ApiError):
+    """The message's recording was not taken in yet."""
+
+    code = "voicemail_audio_missing"
+    retryable = True
+
+
+class VoicemailOfAnotherGroup(ApiError):
+    """The message was left for a group that is not yours, or the agent is not of your team."""
+
+    code = "voicemail_of_another_group"
+
+
+class VoicemailTaken(ApiError):
+    """Another agent works on the message, or it is done with."""
+
+    code = "voicemail_taken"
 
 
 class NotReady(ApiError):

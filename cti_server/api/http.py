@@ -15,6 +15,7 @@ from starlette.routing import WebSocketRoute
 
 from cti_server.api import (
     errors,
+    routes_activity,
     routes_auth,
     routes_campaigns,
     routes_contacts,
@@ -24,6 +25,7 @@ from cti_server.api import (
     routes_messages,
     routes_reports,
     routes_routing,
+    routes_voicemails,
 )
 from cti_server.api.access import Services
 from cti_server.api.auth import Authenticator
@@ -33,7 +35,7 @@ from cti_server.api.metrics import ApiMetrics
 from cti_server.api.middleware import Edge
 from cti_server.api.openapi import published
 from cti_server.api.outbound_ports import Campaigns, Messages
-from cti_server.api.ports import InteractionLog, Reports, Routing
+from cti_server.api.ports import InteractionLog, Reports, Routing, Voicemails
 from cti_server.api.problems import problem_response
 from cti_server.api.settings import ApiSettings
 from cti_server.api.socket import agent_socket
@@ -45,11 +47,13 @@ VERSION = version("cti-server")
 ROUTES = (
     routes_auth,
     routes_contacts,
+    routes_activity,  # before the reports, whose path would take the scorecard's
     routes_reports,
     routes_routing,
     routes_campaigns,
     routes_do_not_call,
     routes_messages,
+    routes_voicemails,
     routes_health,
     routes_documents,
 )
@@ -68,6 +72,7 @@ def create_app(
     routing: Routing,
     campaigns: Campaigns,
     messages: Messages,
+    voicemails: Voicemails,
     settings: ApiSettings | None = None,
     registry: CollectorRegistry | None = None,
     clock: Callable[[], float] = time.time,
@@ -81,7 +86,7 @@ def create_app(
     metrics = ApiMetrics(registry or CollectorRegistry())
     hub = Hub(centre, auth.tokens, settings, metrics, clock)
     app = FastAPI(title="CTI server", version=VERSION, docs_url=None, redoc_url=None)
-    app.state.services = Services(centre, auth, log, hub, reports, routing, campaigns, messages)
+    app.state.services = Services(centre, auth, log, hub, reports, routing, campaigns, messages, voicemails)
     app.state.hub = hub
     for module in ROUTES:
         app.include_router(module.router)

@@ -71,6 +71,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "溢出条件没有目标技能组",
     ),
     "overflow_loop": ("The overflow goes round in a circle", "溢出路径形成循环"),
+    "invalid_menu": (
+        "A menu names an unknown group or menu, a key twice, or leads nowhere",
+        "语音菜单引用了不存在的组或菜单、按键重复或没有去向",
+    ),
     "invalid_hours": ("The business hours make no sense", "营业时间设置不合理"),
     "invalid_holiday": ("A holiday is no day of the calendar", "节假日日期无效"),
     "version_conflict": (
@@ -125,6 +129,16 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "当前分钟外呼次数已达上限,请稍后重试",
     ),
     # campaigns
+    "unknown_voicemail": ("No message was left in that contact", "该联络没有留言"),
+    "voicemail_audio_missing": ("The recording is not there yet; try again", "录音尚未就绪,请稍后再试"),
+    "voicemail_of_another_group": (
+        "The message, or the agent, belongs to another group",
+        "该留言或该坐席属于其他组",
+    ),
+    "voicemail_taken": (
+        "Another agent works on the message, or it is done with",
+        "该留言已由其他坐席处理或已办结",
+    ),
     "unknown_campaign": ("No such campaign", "没有这个外呼活动"),
     "campaign_state": ("The campaign's state does not allow this", "外呼活动的当前状态不允许此操作"),
     "caller_id_not_allowed": ("Not one of the centre's own numbers", "不是本中心的号码,不能作为主叫显示"),

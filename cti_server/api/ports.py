@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from cti_server.domain.settings import Change, RoutingSettings
 from cti_server.reports.facts import Fact
+from cti_server.reports.resolution import CustomerCall
 
 
 class Credentials(Protocol):
@@ -81,6 +83,9 @@ class Reports(Protocol):
     async def facts(self, since: datetime, until: datetime) -> Sequence[Fact]:
         """Everything that happened in the time, stored or not yet; the same fact may stand there twice."""
 
+    async def calls(self, since: datetime, until: datetime) -> Sequence[CustomerCall]:
+        """Inbound contacts over by now that arrived in the time, of customers whose number is known."""
+
     def team(self, agent_id: str) -> Team:
         """Whom and what the person leads; empty for whom there is nothing."""
 
@@ -131,3 +136,28 @@ class InteractionLog(Protocol):
 
     async def contact_story(self, contact_id: str) -> Sequence[dict[str, Any]]:
         """Rows of `contact_events` of the contact, oldest first."""
+
+
+class Voicemails(Protocol):
+    """Messages that customers left. Raises `database_unavailable`.
+
+    Rows have the columns of the table `voicemails`, and `path` and `duration_s` of the recording (None until
+    it was taken in); instants are aware datetimes, numbers in clear.
+    """
+
+    async def listed(
+        self, groups: Collection[str] | None, state: str | None, limit: int
+    ) -> Sequence[Mapping[str, Any]]:
+        """The newest first, of these groups; None: of all."""
+
+    async def found(self, contact_id: str) -> Mapping[str, Any] | None:
+        """One message, or None."""
+
+    async def audio(self, contact_id: str, agent_id: str) -> Path | None:
+        """Its recording, noted as heard by that person; None when there is none (yet)."""
+
+    async def take_on(self, contact_id: str, agent_id: str, *, by: str, from_others: bool) -> bool:
+        """False when it is handled, or another's and stays so."""
+
+    async def handle(self, contact_id: str, agent_id: str, note: str, *, any_ones: bool) -> bool:
+        """False when it is handled already, or another's."""

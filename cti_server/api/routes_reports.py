@@ -42,7 +42,7 @@ class ReportQuery(BaseModel):
     format: Literal["json", "csv", "xlsx"] = "json"
 
 
-def _only(known: Caller, by: By, team: Team) -> frozenset[str] | None:
+def only(known: Caller, by: By, team: Team) -> frozenset[str] | None:
     """The keys the caller may see. Raises RoleMissing when there is nothing for the role."""
     known.require(SEES_ALL | SEES_TEAM | SEES_OWN)
     if known.roles & SEES_ALL:
@@ -70,6 +70,14 @@ def _view(row: Row) -> ReportRow:
     return ReportRow.model_validate({"begin": begin, "end": end, "key": row.key, "values": row.values})
 
 
+def written(rows: list[Row], kind: Literal["csv", "xlsx"], name: str) -> Response:
+    """The rows as a file to be saved under that name."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}.{kind}"'}
+    if kind == "csv":
+        return Response(as_csv(rows), media_type=CSV_TYPE, headers=headers)
+    return Response(as_xlsx(rows), media_type=XLSX_TYPE, headers=headers)
+
+
 @router.get(
     "/reports/{by}",
     response_model=ReportView,
@@ -81,14 +89,11 @@ async def figures(
 ) -> Response | ReportView:
     """An agent sees itself, a team leader the team, operations everything. CSV and XLSX on demand."""
     now = datetime.now(UTC)
-    question = _question(asked, by, _only(known, by, having.reports.team(known.agent_id)), now)
+    question = _question(asked, by, only(known, by, having.reports.team(known.agent_id)), now)
     facts = await having.reports.facts(question.start - MARGIN, question.until + MARGIN)
     rows = report(facts, question, now)
-    name = {"Content-Disposition": f'attachment; filename="report-{by.value}.{asked.format}"'}
-    if asked.format == "csv":
-        return Response(as_csv(rows), media_type=CSV_TYPE, headers=name)
-    if asked.format == "xlsx":
-        return Response(as_xlsx(rows), media_type=XLSX_TYPE, headers=name)
+    if asked.format != "json":
+        return written(rows, asked.format, f"report-{by.value}")
     rules = question.rules
     return ReportView(
         answer_within=rules.answer_within,

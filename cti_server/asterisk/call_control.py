@@ -13,6 +13,7 @@ from typing import Any
 from cti_server.asterisk.ami_fields import (
     Fields,
     dtmf_digits,
+    local_channel,
     outside_number,
     station_channel,
     trunk_channel,
@@ -209,6 +210,34 @@ def _hear_ringing(effect: e.HearRinging) -> list[Action]:
     return _ringback(effect.channel, effect.address, effect.ring_time)
 
 
+def _call_colleague(effect: e.CallColleague) -> list[Action]:
+    """The other half runs `cti-colleague`, where it meets the called agent."""
+    fields: Fields = {
+        "Channel": f"{local_channel('s', 'cti-colleague')}/n",
+        "ChannelId": effect.channel,
+        "OtherChannelId": effect.other,
+        "Context": "cti-dialled",
+        "Exten": "s",
+        "Priority": 1,
+        "Async": "true",
+        "Variable": {
+            "CTI_DIRECTION": "internal",
+            "CTI_GROUP": effect.group_id,
+            "CTI_ROUTED": "1",
+            "CTI_RECORDING": effect.channel,
+            "CTI_PEER": effect.agent_channel,
+            "CTI_CONFERENCE": effect.channel,
+        },
+    }
+    meets = _redirect(effect.colleague_channel, "cti-conference", "agent")
+    return [
+        *_in_use(effect.addresses),
+        _set(effect.colleague_channel, "CTI_CONFERENCE", effect.channel),
+        Action(meets.name, meets.fields, deciding=False),
+        Action("Originate", fields),
+    ]
+
+
 def _call_third(effect: e.CallThird) -> list[Action]:
     """CTI_THIRD tells a later snapshot whose channel it is."""
     fields: Fields = {
@@ -236,12 +265,17 @@ def _spoken(number: int) -> str:
     return f"number_{number}" if number <= LARGEST_NUMBER else "number_many"
 
 
+def _take_message(effect: e.TakeMessage) -> list[Action]:
+    return [_redirect(effect.channel, "cti-voicemail")]
+
+
 def _tell_place(effect: e.TellPlace) -> list[Action]:
     """The dialplan's waiting loop says it at its next turn."""
     minutes = "" if effect.wait is None else _spoken(max(math.ceil(effect.wait / 60), 1))
     return [
         _set(effect.channel, "CTI_POSITION", _spoken(effect.position)),
         _set(effect.channel, "CTI_WAIT_MINUTES", minutes),
+        _set(effect.channel, "CTI_OFFER", "1" if effect.callback else ""),
         _set(effect.channel, "CTI_SAY", "1"),
     ]
 
@@ -331,9 +365,11 @@ _RECIPES: dict[type[e.Effect], Callable[[Any], list[Action]]] = {
     e.Confer: _confer,
     e.Supervise: _supervise,
     e.ReturnToQueue: _return_to_queue,
+    e.TakeMessage: _take_message,
     e.TellPlace: _tell_place,
     e.SendOutside: _send_outside,
     e.CallCustomer: _call_customer,
+    e.CallColleague: _call_colleague,
     e.CallThird: _call_third,
     e.HearRinging: _hear_ringing,
     e.PlayOutcome: _play_outcome,

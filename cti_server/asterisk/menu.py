@@ -14,9 +14,12 @@ import structlog
 
 from cti_server.asterisk.agi_session import AgiSession, Handler
 from cti_server.domain import signals as s
+from cti_server.domain.callback import CALLBACK
 from cti_server.domain.contact import Contact
 from cti_server.domain.customer import CustomerProfile
 from cti_server.domain.ivr import PERSON_STAR, Asked, Check, Ivr, Walk
+from cti_server.domain.policy import VOICEMAIL
+from cti_server.domain.rules import callbacks
 from cti_server.domain.rules import menu as rules
 from cti_server.domain.rules.waiting import CLOSED
 from cti_server.domain.state import WorldState
@@ -25,6 +28,8 @@ from cti_server.errors import AgiHangup
 
 log = structlog.get_logger(__name__)
 
+WAITING = "wait"
+"""`CTI_STEP` of a key that was pressed while waiting."""
 TYPED = "card"
 """What the domain learns of a typed card number."""
 
@@ -53,19 +58,23 @@ def menu(
     async def handle(session: AgiSession) -> None:
         channel = session.uniqueid
         contact = state().contacts.get(channel)
-        if contact is None or contact.walk is None:
+        serial = await session.get_variable("CTI_STEP") or ""
+        if contact is None or (contact.walk is None and serial != WAITING):
             log.warning("agi.no_such_walk", channel=channel)
             return
-        serial = await session.get_variable("CTI_STEP") or ""
         typed = await session.get_variable("CTI_INPUT") or ""
         await session.set_variable("CTI_INPUT", "")
-        if serial == str(contact.walk.serial):
+        answered: s.MenuAnswered | None = None
+        if serial == WAITING:
+            answered = s.MenuAnswered(0.0, node_of(channel), channel, callbacks.WAITING, typed)
+        elif contact.walk and serial == str(contact.walk.serial):
             answered = await answer_of(node_of(channel), channel, contact.walk, typed, identities)
-            try:
+        try:
+            if answered:
                 await apply(answered)
-            except (NotLeader, JournalUnavailable, Overloaded) as error:
-                log.warning("agi.not_served", channel=channel, code=error.code)
-                return
+        except (NotLeader, JournalUnavailable, Overloaded) as error:
+            log.warning("agi.not_served", channel=channel, code=error.code)
+            return
         with suppress(AgiHangup):  # the manager's Hangup says it too, and is to be believed
             await session.set_variable("CHANNEL(language)", contact.language)
             await tell_way(session, contact, state().ivrs)
@@ -96,7 +105,13 @@ async def tell_way(
         await session.set_variable("CTI_GROUP", contact.group_id)
     if contact.end_reason == CLOSED:
         await session.set_variable("CTI_CLOSED", "1")
+    if contact.end_reason == VOICEMAIL:
+        await session.set_variable("CTI_CLOSED", VOICEMAIL)
+    if contact.end_reason == CALLBACK:
+        await session.set_variable("CTI_LEAVE", "1")
     asked = rules.question(ivrs, contact)
+    await session.set_variable("CTI_DIGITS", "0")
+    await session.set_variable("CTI_ASK", "")
     if asked and contact.walk:
         await session.set_variable("CTI_ASK", "&".join(f"cti/{name}" for name in asked.prompts))
         await session.set_variable("CTI_DIGITS", asked.digits)

@@ -142,6 +142,8 @@ def snapshot(
 def _channel(message: AmiMessage) -> s.ChannelFact:
     station = _STATION_CHANNEL.fullmatch(message.get("Channel", ""))
     variables = {name: value for name, value in message.variables().items() if value != UNSET}
+    if message.get("Channel", "").endswith(";2"):
+        variables = {}  # the far half of a pair of ours begins with the variables of the near one
     idle = variables.get("CTI_IDLE") == "1"  # a station by itself, in the bridge that holds it
     return s.ChannelFact(
         channel=message["Uniqueid"],

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cti_server.api.ports import Team
 from cti_server.domain.records import Record
 from cti_server.domain.state import WorldState
 from cti_server.reports.facts import Fact, of_record, of_row
+from cti_server.reports.resolution import CustomerCall
 from cti_server.store import report_log
 from cti_server.store.database import Database
 
 LIVE_KEPT = 200_000
 """Newest facts kept in memory: far more than are ever on their way to the database."""
+LONGEST_CALL = timedelta(days=1)
 
 
 class StoredReports:
@@ -32,6 +34,21 @@ class StoredReports:
         """See the port."""
         rows = await report_log.events(self._database, since, until)
         return [*map(of_row, rows), *(fact for fact in self._live if since <= fact.at < until)]
+
+    async def calls(self, since: datetime, until: datetime) -> list[CustomerCall]:
+        """See the port."""
+        rows = await report_log.customer_calls(self._database, since - LONGEST_CALL, until)
+        return [
+            CustomerCall(
+                row["contact_id"],
+                row["customer_number"],
+                row["arrived_at"],
+                row["ended_at"],
+                row["queued_at"] is not None,
+                (row["agent_id"] or "") if row["connected_at"] else "",
+            )
+            for row in rows
+        ]
 
     def team(self, agent_id: str) -> Team:
         """See the port."""

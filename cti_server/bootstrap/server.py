@@ -33,6 +33,7 @@ from cti_server.bootstrap.recording_desk import RecordingDesk
 from cti_server.bootstrap.reporting import StoredReports
 from cti_server.bootstrap.routing_desk import RoutingDesk
 from cti_server.bootstrap.surroundings import Surroundings
+from cti_server.bootstrap.voicemail_desk import StoredVoicemails
 from cti_server.domain import signals as s
 from cti_server.domain.customer import CustomerProfile
 from cti_server.engine.journal import Journal, connect_redis
@@ -164,6 +165,7 @@ class Server:
             log=StoredInteractionLog(self.database),
             reports=self.reports,
             routing=self.routing,
+            voicemails=StoredVoicemails(self.database, self.settings.recordings_dir),
             campaigns=StoredCampaigns(self.database, lambda: self.site.world.state),
             messages=MessageDesk(
                 self.messages, frozenset(self.senders), lambda: self.site.world.state.outside

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from cti_server.domain.callback import Callback
+from cti_server.domain.customer import Customer as Customer  # noqa: PLC0414  # it is a part of the contact
 from cti_server.domain.errors import IllegalTransition
 from cti_server.domain.ivr import Walk
 
@@ -24,6 +26,8 @@ class ContactState(StrEnum):
     CONFERENCE = "conference"
     OUTSIDE = "outside"
     """Passed on to a number outside: rung, or talking; no agent has it."""
+    VOICEMAIL = "voicemail"
+    """Leaves a message; waits for nobody any more."""
     WRAP_UP = "wrap_up"
     ENDED = "ended"
 
@@ -42,7 +46,10 @@ class ContactEvent(StrEnum):
     HAND_ON = "hand_on"
     """The consulted party has the contact from now on."""
     RETURN_TO_QUEUE = "return_to_queue"
+    CALL_BACK = "call_back"
+    """An agent took the call-back: the customer is called."""
     GO_OUTSIDE = "go_outside"
+    LEAVE_MESSAGE = "leave_message"
     FINISH = "finish"
     """The conversation is over, after-call work begins."""
     END = "end"
@@ -54,6 +61,8 @@ class LegRole(StrEnum):
     CUSTOMER = "customer"
     AGENT = "agent"
     CONSULTED = "consulted"
+    COLLEAGUE = "colleague"
+    """The agent who is called in an internal call."""
     SUPERVISOR = "supervisor"
 
 
@@ -102,7 +111,10 @@ class OperationKind(StrEnum):
 C, V = ContactState, ContactEvent
 _CONSULT = (C.CONSULTING, C.CONFERENCE)
 _TALK = (C.ACTIVE, C.HELD, *_CONSULT)
-LIVE = (C.IVR, C.DIALLING, C.QUEUED, C.OFFERED, C.ACTIVE, C.HELD, C.CONSULTING, C.CONFERENCE, C.OUTSIDE)
+LIVE = (
+    *(C.IVR, C.DIALLING, C.QUEUED, C.OFFERED, C.ACTIVE, C.HELD, C.CONSULTING, C.CONFERENCE),
+    *(C.OUTSIDE, C.VOICEMAIL),
+)
 """States in which the customer is still there."""
 
 TRANSITIONS: dict[tuple[ContactState, ContactEvent], ContactState] = {
@@ -110,6 +122,7 @@ TRANSITIONS: dict[tuple[ContactState, ContactEvent], ContactState] = {
     (C.QUEUED, V.OFFER): C.OFFERED,
     (C.OFFERED, V.WITHDRAW): C.QUEUED,
     (C.OFFERED, V.CONNECT): C.ACTIVE,
+    (C.OFFERED, V.CALL_BACK): C.DIALLING,
     (C.DIALLING, V.CONNECT): C.ACTIVE,
     # Answered, and no agent is there (any more, or yet: a campaign's).
     (C.DIALLING, V.QUEUE): C.QUEUED,
@@ -131,20 +144,11 @@ TRANSITIONS: dict[tuple[ContactState, ContactEvent], ContactState] = {
     **{(talk, V.FINISH): C.WRAP_UP for talk in _TALK},
     **{(talk, V.GO_OUTSIDE): C.OUTSIDE for talk in _TALK},
     (C.OUTSIDE, V.RETURN_TO_QUEUE): C.QUEUED,
+    (C.IVR, V.LEAVE_MESSAGE): C.VOICEMAIL,
+    (C.QUEUED, V.LEAVE_MESSAGE): C.VOICEMAIL,
+    (C.VOICEMAIL, V.RETURN_TO_QUEUE): C.QUEUED,
     **{(live, V.END): C.ENDED for live in (*LIVE, C.WRAP_UP)},
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Customer:
-    """Who calls, as far as it is known. `number` is personal data: masked in every view, never logged."""
-
-    number: str = ""
-    name: str = ""
-    tier: str = ""
-    elder: bool = False
-    verified: bool = False
-    """Proved in this contact who it is, by card and PIN."""
 
 
 @dataclass(slots=True)
@@ -215,6 +219,8 @@ class Dialling:
     """When the customer's phone began to be called; None while the agent's own is rung."""
     answered: bool = False
     """The PBX showed the customer's channel answered, and not joined yet."""
+    acceptance: Operation | None = None
+    """The command of the colleague who is called, answered when both talk."""
     failed: bool = False
     """The PBX said that it could not call; the channel's own end may still say why."""
 
@@ -268,6 +274,10 @@ class Contact:
     consult: Consult | None = None
     dialling: Dialling | None = None
     """Set while `state` is `dialling`."""
+    colleague: str = ""
+    """The agent who is called; empty for all but internal calls."""
+    callback: Callback | None = None
+    """The customer wished to be called back, and keeps its place by it."""
     campaign: str = ""
     """What the call was made for; empty: an agent's own wish."""
     held_at_phone: bool = False
@@ -314,6 +324,22 @@ class Contact:
         """The third party's leg."""
         leg = self.legs.get(self.consult.leg_id) if self.consult else None
         return leg if leg and leg.state is not LegState.GONE else None
+
+    @property
+    def internal(self) -> bool:
+        """Whether two agents talk, and no customer."""
+        return self.direction == "internal"
+
+    @property
+    def colleague_leg(self) -> Leg | None:
+        """The called agent's leg in an internal call."""
+        there = (leg for leg in self.legs.values() if leg.state is not LegState.GONE)
+        return next((leg for leg in there if leg.role is LegRole.COLLEAGUE), None)
+
+    @property
+    def to_be_called(self) -> bool:
+        """Whether it waits for its call-back: there is no call and no customer's channel yet."""
+        return self.callback is not None and not self.callback.called
 
     def leg_by_channel(self, channel: str) -> Leg | None:
         """The leg on that channel, unless it is gone."""

@@ -6,6 +6,18 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
+class Customer:
+    """Who calls, as far as it is known. `number` is personal data: masked in every view, never logged."""
+
+    number: str = ""
+    name: str = ""
+    tier: str = ""
+    elder: bool = False
+    verified: bool = False
+    """Proved in this contact who it is, by card and PIN."""
+
+
+@dataclass(frozen=True, slots=True)
 class CustomerProfile:
     """What routing needs to know. A caller's number is no proof of who calls: nothing private goes by it."""
 

@@ -150,6 +150,20 @@ class CallThird(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class CallColleague(Effect):
+    """Join two agents' channels by a pair of channels of ours between them."""
+
+    channel: str
+    """The half that talks to the caller, and stands for the colleague."""
+    other: str
+    """The half that talks to the colleague."""
+    agent_channel: str
+    colleague_channel: str
+    addresses: tuple[str, ...]
+    group_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class HearRinging(Effect):
     """Let an agent's channel, by itself, hear ringing for at most `ring_time` seconds."""
 
@@ -167,12 +181,21 @@ class PlayOutcome(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class TakeMessage(Effect):
+    """Let a waiting customer leave a message, recorded under the contact's id."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
 class TellPlace(Effect):
     """Say to a waiting customer where it stands; `wait` in seconds, None when nobody can tell."""
 
     channel: str
     position: int
     wait: float | None
+    callback: bool = False
+    """Offer it to be called back instead."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ PERSON_STAR = "*"
 """The same where digits are typed."""
 LANGUAGES = ("zh", "en")
 """Those that prompts exist in."""
-CARD_DIGITS, PIN_DIGITS = 19, 6
-"""The most digits of a card's or customer's number, and of a PIN."""
+CARD_DIGITS, PIN_DIGITS, NUMBER_DIGITS = 19, 6, 20
+"""The most digits of a card's or customer's number, of a PIN, of a telephone number."""
 
 
 class Asked(StrEnum):
@@ -29,6 +29,10 @@ class Asked(StrEnum):
     MENU = "menu"
     CARD = "card"
     PIN = "pin"
+    CALLBACK = "callback"
+    """While waiting: whether it wants to be called back at that number."""
+    NUMBER = "number"
+    """Another number for that."""
     NOTHING = "nothing"
     """Out of the menu, on the way to a person."""
 
@@ -89,7 +93,8 @@ class Walk:
     checks: int = 0
     """Identity checks that failed."""
     subject: str = ""
-    """The customer whose PIN is asked for, by its number in the directory; empty: nobody has that card."""
+    """The customer whose PIN is asked for, by its number in the directory; empty: nobody has that card.
+    Or the number to be called back at."""
     then: str = ""
     """The group to go to after the identity check; empty: back to the menu."""
     said: tuple[str, ...] = ()
@@ -120,6 +125,8 @@ class Turn:
     language: str = ""
     group: str = ""
     """Where the caller goes; empty: as before."""
+    callback: str = ""
+    """The number it wants to be called back at."""
 
 
 def begin(ivr: Ivr, *, language_known: bool) -> Walk | None:
@@ -137,19 +144,13 @@ def groups(ivr: Ivr) -> Iterator[str]:
 
 def question(ivr: Ivr, walk: Walk) -> Question:
     """What to say and to collect now."""
-    if walk.asked is Asked.LANGUAGE:
-        asked = tuple(f"choose_{language}_{key}" for key, language in enumerate(ivr.languages, 1))
-        person = tuple(f"press_0_{language}" for language in ivr.languages)
-        return Question((*walk.said, *asked, *person), 1, ivr.input_time)
-    if walk.asked is Asked.MENU:
-        options = ivr.menus.get(walk.menu, ())
-        asked = tuple(name for one in options for name in (one.prompt, "press", f"number_{one.key}"))
-        return Question((*walk.said, *asked, "press_0"), 1, ivr.input_time)
-    if walk.asked is Asked.CARD:
-        return Question((*walk.said, "type_card", "press_star"), CARD_DIGITS, ivr.input_time)
-    if walk.asked is Asked.PIN:
-        return Question((*walk.said, "type_pin", "press_star"), PIN_DIGITS, ivr.input_time)
-    return Question(walk.said)
+    prompts, digits = _ASKED[walk.asked](ivr, walk) if walk.asked in _ASKED else ((), 0)
+    return Question((*walk.said, *prompts), digits, ivr.input_time if digits else 0.0)
+
+
+def wish(serial: int, number: str) -> Walk:
+    """The caller asked to be called back: at that number? Empty: it must give one."""
+    return Walk(Asked.CALLBACK if number else Asked.NUMBER, serial, subject=number)
 
 
 def pressed(ivr: Ivr, walk: Walk, answer: str, subject: str = "") -> Turn:
@@ -159,7 +160,7 @@ def pressed(ivr: Ivr, walk: Walk, answer: str, subject: str = "") -> Turn:
     """
     if walk.over:
         return Turn(walk)
-    person = PERSON_STAR if walk.asked in (Asked.CARD, Asked.PIN) else PERSON
+    person = PERSON_STAR if walk.asked in (Asked.CARD, Asked.PIN, Asked.NUMBER) else PERSON
     if answer == person or walk.serial >= _LONGEST:
         return _leave(walk, f"{_place(walk)}:{person}", "connecting", group=walk.then)
     if not answer:
@@ -193,6 +194,48 @@ def _problems(ivr: Ivr, one: Option, known_groups: frozenset[str]) -> Iterator[s
         yield f"no menu {one.menu}"
     if bool(one.group) + bool(one.menu) + (one.identify and not one.group) != 1:
         yield f"key {one.key} leads to one thing: a group, a menu or an identity check"
+
+
+# --- questions: what is said, and the most digits -----------------------------------------------------------
+
+_Said = tuple[tuple[str, ...], int]
+
+
+def _ask_language(ivr: Ivr, _walk: Walk) -> _Said:
+    asked = tuple(f"choose_{language}_{key}" for key, language in enumerate(ivr.languages, 1))
+    return (*asked, *(f"press_0_{language}" for language in ivr.languages)), 1
+
+
+def _ask_menu(ivr: Ivr, walk: Walk) -> _Said:
+    options = ivr.menus.get(walk.menu, ())
+    return (*(name for one in options for name in (one.prompt, "press", f"number_{one.key}")), "press_0"), 1
+
+
+def _ask_card(_ivr: Ivr, _walk: Walk) -> _Said:
+    return ("type_card", "press_star"), CARD_DIGITS
+
+
+def _ask_pin(_ivr: Ivr, _walk: Walk) -> _Said:
+    return ("type_pin", "press_star"), PIN_DIGITS
+
+
+def _ask_callback(_ivr: Ivr, walk: Walk) -> _Said:
+    digits = tuple(f"number_{digit}" for digit in walk.subject if digit.isdecimal())
+    return ("callback_at", *digits, "callback_keys", "press_0_wait"), 1
+
+
+def _ask_number(_ivr: Ivr, _walk: Walk) -> _Said:
+    return ("type_number", "press_star_wait"), NUMBER_DIGITS
+
+
+_ASKED = {
+    Asked.LANGUAGE: _ask_language,
+    Asked.MENU: _ask_menu,
+    Asked.CARD: _ask_card,
+    Asked.PIN: _ask_pin,
+    Asked.CALLBACK: _ask_callback,
+    Asked.NUMBER: _ask_number,
+}
 
 
 # --- steps ----------------------------------------------------------------------------------------------
@@ -260,6 +303,27 @@ def _verified(walk: Walk) -> Turn:
     return Turn(replace(_next(walk, Asked.MENU, "verified"), menu=MAIN), ("verified",))
 
 
+def _callback(_ivr: Ivr, walk: Walk, answer: str, _subject: str) -> Turn:
+    if answer == "1":
+        return Turn(_next(walk, Asked.NOTHING, "callback_agreed"), ("callback",), callback=walk.subject)
+    if answer == "2":
+        return Turn(_next(walk, Asked.NUMBER))
+    return Turn(_next(walk, Asked.NOTHING))
+
+
+def _number(ivr: Ivr, walk: Walk, answer: str, _subject: str) -> Turn:
+    if not answer.isdecimal():
+        return _failed(ivr, walk, "number_not_possible")
+    return Turn(_next(walk, Asked.CALLBACK, subject=answer))
+
+
 _LONGEST = 40
 """Questions after which even who presses valid keys goes to a person."""
-_ANSWERED = {Asked.LANGUAGE: _language, Asked.MENU: _menu, Asked.CARD: _card, Asked.PIN: _pin}
+_ANSWERED = {
+    Asked.LANGUAGE: _language,
+    Asked.MENU: _menu,
+    Asked.CARD: _card,
+    Asked.PIN: _pin,
+    Asked.CALLBACK: _callback,
+    Asked.NUMBER: _number,
+}

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+VOICEMAIL = "voicemail"
+"""As `overflow_to`: who would overflow leaves a message instead. No group has that id."""
+
 
 class Strategy(StrEnum):
     """Which of several free agents that fit is taken first."""
@@ -55,12 +58,20 @@ class Policy:
     last_agent_within: float = 0.0
     """How long the agent who had a customer last stays that customer's."""
     overflow_to: str = ""
-    """The group that takes what overflows, and what comes while this one is closed."""
+    """The group that takes what overflows, and what comes while this one is closed; or `VOICEMAIL`."""
     overflow_after: float = 0.0
     overflow_length: int = 0
     """As many wait already: the next one goes on."""
     announce_every: float = 0.0
     """How often who waits is told its position and expected wait."""
+    callback: bool = False
+    """Who waits is offered a call-back with each announcement."""
+    callback_tries: int = 3
+    """Calls until a customer who cannot be reached is given up."""
+    callback_retry: float = 300.0
+    """Between two of them."""
+    callback_expires: float = 14_400.0
+    """After which nobody wants to be called back any more."""
     hours: tuple[Opening, ...] = ()
     """Empty: always open, on holidays too."""
     caller_id: str = ""

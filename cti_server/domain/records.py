@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-RecordKind = Literal["contact", "contact_event", "agent_event", "recording"]
+RecordKind = Literal["contact", "contact_event", "agent_event", "recording", "voicemail"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from datetime import date
 from itertools import pairwise
 from typing import Any
 
-from cti_server.domain.policy import Opening, Policy, Priorities
+from cti_server.domain.ivr import Ivr, problems
+from cti_server.domain.policy import VOICEMAIL, Opening, Policy, Priorities
 
 MINUTES = 24 * 60
 
@@ -40,6 +41,8 @@ class NumberSettings:
     language: str = "zh"
     greeting: str = "welcome"
     name: str = ""
+    menu: Ivr | None = None
+    """What callers walk through before they wait; None: straight to the group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,8 @@ def _numbers(settings: RoutingSettings) -> Iterator[Fault]:
     for number, one in settings.numbers.items():
         if one.group not in settings.groups:
             yield Fault("number_without_target", f"numbers.{number}.group")
+        if one.menu and problems(one.menu, frozenset(settings.groups)):
+            yield Fault("invalid_menu", f"numbers.{number}.menu")
 
 
 def _agents(settings: RoutingSettings, known_agents: Collection[str]) -> Iterator[Fault]:
@@ -118,7 +123,7 @@ def _agents(settings: RoutingSettings, known_agents: Collection[str]) -> Iterato
 def _groups(settings: RoutingSettings) -> Iterator[Fault]:
     for group_id, group in settings.groups.items():
         policy, where = group.policy, f"groups.{group_id}.policy"
-        if policy.overflow_to and policy.overflow_to not in settings.groups:
+        if policy.overflow_to and policy.overflow_to not in {*settings.groups, VOICEMAIL}:
             yield Fault("unknown_group", f"{where}.overflow_to")
         if not policy.overflow_to and (policy.overflow_after or policy.overflow_length):
             yield Fault("overflow_without_target", f"{where}.overflow_to")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cti_server.domain.agent import Agent
+from cti_server.domain.callback import Callback
 from cti_server.domain.contact import Contact
 from cti_server.domain.ivr import Ivr
 from cti_server.domain.outside import OutsideRules
@@ -55,6 +56,8 @@ class WorldState:
     routing_version: int = 0
     """Of the routing settings in force; 0 before they were first changed at run time."""
     contacts: dict[str, Contact] = field(default_factory=dict)
+    callbacks: dict[str, Callback] = field(default_factory=dict)
+    """By wish: customers called in vain, to be called again later. Whose turn is to come is in `contacts`."""
     nodes: dict[str, Node] = field(default_factory=dict)
     ended: dict[str, float] = field(default_factory=dict)
     """Contacts that ended lately, with the time: the PBX's own log must not count them again."""

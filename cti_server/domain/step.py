@@ -109,7 +109,9 @@ class Step:
         own = self.state.agents.get(contact.agent_id or "")
         third = self.state.agents.get(leg.party) if leg else None
         there = third if third and contact.contact_id in third.contact_ids else None
-        return [agent for agent in (own, there) if agent]
+        called = self.state.agents.get(contact.colleague)
+        colleague = called if called and contact.contact_id in called.contact_ids else None
+        return [agent for agent in (own, there, colleague) if agent]
 
     def tell_part(
         self, contact: Contact, agent: Agent, event: Event, data: dict[str, Any] | None = None
@@ -139,6 +141,19 @@ class Step:
         }
         self._record("contact_event", entry)
         self._record("contact", contact_row(contact))
+
+    def keep_message(self, contact: Contact) -> None:
+        """The contact left a message: kept once, under the contact's id, for its group to work off."""
+        message = {
+            "contact_id": contact.contact_id,
+            "group_id": contact.group_id,
+            "service_number": contact.service_number,
+            "customer_number": contact.customer.number,
+            "language": contact.language,
+            "left_at": self.at,
+            "state": "new",
+        }
+        self._record("voicemail", message)
 
     def _record(self, kind: RecordKind, data: dict[str, Any]) -> None:
         record_id = f"{self.state.epoch}.{self.state.signals}.{len(self.outcome.records)}"
@@ -198,7 +213,7 @@ class Step:
         if policy.overflow_to and policy.overflow_after:
             due = max(contact.waits_since + policy.overflow_after, self.at)
             self.state.timers[f"overflow:{contact.contact_id}"] = due
-        if policy.announce_every:
+        if policy.announce_every and not contact.to_be_called:
             self.set_timer(f"announce:{contact.contact_id}", policy.announce_every)
 
     def dequeue(self, contact: Contact) -> None:

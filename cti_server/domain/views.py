@@ -68,6 +68,12 @@ def agent_view(state: WorldState, agent: Agent) -> dict[str, Any]:
     }
 
 
+def _legs(contact: Contact) -> list[Leg]:
+    """An internal call has no customer: that leg is the PBX's own, between the two agents."""
+    legs = contact.legs.values()
+    return [leg for leg in legs if not (contact.internal and leg.role is LegRole.CUSTOMER)]
+
+
 def _leg_view(leg: Leg, contact: Contact) -> dict[str, Any]:
     party = masked(contact.customer.number) if leg.role is LegRole.CUSTOMER else leg.party
     return {
@@ -92,6 +98,13 @@ def _consult_view(contact: Contact) -> dict[str, Any] | None:
     }
 
 
+def _callback_view(contact: Contact) -> dict[str, Any] | None:
+    wished = contact.callback
+    if wished is None:
+        return None
+    return {"wish_id": wished.wish_id, "asked_at": timestamp(wished.asked_at), "tries": wished.tries}
+
+
 CONSULT_ACTIONS = frozenset(
     {
         "contact.alternate",
@@ -101,6 +114,8 @@ CONSULT_ACTIONS = frozenset(
         "contact.drop_leg",
     }
 )
+PASSING_ON = ("contact.consult", "contact.transfer")
+MOVING = ("contact.hold", "contact.retrieve", *PASSING_ON)
 AUDIO_ACTIONS = ("contact.mute", "contact.unmute", "recording.pause", "recording.resume")
 
 _ACTIONS: dict[ContactState, tuple[str, ...]] = {
@@ -154,6 +169,8 @@ def allowed_actions(contact: Contact, agent: Agent) -> list[str]:
 
 def _as_third(contact: Contact, agent: Agent) -> list[str]:
     """What the consulted agent may do."""
+    if contact.internal:
+        return _as_colleague(contact, agent)
     consult, leg, operation = contact.consult, contact.consulted_leg, contact.operation
     if consult is None or leg is None or contact.contact_id not in agent.contact_ids:
         return []
@@ -162,6 +179,16 @@ def _as_third(contact: Contact, agent: Agent) -> list[str]:
     free = operation is None or operation.kind is OperationKind.CONSULT
     open_ = leg.state is LegState.RINGING and consult.acceptance is None and free
     return ["contact.accept", "contact.reject"] if open_ else []
+
+
+def _as_colleague(contact: Contact, agent: Agent) -> list[str]:
+    """What the agent may do who is called by another."""
+    leg, dialling = contact.colleague_leg, contact.dialling
+    if leg is None or leg.party != agent.agent_id:
+        return []
+    if leg.state is not LegState.RINGING:
+        return ["contact.hang_up"]
+    return ["contact.accept", "contact.reject"] if dialling and not dialling.acceptance else []
 
 
 def _consult_open(contact: Contact, action: str) -> bool:
@@ -186,9 +213,8 @@ def _open(contact: Contact, action: str) -> bool:
         return contact.operation is None or contact.operation.kind is not OperationKind.HANG_UP
     if action in CONSULT_ACTIONS:
         return _consult_open(contact, action)
-    if action in ("contact.hold", "contact.retrieve", "contact.consult", "contact.transfer") and (
-        contact.held_at_phone or not contact.agent_leg
-    ):
+    stuck = action in MOVING and (contact.held_at_phone or not contact.agent_leg)
+    if stuck or (contact.internal and action in PASSING_ON):
         return False
     return contact.operation is None
 
@@ -228,9 +254,10 @@ def contact_view(contact: Contact, viewer: Agent) -> dict[str, Any]:
         "service_number": contact.service_number,
         "ivr_path": list(contact.ivr_path),
         "data": dict(contact.data),
-        "legs": [_leg_view(leg, contact) for leg in contact.legs.values()],
+        "legs": [_leg_view(leg, contact) for leg in _legs(contact)],
         "recording": {"state": contact.recording.value},
         "consult": _consult_view(contact),
+        "callback": _callback_view(contact),
         "allowed_actions": allowed_actions(contact, viewer),
         "arrived_at": timestamp(contact.arrived_at),
         "queued_at": timestamp(contact.queued_at),

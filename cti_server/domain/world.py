@@ -12,6 +12,7 @@ from cti_server.domain.events import Outcome, Reply
 from cti_server.domain.routing import Router
 from cti_server.domain.rules import (
     audio,
+    callbacks,
     consults,
     conversation,
     dialling,
@@ -26,6 +27,7 @@ from cti_server.domain.rules import (
     subscriptions,
     supervision,
     transfers,
+    voicemail,
     waiting,
 )
 from cti_server.domain.state import WorldState
@@ -106,8 +108,10 @@ TIMERS: dict[str, Callable[[Step, str], None]] = {
     "station": seats.station_timed_out,
     "disconnected": directory.grace_over,
     "preference": preference.over,
-    "overflow": waiting.overflow,
+    "overflow": voicemail.overflow,
     "announce": waiting.announce,
+    "callback": callbacks.due,
+    "callback_over": callbacks.expired,
 }
 """By the part of the timer's key before the colon; called with the part after it."""
 

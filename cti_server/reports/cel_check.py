@@ -175,7 +175,8 @@ def _compare(story: ContactStory, call: Call, until: datetime, tolerance: float)
     if not _same(answered, call.answered_at, tolerance):
         yield Deviation(call.channel, What.ANSWERED, answered, call.answered_at)
     ended = None if story.ended_at is None else story.ended_at.timestamp()
-    if call.ended_at is not None and not _same(ended, call.ended_at, tolerance):
+    lasts = story.left_for == "callback"  # the call goes on for the words that agree to it
+    if call.ended_at is not None and not lasts and not _same(ended, call.ended_at, tolerance):
         yield Deviation(call.channel, What.ENDED, ended, call.ended_at)
     if call.ended_at is None and ended is not None:
         yield Deviation(call.channel, What.ENDED, ended, None)
@@ -202,12 +203,16 @@ def _totals(within: list[Call], until: datetime) -> Totals:
 
 def _reported(known: Mapping[str, ContactStory], within: list[Call], until: datetime) -> Totals:
     """By the definitions of the reports; who never waited for a person is in none of them."""
-    figures, others, at_phone = ContactFigures(), 0, 0.0
+    figures, others, answered, talk = ContactFigures(), 0, 0, 0.0
     for call in within:
         story = known.get(call.channel)
         if story is None:
             continue
         figures.add(story, EVERYBODY, until)
-        others += story.queued_at is None
-        at_phone += story.time_in(frozenset({AT_PHONE}), until)
-    return Totals(figures.asked + figures.short_abandons + others, figures.answered, figures.talk + at_phone)
+        talk += story.time_in(frozenset({AT_PHONE}), until)
+        if story.queued_at is None:  # one that we called is in other figures
+            others += 1
+            answered += story.answered_at is not None
+            talk += story.time_in(TALK, until)
+    contacts = figures.asked + figures.short_abandons + others
+    return Totals(contacts, figures.answered + answered, figures.talk + talk)

@@ -11,7 +11,16 @@ from cti_server.reports.report import Row
 
 CSV_TYPE = "text/csv; charset=utf-8"
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-_RATES = frozenset({"connect_rate", "service_level", "abandon_rate", "occupancy"})
+_RATES = frozenset(
+    {
+        "connect_rate",
+        "service_level",
+        "abandon_rate",
+        "occupancy",
+        "transfer_rate",
+        "first_contact_resolution",
+    }
+)
 
 
 def header(rows: list[Row]) -> list[str]:

@@ -22,6 +22,8 @@ class Fact:
     contact_id: str = ""
     agent_id: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""
+    """Why the agent is in the state."""
 
     @property
     def order(self) -> tuple[datetime, tuple[int, ...], str]:
@@ -42,7 +44,8 @@ def of_row(row: Mapping[str, Any]) -> Fact:
     data = row.get("data") or {}
     contact_id = row.get("contact_id") or ""
     state = data.get("state", "") if contact_id else row.get("state") or ""
-    return Fact(row["id"], row["at"], row["kind"], state, contact_id, row.get("agent_id") or "", data)
+    agent_id, reason = row.get("agent_id") or "", row.get("reason") or ""
+    return Fact(row["id"], row["at"], row["kind"], state, contact_id, agent_id, data, reason)
 
 
 def in_order(facts: Iterable[Fact]) -> list[Fact]:

@@ -38,7 +38,7 @@ class ContactFigures:
     answered_in_time: int = 0
     """Of them, those whose wait was at most `Rules.answer_within`."""
     abandoned: int = 0
-    """Of those asked, those that ended without having talked to an agent."""
+    """Of those asked, those that ended without an agent, and left the queue for nothing else."""
     short_abandons: int = 0
     """Ended without an agent within less than `Rules.short_abandon`."""
     wait_answered: float = 0.0
@@ -53,6 +53,10 @@ class ContactFigures:
     after_call: float = 0.0
     """After-call work of all agents who had the contacts."""
     transfers: int = 0
+    callbacks: int = 0
+    """Of those asked, those that left the queue for a call-back; the call itself is a contact dialled."""
+    voicemails: int = 0
+    """Of those asked, those that left a message in the end."""
     dialled: int = 0
     """Contacts that we called; in no other figure but the next."""
     dialled_answered: int = 0
@@ -67,13 +71,16 @@ class ContactFigures:
             return
         wait = ((story.answered_at or story.ended_at or now) - story.queued_at).total_seconds()
         gone = story.answered_at is None and story.ended_at is not None
-        if gone and wait < rules.short_abandon:
+        if gone and wait < rules.short_abandon and not story.left_for:
             self.short_abandons += 1
             return
         self.asked += 1
         self.longest_wait = max(self.longest_wait, wait)
         self.transfers += story.transfers
-        if gone:
+        if gone and story.left_for:
+            self.callbacks += story.left_for == "callback"
+            self.voicemails += story.left_for == "voicemail"
+        elif gone:
             self.abandoned += 1
             self.wait_abandoned += wait
         if story.answered_at is not None:
@@ -104,6 +111,8 @@ class ContactFigures:
             "after_call_time": ratio(self.after_call, self.answered),
             "handle_time": ratio(handle, self.answered),
             "transfers": self.transfers,
+            "callbacks": self.callbacks,
+            "voicemails": self.voicemails,
             "dialled": self.dialled,
             "dialled_answered": self.dialled_answered,
         }

@@ -15,6 +15,10 @@ AT_PHONE = "held_at_phone"
 HOLD = frozenset({"held", "consulting", AT_PHONE})
 """Contact states in which the customer waits for its agent."""
 WAITING = frozenset({"queued", "offered"})
+NOT_CALLED = WAITING | {"ended"}
+"""States of a call-back before anybody is called."""
+LEFT_FOR = {"contact.callback_agreed": "callback", "contact.message_left": "voicemail"}
+"""What customers leave the queue for, by the entry that tells of it."""
 UNSEEN = frozenset({"contact.recovered", "contact.answered_unserved", "contact.ended_unseen"})
 """Entries that the PBX's own log told of."""
 
@@ -51,6 +55,8 @@ class ContactStory:
     answered_at: datetime | None = None
     """When it first talked to an agent."""
     ended_at: datetime | None = None
+    left_for: str = ""
+    """What it left the queue for: `callback`, `voicemail`."""
     unserved_at: datetime | None = None
     """When it was answered without a server (fallback queue)."""
     unseen_end: datetime | None = None
@@ -123,15 +129,16 @@ def _contact(contact_id: str, facts: list[Fact]) -> ContactStory:
         story.number = story.number or fact.data.get("number", "")
         story.medium = fact.data.get("medium", story.medium)
         direction = fact.data.get("direction", "inbound")
-        if direction == "outbound" and story.dialled_at is None:
+        if direction == "outbound" and story.dialled_at is None and fact.state not in NOT_CALLED:
             story.dialled_at, story.group_id = fact.at, fact.data.get("group", "")
         if fact.state in WAITING and direction == "inbound" and story.queued_at is None:
             story.queued_at, story.group_id = fact.at, fact.data.get("group", "")
-        if fact.state in TALK and fact.agent_id:
+        if fact.state in TALK and fact.agent_id and direction != "internal":
             story.answered_at = story.answered_at or fact.at
             story.agents.setdefault(fact.agent_id, fact.at)
         if fact.state in ("wrap_up", "ended") and story.ended_at is None:
             story.ended_at = fact.at
+        story.left_for = LEFT_FOR.get(fact.kind, story.left_for)
         if fact.kind == "contact.transferred":
             story.transfers += 1
             story.transferred_by.append((agent_id, fact.at))

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cti_server.store.database import Database
-from cti_server.store.tables import agent_events, contact_events
+from cti_server.store.tables import agent_events, contact_events, contacts
 
 _DEADLINE = 30.0
 
@@ -22,5 +22,24 @@ async def events(database: Database, since: datetime, until: datetime) -> list[M
             query = select(table).where(table.c.at >= since, table.c.at < until)
             found += [dict(row) for row in (await connection.execute(query)).mappings()]
         return found
+
+    return await database.read(work, deadline=_DEADLINE)
+
+
+async def customer_calls(database: Database, since: datetime, until: datetime) -> list[Mapping[str, Any]]:
+    """Inbound contacts over by now that arrived in the time, of known numbers. Raises StoreUnavailable."""
+    c = contacts.c
+    query = select(
+        c.contact_id, c.customer_number, c.agent_id, c.arrived_at, c.queued_at, c.connected_at, c.ended_at
+    ).where(
+        c.arrived_at >= since,
+        c.arrived_at < until,
+        c.direction == "inbound",
+        c.ended_at.is_not(None),
+        c.customer_number != "",
+    )
+
+    async def work(connection: AsyncConnection) -> list[Mapping[str, Any]]:
+        return [dict(row) for row in (await connection.execute(query)).mappings()]
 
     return await database.read(work, deadline=_DEADLINE)

@@ -135,7 +135,7 @@ def as_settings(directory: Directory) -> RoutingSettings:
             for g in directory.groups.values()
         },
         numbers={
-            n.number: NumberSettings(n.group_id, n.language, n.greeting, n.name)
+            n.number: NumberSettings(n.group_id, n.language, n.greeting, n.name, n.ivr)
             for n in directory.service_numbers.values()
         },
         agents={a.agent_id: AgentSkills(dict(a.groups), dict(a.skills)) for a in directory.agents.values()},
@@ -169,6 +169,7 @@ async def _replace(connection: AsyncConnection, settings: RoutingSettings) -> No
                 "language": one.language,
                 "greeting": one.greeting,
                 "name": one.name,
+                "menu": one.menu and msgspec.to_builtins(one.menu),
             }
             for number, one in settings.numbers.items()
         },

@@ -12,7 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cti_server.domain.records import Record
 from cti_server.store.errors import ContentRefused
-from cti_server.store.tables import UtcDateTime, agent_events, contact_events, contacts, recordings
+from cti_server.store.tables import (
+    UtcDateTime,
+    agent_events,
+    contact_events,
+    contacts,
+    recordings,
+    voicemails,
+)
 
 OTHER = "_other"
 """Key within the `data` column under which a record's keys without a column of their own are kept."""
@@ -22,9 +29,12 @@ _TABLES: dict[str, Table] = {
     "contact_event": contact_events,
     "agent_event": agent_events,
     "recording": recordings,
+    "voicemail": voicemails,
 }
 _LATEST_VIEW = {contacts: "version", recordings: "updated_at"}
 """Tables whose rows are replaced by newer ones, and the column that tells the newer."""
+_ONCE = frozenset({voicemails})
+"""Tables whose rows are others' affair once they are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +140,9 @@ async def write_rows(connection: AsyncConnection, rows: list[Row]) -> list[Row]:
         if not own:
             continue
         values = [dict(row.values) for row in own]
-        if table in _LATEST_VIEW:
+        if table in _ONCE:
+            await connection.execute(_insert(connection, table).on_conflict_do_nothing(), values)
+        elif table in _LATEST_VIEW:
             await connection.execute(_upsert(_insert(connection, table), table), values)
         else:
             statement = _insert(connection, table).on_conflict_do_nothing().returning(table.c.id)

@@ -228,3 +228,20 @@ recordings = Table(
     Index(None, "contact_id"),
     Index(None, "started_at"),
 )
+
+voicemails = Table(
+    "voicemails",
+    metadata,
+    Column("contact_id", String(ID), primary_key=True),
+    Column("group_id", String(ID), nullable=False),
+    Column("service_number", Text, nullable=False),
+    Column("customer_number", Text, nullable=False),
+    Column("language", String(16), nullable=False),
+    Column("left_at", UtcDateTime, nullable=False),
+    Column("state", String(16), nullable=False),  # new | assigned | handled
+    Column("agent_id", String(ID)),  # who works on it, or did
+    Column("changed_at", UtcDateTime),
+    Column("note", Text),
+    Index(None, "group_id", "left_at"),
+    Index(None, "state", "left_at"),
+)

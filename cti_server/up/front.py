@@ -12,16 +12,28 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from asterisk_config.model import Endpoint
 from cti_server.up.centre import Centre, running_centre
 from cti_server.up.plan import Plan, Ports
 
 
 def plan_for(
-    var: Path, *, free_ports: bool = False, prompts: Path | None = None, music: Path | None = None
+    var: Path,
+    *,
+    free_ports: bool = False,
+    prompts: Path | None = None,
+    music: Path | None = None,
+    outside: str = "",
 ) -> Plan:
-    """The usual ports, or any; the node's folder is named after ours, so that two checkouts do not meet."""
+    """The usual ports, or any; the node's folder is named after ours, so that two checkouts do not meet.
+
+    `outside`: `HOST:PORT` that numbers outside are called through. Raises ValueError for anything else.
+    """
     mark = zlib.crc32(str(var.absolute()).encode())
-    own = {name: folder for name, folder in (("prompts_dir", prompts), ("music_dir", music)) if folder}
+    host, _, port = outside.rpartition(":")
+    carrier = Endpoint(host, int(port)) if outside else None
+    options = (("prompts_dir", prompts), ("music_dir", music), ("outside", carrier))
+    own: dict[str, object] = {name: option for name, option in options if option}
     return Plan(var, Ports.free() if free_ports else Ports(), f"up-{mark:08x}", node_options=own)
 
 

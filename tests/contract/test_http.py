@@ -31,6 +31,8 @@ ROLES: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "/api/v1/contacts"): ("3001",),
     ("GET", "/api/v1/contacts/{contact_id}"): ("3001",),
     ("GET", "/api/v1/reports/{by}"): ("3001", "5001"),
+    ("GET", "/api/v1/reports/scorecard"): ("3001", "5001"),
+    ("GET", "/api/v1/activity"): ("3001", "5001"),
     **{
         (verb, f"/api/v1/admin/routing{path}"): ("1001", "2001", "3001", "5001")
         for verb, path in (

@@ -14,6 +14,7 @@ import pytest
 from cti_server.api.errors import FAULTS
 from cti_server.api.models import routing as m
 from cti_server.domain import settings as d
+from cti_server.domain.ivr import Ivr, Option
 from cti_server.domain.policy import Opening, Policy, Priorities
 from cti_server.store.errors import StoreUnavailable
 from tests.support.edge import Edge
@@ -43,6 +44,8 @@ def test_the_models_are_the_domains() -> None:
         (m.GroupModel, d.GroupSettings),
         (m.AgentModel, d.AgentSkills),
         (m.NumberModel, d.NumberSettings),
+        (m.MenuModel, Ivr),
+        (m.OptionModel, Option),
         (m.PolicyModel, Policy),
         (m.OpeningModel, Opening),
         (m.PrioritiesModel, Priorities),
@@ -118,6 +121,11 @@ async def test_a_group_is_taken_away_with_its_agents_levels(edge: Edge) -> None:
             "/groups/general",
             {"policy": {"hours": [{"weekday": 1, "opens": 9, "closes": 9}]}},
             "invalid_hours",
+        ),
+        (
+            "/numbers/4001",
+            {"group": "general", "menu": {"menus": {"main": [{"key": "1", "prompt": "x", "group": "no"}]}}},
+            "invalid_menu",
         ),
         ("/holidays", {"2026-02-30": ""}, "invalid_holiday"),
         ("/groups/general", {"ring_timeout": 1.0}, "invalid_params"),

@@ -61,7 +61,8 @@ class FakePbx:
         self.link = False
         self.channels: dict[str, Channel] = {}
         self.registered: set[str] = set()
-        self.members: dict[str, StationMode] = {}
+        self.members: dict[str, set[str]] = {}
+        """Stations to the groups in whose fallback queues they ring."""
         """Stations that ring from the fallback queue."""
         self.effects: deque[e.Effect] = deque()
         self.told: list[tuple[str, int, float | None]] = []
@@ -189,6 +190,7 @@ class FakePbx:
         found = self.channels[channel]
         self._part(found)
         del self.channels[channel]
+        self._end_internal(found)
         for spy in self.channels.values():
             if spy.context == "cti-supervise" and spy.variables["CTI_SPY"] == channel:
                 self._back_to_station(spy)
@@ -198,12 +200,23 @@ class FakePbx:
                 self._tell(channel, s.RecordingChanged(self.now, self.name, channel, recording=False))
         self._tell(channel, s.ChannelGone(self.now, self.name, channel, cause))
 
+    def _end_internal(self, gone: Channel) -> None:
+        """Either end of a call between agents ends the pair of channels between them."""
+        called = self.channels.get(gone.variables.get("CTI_COLLEAGUE", ""))
+        if called and called.bridge == f"internal-{gone.channel}":
+            bridge, called.bridge = called.bridge, ""
+            self._tell(called.channel, s.ChannelLeftBridge(self.now, self.name, called.channel, bridge))
+            self._fall_back(called)
+        for pair in list(self.channels.values()):
+            if pair.variables.get("CTI_COLLEAGUE") == gone.channel:
+                self.hang_up(pair.channel)
+
     def _log_end(self, found: Channel) -> None:
         fact = s.ContactRecovered(
             self.now,
             self.name,
             found.channel,
-            found.variables["CTI_NUMBER"],
+            found.variables.get("CTI_NUMBER", ""),
             found.variables["CTI_GROUP"],
             found.number,
             arrived_at=self.now - 60,
@@ -221,7 +234,7 @@ class FakePbx:
             self.name,
             found.channel,
             place,
-            variables["CTI_NUMBER"],
+            variables.get("CTI_NUMBER", ""),
             variables["CTI_GROUP"],
             found.number,
         )
@@ -278,6 +291,11 @@ class FakePbx:
     def outside_refuses(self, channel: str) -> None:
         """Busy, or not answered."""
         self._place(self.channels[channel], "wait")
+
+    def speaks(self, channel: str) -> None:
+        """A customer who was told how begins to leave a message."""
+        self.channels[channel].variables["CTI_RECORDED_WITH"] = "voicemail"
+        self._tell(channel, s.RecordingChanged(self.now, self.name, channel, recording=True))
 
     def customer_answers(self, channel: str) -> None:
         """A customer whom we called picks up: joined with the agent who is there, or waits."""
@@ -516,6 +534,14 @@ class FakePbx:
             self.told.append((effect.channel, effect.position, effect.wait))
         return channel is not None
 
+    def _do_TakeMessage(self, effect: e.TakeMessage) -> bool:  # noqa: N802
+        customer = self.channels.get(effect.channel)
+        if customer is None:
+            return False
+        self._part(customer)
+        self._place(customer, "voicemail")
+        return True
+
     def _do_SendOutside(self, effect: e.SendOutside) -> bool:  # noqa: N802
         customer = self.channels.get(effect.channel)
         if customer is None:
@@ -538,6 +564,24 @@ class FakePbx:
         self.channels[effect.channel] = Channel(
             effect.channel, "cti-refused", up=False, number=effect.number, variables=variables
         )
+        return True
+
+    def _do_CallColleague(self, effect: e.CallColleague) -> bool:  # noqa: N802
+        called = self.channels.get(effect.colleague_channel)
+        variables = {
+            "CTI_DIRECTION": "internal",
+            "CTI_GROUP": effect.group_id,
+            "CTI_ROUTED": "1",
+            "CTI_PEER": effect.agent_channel,
+            "CTI_COLLEAGUE": effect.colleague_channel,
+        }
+        self.channels[effect.channel] = Channel(effect.channel, "cti-dialled", variables=variables)
+        if called is None or not called.up or called.bridge:
+            self.hang_up(effect.channel)
+            return True
+        called.bridge = f"internal-{effect.channel}"
+        self._tell(called.channel, s.ChannelEnteredBridge(self.now, self.name, called.channel, called.bridge))
+        self.customer_answers(effect.channel)
         return True
 
     def _do_CallThird(self, effect: e.CallThird) -> bool:  # noqa: N802
@@ -593,12 +637,18 @@ class FakePbx:
         return self._set(effect, "CTI_PAUSED", "")
 
     def _do_AddFallbackMember(self, effect: e.AddFallbackMember) -> bool:  # noqa: N802
-        known = effect.channel in self.members
-        self.members[effect.channel] = effect.mode
+        there = self.members.setdefault(effect.channel, set())
+        known = there >= set(effect.groups)
+        there.update(effect.groups)
         return not known
 
     def _do_RemoveFallbackMember(self, effect: e.RemoveFallbackMember) -> bool:  # noqa: N802
-        return self.members.pop(effect.channel, None) is not None
+        there = self.members.get(effect.channel, set())
+        known = bool(there & set(effect.groups))
+        there -= set(effect.groups)
+        if not there:
+            self.members.pop(effect.channel, None)
+        return known
 
     def _do_Resync(self, effect: e.Resync) -> bool:  # noqa: N802
         if self.snapshot is None:

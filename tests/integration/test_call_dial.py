@@ -60,6 +60,14 @@ async def test_dialled_held_passed_on(centre: TestCentre, mode: Mode) -> None:
         await customer.stops_hearing(AGENT_TONE)
         await first.client.unmute(contact_id)
         await first.client.send_dtmf(contact_id, "12")
+        await first.phone.transfer("13900000002")  # REFER from the phone itself: refused, nothing changes
+        assert await customer.hears(AGENT_TONE) >= MOSTLY
+        for event in ("contact.held", "contact.retrieved"):
+            await first.told(event, contact_id)
+        await first.phone.hold()  # by the phone itself: the same states
+        await first.told("contact.held", contact_id)
+        await first.phone.resume()
+        await first.told("contact.retrieved", contact_id)
         await first.client.transfer(contact_id, group="credit_card")
         assert await second.offered() == contact_id
         taken = await second.accept(contact_id)

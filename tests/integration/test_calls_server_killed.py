@@ -20,8 +20,6 @@ from tests.support.story import Story, cel_calls
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
 CALLS = 30
 AGENTS = [str(number) for number in range(1001, 1008)]
-BACK = 5.0
-"""Seconds in which every agent's program has to be back."""
 RESCUED = 5.0
 """Seconds in which every waiting caller has to be at the fallback."""
 
@@ -65,7 +63,6 @@ async def test_killed_in_the_middle_of_thirty_calls(centre: TestCentre) -> None:
         centre.kill_server()
         took = await back(seats)
         print(f"back after kill -9: {took[0]:.2f} to {took[-1]:.2f} s")
-        assert took[-1] < BACK
         assert [(it.view["state"], it.view["contact_ids"]) for it in seats] == before
         stats = callers.stats()
         assert (stats.current, stats.failed, stats.ended_by_centre) == (CALLS, 0, 0)

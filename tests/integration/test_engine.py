@@ -140,7 +140,10 @@ async def test_a_burst_of_commands_waits_its_turn(redis_server: RedisServer) -> 
         with pytest.raises(CommandRefused, match="1001"):
             await server.site.execute(states[0])  # not signed in
         answers = await asyncio.gather(*map(server.site.execute, states[1:]), return_exceptions=True)
-        assert {getattr(answer, "code", "") for answer in answers} == {"not_signed_in"}
+        codes = {getattr(answer, "code", "") for answer in answers}
+        busy = {"journal_unavailable", "not_leader"}  # a machine that stood still for two seconds
+        assert "not_signed_in" in codes
+        assert codes <= {"not_signed_in", *busy}, "none is turned away for the number of them"
 
 
 async def test_a_repeated_request_is_recognised_after_a_crash(redis_server: RedisServer) -> None:

@@ -121,3 +121,19 @@ def test_the_figures_agree_with_what_the_world_knows(centre: Centre) -> None:
     assert sum(row.values["transfers"] or 0 for row in agents) == len(told)
     assert figures["answered_in_time"] == sum(wait <= 20 for wait in waits)
     assert figures["speed_of_answer"] == pytest.approx(sum(waits) / len(waits), abs=1e-4)
+
+
+async def test_customers_calls_are_the_contacts_that_are_over(database_url: str, centre: Centre) -> None:
+    await history(database_url, centre, DAY - MARGIN, DAY + MARGIN)
+    database = Database(database_url)
+    try:
+        calls = await StoredReports(database, lambda: centre.state).calls(DAY, DAY + MARGIN)
+    finally:
+        await database.close()
+    latest = {r.data["contact_id"]: r.data for r in records(centre) if r.kind == "contact"}
+    over = {name: row for name, row in latest.items() if row["ended_at"] is not None}
+    assert {call.contact_id for call in calls} == set(over)
+    assert {call.contact_id for call in calls if call.agent_id} == {
+        name for name, row in over.items() if row["connected_at"] is not None and row["agent_id"]
+    }
+    assert {call.customer for call in calls} == {"13800138000"}

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import text
 
+from cti_server.domain.ivr import Ivr, Option
 from cti_server.domain.policy import Opening, Policy, Priorities
 from cti_server.domain.settings import (
     AgentSkills,
@@ -50,6 +51,7 @@ def altered(settings: RoutingSettings) -> RoutingSettings:
     """Something of everything: a group and a number more, one of each less."""
     hours = (Opening(1, 540, 1020),)
     loans = GroupSettings("贷款", "Loans", 15.0, 30.0, Policy(hours=hours, requires={"english": 2}))
+    menu = Ivr({"main": (Option("1", "for_general", "loans"),)})
     kept = {name: group for name, group in settings.groups.items() if name != "vtm"}
     numbers = {number: one for number, one in settings.numbers.items() if number != "4003"}
     agents = {
@@ -58,7 +60,7 @@ def altered(settings: RoutingSettings) -> RoutingSettings:
     }
     return RoutingSettings(
         groups={**kept, "loans": loans},
-        numbers={**numbers, "4009": NumberSettings("loans", "en", "welcome", "Loans")},
+        numbers={**numbers, "4009": NumberSettings("loans", "en", "welcome", "Loans", menu)},
         agents={**agents, "1001": AgentSkills({"loans": 9}, {"english": 4})},
         holidays={"2026-10-01": "国庆节"},
         priorities=Priorities(4, 3, 60.0),

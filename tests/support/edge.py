@@ -27,8 +27,10 @@ from cti_server.api.settings import ApiSettings
 from cti_server.api.tokens import Tokens, TokenUse
 from cti_server.errors import CtiError
 from cti_server.reports.facts import Fact
+from cti_server.reports.resolution import CustomerCall
 from tests.fakes.centre import FakeCentre
 from tests.fakes.routing import FakeRouting
+from tests.fakes.voicemails import FakeVoicemails
 
 PASSWORD = "correct horse battery"
 KEY = b"a signing key of the tests, 32 bytes and more"
@@ -80,11 +82,15 @@ class FakeReports:
 
     def __init__(self) -> None:
         self.known: list[Fact] = []
+        self.customers: list[CustomerCall] = []
         self.asked: list[tuple[datetime, datetime]] = []
 
     async def facts(self, since: datetime, until: datetime) -> list[Fact]:
         self.asked.append((since, until))
         return [fact for fact in self.known if since <= fact.at < until]
+
+    async def calls(self, since: datetime, until: datetime) -> list[CustomerCall]:
+        return [call for call in self.customers if since <= call.arrived_at < until]
 
     def team(self, agent_id: str) -> Team:
         if agent_id != "2001":
@@ -106,6 +112,7 @@ class Edge:
         self.centre = centre
         self.credentials, self.log, self.reports = FakeCredentials(centre), FakeLog(), FakeReports()
         self.routing = FakeRouting()
+        self.voicemails = FakeVoicemails()
         self.registry = CollectorRegistry()
         self.tokens = Tokens([KEY], MemoryOneTimeStore())
         self.auth = Authenticator(self.credentials, MemoryLoginGuard(), self.tokens)
@@ -117,6 +124,7 @@ class Edge:
             routing=self.routing,
             campaigns=campaigns or NO_CAMPAIGNS,
             messages=messages or NO_MESSAGES,
+            voicemails=self.voicemails,
             settings=settings,
             registry=self.registry,
         )

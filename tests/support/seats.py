@@ -216,8 +216,11 @@ async def _finish(it: Seat) -> None:
         if contact["state"] == "offered":
             await it.client.reject(contact_id)
             continue
-        if contact["state"] in ("active", "held"):
+        if contact["state"] in ("dialling", "active", "held"):
             await it.client.hang_up(contact_id)
+        if contact["direction"] == "internal":
+            await it.until(lambda: not it.client.contacts, "done with the call", _LEAVE / 2)
+            continue
         await it.wrap_up(contact_id, "not_ready")
     if it.view["state"] != "signed_out":
         await it.client.sign_out()

@@ -36,6 +36,10 @@ class PolicyModel(Model):
     overflow_after: Seconds = 0.0
     overflow_length: int = Field(default=0, ge=0, le=10_000)
     announce_every: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 0.0
+    callback: bool = False
+    callback_tries: int = Field(default=3, ge=1, le=20)
+    callback_retry: Annotated[float, Field(ge=1, le=86_400, allow_inf_nan=False)] = 300.0
+    callback_expires: Annotated[float, Field(ge=1, le=604_800, allow_inf_nan=False)] = 14_400.0
     hours: list[OpeningModel] = Field(default=[], max_length=100)
     caller_id: str = Field(default="", max_length=20, pattern=r"^[+]?[0-9]*$")
     utc_offset: int = Field(default=480, ge=-720, le=840)
@@ -58,6 +62,28 @@ class AgentModel(Model):
     skills: Skills
 
 
+class OptionModel(Model):
+    """What a key of a menu leads to: one of a group, another menu, an identity check."""
+
+    key: str = Field(pattern=r"^[1-9]$")
+    prompt: str = Field(min_length=1, max_length=48, pattern=r"^[a-z][a-z0-9_]*$")
+    group: OptionalWord = ""
+    menu: OptionalWord = ""
+    identify: bool = False
+
+
+class MenuModel(Model):
+    """The menu of a service number (docs/ivr.md)."""
+
+    menus: dict[Key, list[OptionModel]] = Field(default={}, max_length=50)
+    languages: list[Literal["zh", "en"]] = Field(default=[], max_length=2)
+    elder_direct: bool = True
+    elder_group: OptionalWord = ""
+    tries: int = Field(default=3, ge=1, le=10)
+    input_time: float = Field(default=5.0, ge=1, le=30)
+    identity_tries: int = Field(default=3, ge=1, le=10)
+
+
 class NumberModel(Model):
     """A service number: the group that takes its calls, what callers hear first."""
 
@@ -65,6 +91,7 @@ class NumberModel(Model):
     language: str = Field(default="zh", pattern=r"^(zh|en)(-[A-Z]{2})?$")
     greeting: str = Field(default="welcome", max_length=64, pattern=r"^[a-z0-9_]*$")
     name: OptionalWord = ""
+    menu: MenuModel | None = None
 
 
 class PrioritiesModel(Model):

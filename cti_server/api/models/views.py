@@ -22,6 +22,7 @@ ContactStateName = Literal[
     "consulting",
     "conference",
     "outside",
+    "voicemail",
     "wrap_up",
     "ended",
 ]
@@ -75,7 +76,7 @@ class LegView(Model):
     """One party."""
 
     leg_id: str
-    role: Literal["customer", "agent", "consulted", "supervisor"]
+    role: Literal["customer", "agent", "consulted", "colleague", "supervisor"]
     party: str
     state: Literal["ivr", "waiting", "ringing", "up", "talking", "held", "gone"]
     muted: bool
@@ -97,6 +98,14 @@ class ConsultView(Model):
         description="Whom the agent talks to; who is left out hears music."
     )
     started_at: Instant
+
+
+class CallbackView(Model):
+    """The customer wished to be called back instead of waiting."""
+
+    wish_id: str = Field(description="The contact in which it was wished.")
+    asked_at: Instant
+    tries: int = Field(description="Calls made in vain so far.")
 
 
 class QueueName(Model):
@@ -132,6 +141,7 @@ class ContactView(Model):
     legs: list[LegView]
     recording: RecordingView
     consult: ConsultView | None
+    callback: CallbackView | None = Field(description="Accepting it calls the customer.")
     allowed_actions: list[str] = Field(description="Methods that may be called on the contact right now.")
     arrived_at: Instant
     queued_at: Instant | None

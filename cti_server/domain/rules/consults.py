@@ -27,6 +27,7 @@ from cti_server.domain.effects import HearRinging, Move, Place, Resync, ReturnTo
 from cti_server.domain.events import Event
 from cti_server.domain.rules import (
     arrangement,
+    colleagues,
     conversation,
     dialling,
     handing,
@@ -74,6 +75,7 @@ def consult(step: Step, command: ConsultParty) -> None:
     if contact.state is ContactState.CONFERENCE:
         raise errors.ConferenceFull("customer, agent and one more")
     offers.require(contact, "contact.consult", ContactState.ACTIVE, ContactState.HELD)
+    offers.require_customer(contact, "contact.consult")
     if contact.held_at_phone:
         raise errors.HeldAtPhone("the phone holds the call; retrieve it there")
     if contact.agent_leg is None:
@@ -191,7 +193,11 @@ def accept(step: Step, command: Accept) -> dict[str, Any] | None:
     """Take an offered contact, or the part of a third party in one."""
     found = _as_third(step, command)
     if found is None:
-        return offers.accept(step, command)
+        called = colleagues.called(step, command)
+        if called is None:
+            return offers.accept(step, command)
+        colleagues.accept(step, command, called[0], called[2])
+        return None
     contact, consultation, leg, _ = found
     _require_ringing(step, contact, consultation, leg)
     consultation.acceptance = Operation(OperationKind.ACCEPT, command.request_id, command.agent_id)
@@ -204,7 +210,10 @@ def reject(step: Step, command: Reject) -> dict[str, Any]:
     """Do not take it."""
     found = _as_third(step, command)
     if found is None:
-        return offers.reject(step, command)
+        called = colleagues.called(step, command)
+        if called is None:
+            return offers.reject(step, command)
+        return colleagues.reject(step, command, called[0], called[2])
     contact, consultation, leg, agent = found
     _require_ringing(step, contact, consultation, leg)
     _over(step, contact, AskedState(AgentState.NOT_READY, "rejected"))
@@ -224,6 +233,9 @@ def hang_up(step: Step, command: HangUp) -> dict[str, Any] | None:
     """End the call; the third party only leaves it."""
     found = _as_third(step, command)
     if found is None:
+        called = colleagues.called(step, command)
+        if called:
+            return colleagues.hang_up(step, command, called[0], called[2])
         contact = step.state.contacts.get(command.contact_id)
         dials = contact is not None and contact.state is ContactState.DIALLING
         (dialling.hang_up if dials else conversation.hang_up)(step, command)

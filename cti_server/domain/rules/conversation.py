@@ -17,7 +17,17 @@ from cti_server.domain.contact import (
 )
 from cti_server.domain.effects import Connect, HangUpChannel, HoldCustomer, Move, Place, Resync, ReturnToQueue
 from cti_server.domain.events import Event
-from cti_server.domain.rules import arrangement, handing, offers, parties, preference, seats, waiting
+from cti_server.domain.policy import VOICEMAIL
+from cti_server.domain.rules import (
+    arrangement,
+    handing,
+    offers,
+    parties,
+    preference,
+    seats,
+    voicemail,
+    waiting,
+)
 from cti_server.domain.rules.offers import begin, finish_operation, own_contact, require
 from cti_server.domain.signals import HangUp, Hold, Retrieve, SetData, WrapUp
 from cti_server.domain.step import Step
@@ -33,7 +43,7 @@ APART_TIME = 1.0
 """Seconds two legs may be out of their bridge with nothing to explain it."""
 MOST_DATA = 32 * 1024
 """Bytes of attached data as JSON: it goes along with every notification of the contact."""
-KNOWN_REASONS = frozenset({"answered_unserved", "transferred_outside", waiting.CLOSED})
+KNOWN_REASONS = frozenset({"answered_unserved", "transferred_outside", waiting.CLOSED, VOICEMAIL})
 """Of contacts that no agent had at their end, yet were not abandoned."""
 NORMAL_CLEARING = 16
 """Q.850 cause of a party that hung up on purpose."""
@@ -213,6 +223,7 @@ def begin_wrap_up(step: Step, contact: Contact) -> None:
 
 
 def _abandoned(step: Step, contact: Contact) -> None:
+    voicemail.over(step, contact)
     if contact.end_reason not in KNOWN_REASONS:
         contact.end_reason = "abandoned"
     step.clear_timer(f"arrival:{contact.contact_id}")
@@ -240,7 +251,11 @@ def agent_leg_gone(step: Step, contact: Contact, cause: int) -> None:
     step.state.channels.pop(leg.channel, None)
     if contact.state is ContactState.OFFERED:
         offers.withdraw(step, contact, AskedState(AgentState.NOT_READY, "station_no_answer"))
-    elif contact.end_reason or (contact.state is ContactState.ACTIVE and cause == NORMAL_CLEARING):
+    elif (
+        contact.end_reason
+        or contact.internal
+        or (contact.state is ContactState.ACTIVE and cause == NORMAL_CLEARING)
+    ):
         contact.end_reason = "agent_hung_up"
         end_call(step, contact)
         step.tell_contact(contact, Event.CONTACT_LEG_LEFT)
@@ -296,8 +311,9 @@ def _in_order(contact: Contact) -> bool:
     bridge, leg = contact.customer_leg.bridge, contact.agent_leg
     if contact.state in TALK_STATES and leg is None:
         return False
-    if contact.state is ContactState.OUTSIDE:
-        return bool(bridge)
+    if contact.state in (ContactState.OUTSIDE, ContactState.VOICEMAIL):
+        away = contact.customer_leg.state is LegState.IVR
+        return away if contact.state is ContactState.VOICEMAIL else bool(bridge)
     if contact.dialling:
         return not contact.dialling.answered
     if contact.state is ContactState.ACTIVE or contact.held_at_phone:

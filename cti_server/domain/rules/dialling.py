@@ -19,18 +19,20 @@ from cti_server.domain.contact import (
     ContactState,
     Customer,
     Dialling,
+    Leg,
     LegRole,
     LegState,
     OperationKind,
 )
-from cti_server.domain.effects import CallCustomer, Connect, HangUpChannel, Move, Place, PlayOutcome, Resync
+from cti_server.domain.effects import Connect, HangUpChannel, PlayOutcome, Resync
 from cti_server.domain.events import Event
 from cti_server.domain.queue import Group
-from cti_server.domain.rules import conversation, offers, seats
+from cti_server.domain.rules import callbacks, colleagues, conversation, offers, seats
+from cti_server.domain.rules.calling import call
 from cti_server.domain.rules.offers import OPERATION_TIME
 from cti_server.domain.signals import ChannelFact, Dial, EffectFailed, HangUp
 from cti_server.domain.step import Step
-from cti_server.domain.target import TargetKind, known_group, take_outside_call
+from cti_server.domain.target import TargetKind, available_agent, known_group, take_outside_call
 from cti_server.domain.views import agent_view, contact_view
 
 BUSY, CANCELLED, NO_ANSWER, NOT_REACHED = "busy", "cancelled", "no_answer", "not_reached"
@@ -60,16 +62,19 @@ def dial(step: Step, command: Dial) -> dict[str, Any]:
     """Call somebody; the result has the contact at once, events tell the rest."""
     agent = _free_caller(step, command.agent_id)
     group = _group_for(step, agent, command.group_id)
-    if command.to.kind is not TargetKind.NUMBER:
-        raise errors.NumberNotAllowed("agents cannot be dialled yet")
     station = step.state.stations[agent.station or ""]
     if not seats.station_usable(agent, station):
         raise errors.StationNotRegistered(f"no phone is registered as {station.address}")
     seats.require_node(step, station.node)
     conversation.require_size(command.data)
-    take_outside_call(step.state, command.to.value, agent, step.at)
-    number, campaign = command.to.value, command.campaign
-    contact = place(step, station.node, group.group_id, number=number, campaign=campaign, data=command.data)
+    number, node = command.to.value, station.node
+    if command.to.kind is TargetKind.AGENT:
+        colleague = available_agent(step.state, command.to.value, agent, node)
+        contact = place(step, node, group.group_id, colleague=colleague.agent_id, data=command.data)
+    else:
+        take_outside_call(step.state, number, agent, step.at)
+        campaign = command.campaign
+        contact = place(step, node, group.group_id, number=number, campaign=campaign, data=command.data)
     step.request_id = command.request_id
     give(step, contact, agent)
     return {"contact": contact_view(contact, agent), "agent": agent_view(step.state, agent)}
@@ -113,15 +118,20 @@ def place(
     node: str,
     group_id: str,
     *,
-    number: str,
+    number: str = "",
+    colleague: str = "",
     campaign: str = "",
     data: Mapping[str, Any] | None = None,
 ) -> Contact:
-    """A contact that begins with a call of ours; `give` or `call` comes next. The caps are the caller's."""
+    """A contact that begins with a call of ours; `give` or `call` comes next. The caps are the caller's.
+
+    `colleague`, an agent, is called instead of a number: an internal call.
+    """
     contact_id = step.new_call(node)
-    shown = step.state.outside.caller_id(group_id)
+    shown = "" if colleague else step.state.outside.caller_id(group_id)
     contact = Contact(contact_id, node, shown, group_id, Customer(number), step.at, ContactState.DIALLING)
-    contact.direction, contact.campaign, contact.dialling = "outbound", campaign, Dialling()
+    contact.direction, contact.colleague = "internal" if colleague else "outbound", colleague
+    contact.campaign, contact.dialling = campaign, Dialling()
     contact.data = dict(data or {})
     contact.add_leg(LegRole.CUSTOMER, "", contact_id, LegState.WAITING)
     step.state.contacts[contact_id] = contact
@@ -153,28 +163,15 @@ def give(step: Step, contact: Contact, agent: Agent) -> None:
         step.tell_contact(contact, Event.CONTACT_DIALLING)
     else:
         leg.state = LegState.UP
+        _begin(step, contact)
+
+
+def _begin(step: Step, contact: Contact) -> None:
+    """The agent's phone is there."""
+    if contact.internal:
+        colleagues.ring(step, contact)
+    else:
         call(step, contact)
-
-
-def call(step: Step, contact: Contact) -> None:
-    """The agent's phone is there, or no agent's is needed: call the customer."""
-    leg, dialling, rules = contact.agent_leg, contact.dialling, step.state.outside
-    if dialling is None:
-        return
-    dialling.called_at, contact.customer_leg.state = step.at, LegState.RINGING
-    effect = CallCustomer(
-        contact.node,
-        contact.contact_id,
-        contact.customer.number,
-        contact.service_number,
-        rules.ring_time,
-        contact.group_id,
-        leg.channel if leg else "",
-        step.state.station_channels.get(leg.channel, "") if leg else "",
-    )
-    step.do(effect)
-    step.set_timer(f"dial:{contact.contact_id}", rules.ring_time + OPERATION_TIME)
-    step.tell_contact(contact, Event.CONTACT_DIALLING)
 
 
 # --- what the PBX shows ----------------------------------------------------------------------------------
@@ -184,12 +181,21 @@ def _called(contact: Contact) -> bool:
     return contact.dialling is not None and contact.dialling.called_at is not None
 
 
-def phone_answered(step: Step, contact: Contact) -> None:
-    """The agent's own phone was picked up; a nailed-up one only tells that it idles."""
-    leg = contact.agent_leg
-    if leg and leg.state is LegState.RINGING and not contact.end_reason:
+def phone_answered(step: Step, contact: Contact, leg: Leg) -> None:
+    """A phone was picked up; a nailed-up one only tells that it idles."""
+    if leg.role is LegRole.COLLEAGUE:
+        colleagues.phone_answered(step, contact, leg)
+    elif leg.state is LegState.RINGING and not contact.end_reason:
         leg.state = LegState.UP
-        call(step, contact)
+        _begin(step, contact)
+
+
+def together(step: Step, contact: Contact) -> None:
+    """Agent and customer (or colleague) share a bridge."""
+    before = contact.dialling
+    conversation.together(step, contact)
+    if before and contact.internal and contact.dialling is None:
+        colleagues.talks(step, contact, before.acceptance)
 
 
 def agent_leg_gone(step: Step, contact: Contact, cause: int) -> None:
@@ -199,18 +205,22 @@ def agent_leg_gone(step: Step, contact: Contact, cause: int) -> None:
         return
     leg.state, leg.bridge = LegState.GONE, ""
     step.state.channels.pop(leg.channel, None)
+    left = CANCELLED if cause == conversation.NORMAL_CLEARING else STATION_LOST
     if not _called(contact):
-        _give_up(step, contact, STATION_NO_ANSWER, AskedState(AgentState.NOT_READY, STATION_NO_ANSWER))
+        rang = contact.colleague_leg is None
+        reason = STATION_NO_ANSWER if rang else left
+        _give_up(step, contact, reason, AskedState(AgentState.NOT_READY, STATION_NO_ANSWER) if rang else None)
         return
-    on_purpose = cause == conversation.NORMAL_CLEARING
-    contact.end_reason = contact.end_reason or (CANCELLED if on_purpose else STATION_LOST)
+    contact.end_reason = contact.end_reason or left
     step.do(HangUpChannel(contact.node, contact.contact_id))
     step.set_timer(f"dial:{contact.contact_id}", OPERATION_TIME)
 
 
 def customer_gone(step: Step, contact: Contact, reason: str = "", cause: int = UNKNOWN_CAUSE) -> None:
     """The customer's channel ended, whatever was going on."""
-    if contact.state is ContactState.DIALLING:
+    if contact.internal and contact.state is not ContactState.ENDED:
+        colleagues.over(step, contact, reason or "agent_hung_up")
+    elif contact.state is ContactState.DIALLING:
         _ended(step, contact, reason or OUTCOMES.get(cause, NOT_REACHED))
     else:
         conversation.customer_gone(step, contact, reason or "customer_hung_up")
@@ -218,11 +228,11 @@ def customer_gone(step: Step, contact: Contact, reason: str = "", cause: int = U
 
 def answered_alone(step: Step, contact: Contact) -> None:
     """The customer answered and waits: for an agent of the group, because its own is gone or never was."""
-    if contact.end_reason:  # it was given up in that moment
+    if contact.end_reason or contact.internal:  # it was given up in that moment
         step.do(HangUpChannel(contact.node, contact.contact_id))
         return
     agent = step.state.agents.get(contact.agent_id or "")
-    _drop_phone(step, contact)
+    colleagues.drop_caller(step, contact)
     if agent:
         agent.contact_ids.remove(contact.contact_id)
     contact.agent_id, contact.dialling = None, None
@@ -235,7 +245,7 @@ def answered_alone(step: Step, contact: Contact) -> None:
 def effect_failed(step: Step, contact: Contact, fact: EffectFailed) -> None:
     """The PBX did not call, or did not hang up (a channel that is not there yet, or not any more)."""
     in_doubt = fact.code == errors.OutcomeUnknown.code
-    if fact.effect == CallCustomer.__name__ and not in_doubt and contact.dialling:
+    if fact.effect != HangUpChannel.__name__ and not in_doubt and contact.dialling:
         contact.dialling.failed = True
     step.set_timer(f"dial:{contact.contact_id}", OPERATION_TIME if in_doubt else FAILED_TIME)
 
@@ -246,7 +256,10 @@ def overdue(step: Step, contact_id: str) -> None:
     if contact is None or contact.state is not ContactState.DIALLING or contact.dialling is None:
         return
     if contact.dialling.failed:
-        _ended(step, contact, NOT_REACHED)
+        customer_gone(step, contact, NOT_REACHED)
+    elif contact.colleague_leg and not _called(contact):
+        no_answer = AskedState(AgentState.NOT_READY, NO_ANSWER)
+        colleagues.over(step, contact, NO_ANSWER, colleague_next=no_answer)
     elif _called(contact):
         step.set_timer(f"dial:{contact_id}", OPERATION_TIME)
         step.do(Resync(contact.node))
@@ -272,11 +285,20 @@ def corrected(step: Step, contact: Contact, fact: ChannelFact) -> None:
         conversation.watch(step, contact, OPERATION_TIME)
 
 
-def called_before(contact: Contact, at: float) -> bool:
-    """Whether the customer's channel must have been there by then."""
-    if contact.dialling:
-        return contact.dialling.called_at is not None and contact.dialling.called_at < at
-    return contact.arrived_at < at
+def missing(step: Step, contact: Contact, at: float) -> None:
+    """The PBX has no such channel (`at`: when it was asked): gone unseen, unless it may not be there yet."""
+    if contact.to_be_called:
+        return
+    since = contact.dialling.called_at if contact.dialling else contact.arrived_at
+    if since is None:
+        return
+    if contact.dialling and since + FAILED_TIME >= at:
+        step.set_timer(f"dial:{contact.contact_id}", OPERATION_TIME)
+    elif since < at:
+        if contact.dialling:
+            # Should the call be on its way all the same, it is on its way ahead of this.
+            step.do(HangUpChannel(contact.node, contact.contact_id))
+        customer_gone(step, contact, "gone_unseen")
 
 
 # --- called in vain ------------------------------------------------------------------------------------
@@ -284,6 +306,9 @@ def called_before(contact: Contact, at: float) -> bool:
 
 def _give_up(step: Step, contact: Contact, reason: str, next_state: AskedState | None) -> None:
     """Nobody was called: the contact is over, the agent free."""
+    if contact.internal:
+        colleagues.over(step, contact, reason, caller_next=next_state)
+        return
     agent = step.state.agents[contact.agent_id or ""]
     _over(step, contact, reason)
     offers.drop_agent_leg(step, contact)
@@ -298,6 +323,7 @@ def _give_up(step: Step, contact: Contact, reason: str, next_state: AskedState |
 def _ended(step: Step, contact: Contact, reason: str) -> None:
     """The customer was called in vain: the agent registers that; without an agent it is just over."""
     _over(step, contact, contact.end_reason or reason)
+    callbacks.in_vain(step, contact)
     if contact.agent_id is None:
         contact.apply(ContactEvent.END)
         step.tell_contact(contact, Event.CONTACT_ENDED)
@@ -322,7 +348,7 @@ def _release_phone(step: Step, contact: Contact) -> None:
     if leg is None:
         return
     if contact.end_reason == CANCELLED:
-        _drop_phone(step, contact)
+        colleagues.drop_caller(step, contact)
         return
     step.do(PlayOutcome(contact.node, leg.channel, contact.end_reason == BUSY))
     leg.state = LegState.GONE
@@ -333,13 +359,3 @@ def _release_phone(step: Step, contact: Contact) -> None:
         station = step.state.stations[agent.station or ""]
         station.release_channel()
         station.tone_channel = leg.channel
-
-
-def _drop_phone(step: Step, contact: Contact) -> None:
-    """The agent's phone is out; a nailed-up one stops hearing the ringing."""
-    leg = contact.agent_leg
-    if leg is None:
-        return
-    offers.drop_agent_leg(step, contact)
-    if step.state.agents[leg.party].station_mode is StationMode.PERSISTENT:
-        step.do(Move(contact.node, leg.channel, Place.STATION))

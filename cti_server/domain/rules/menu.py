@@ -9,7 +9,7 @@ from cti_server.domain import ivr
 from cti_server.domain.contact import Contact, ContactState
 from cti_server.domain.events import Event
 from cti_server.domain.ivr import Ivr, Turn
-from cti_server.domain.rules import preference, waiting
+from cti_server.domain.rules import callbacks, preference, waiting
 from cti_server.domain.signals import MenuAnswered
 from cti_server.domain.step import Step
 
@@ -38,8 +38,11 @@ def question(settings: Mapping[str, Ivr], contact: Contact) -> ivr.Question | No
 def answered(step: Step, fact: MenuAnswered) -> None:
     """The caller pressed something, or nothing. An answer to a question of before says nothing."""
     contact = step.state.contacts.get(fact.channel)
+    if contact and contact.state is not ContactState.IVR:
+        callbacks.answered(step, contact, fact)
+        return
     walk = contact.walk if contact else None
-    if contact is None or walk is None or contact.state is not ContactState.IVR or fact.serial != walk.serial:
+    if contact is None or walk is None or fact.serial != walk.serial:
         return
     turn = ivr.pressed(_settings(step, contact), walk, fact.answer, fact.subject)
     if fact.customer and fact.answer == ivr.Check.RIGHT:

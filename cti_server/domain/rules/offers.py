@@ -10,6 +10,8 @@ from cti_server.domain.contact import (
     Contact,
     ContactEvent,
     ContactState,
+    Dialling,
+    Leg,
     LegRole,
     LegState,
     Operation,
@@ -18,7 +20,7 @@ from cti_server.domain.contact import (
 )
 from cti_server.domain.effects import Connect, HangUpChannel, ResumeRecording, Unmute
 from cti_server.domain.events import Event
-from cti_server.domain.rules import preference, seats, waiting
+from cti_server.domain.rules import calling, preference, seats, waiting
 from cti_server.domain.signals import Accept, ContactCommand, Reject
 from cti_server.domain.step import Step
 from cti_server.domain.views import contact_view
@@ -74,6 +76,12 @@ def require(contact: Contact, method: str, *states: ContactState) -> None:
     """Raises ActionNotAllowed when the contact is in another state."""
     if contact.state not in states:
         raise errors.ActionNotAllowed(f"{method} is not allowed while the contact is {contact.state}")
+
+
+def require_customer(contact: Contact, method: str) -> None:
+    """Raises ActionNotAllowed in an internal call: there is nobody to pass on."""
+    if contact.internal:
+        raise errors.ActionNotAllowed(f"{method} is not possible in an internal call")
 
 
 def begin(step: Step, contact: Contact, kind: OperationKind, command: ContactCommand) -> None:
@@ -146,9 +154,24 @@ def accept(step: Step, command: Accept) -> dict[str, Any] | None:
 
 def _connect(step: Step, contact: Contact) -> None:
     leg = contact.agent_leg
-    if leg:
+    if leg and contact.to_be_called:
+        _call_back(step, contact, leg)
+    elif leg:
         agent = step.state.agents[leg.party]
         step.do(Connect(contact.node, contact.contact_id, leg.channel, agent.station or ""))
+
+
+def _call_back(step: Step, contact: Contact, leg: Leg) -> None:
+    """The agent took a call-back: from here on it is a call of the agent's."""
+    if contact.callback:
+        contact.callback.called = True
+    for kind in ("offer", "callback_over"):
+        step.clear_timer(f"{kind}:{contact.contact_id}")
+    contact.apply(ContactEvent.CALL_BACK)
+    contact.dialling, leg.state = Dialling(), LegState.UP
+    finish_operation(step, contact, OperationKind.ACCEPT)
+    step.clear_timer(f"operation:{contact.contact_id}")
+    calling.call(step, contact)
 
 
 def phone_answered(step: Step, contact: Contact) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from cti_server.domain import errors
 from cti_server.domain.agent import Agent
-from cti_server.domain.contact import Contact, ContactState, Customer, LegRole, LegState, RecordingState
+from cti_server.domain.contact import Contact, ContactState, Customer, Leg, LegRole, LegState, RecordingState
 from cti_server.domain.effects import HangUpChannel, Resync, ReturnToQueue
 from cti_server.domain.events import Event
 from cti_server.domain.rules import (
     audio,
+    colleagues,
     consults,
     conversation,
     dialling,
@@ -18,6 +19,7 @@ from cti_server.domain.rules import (
     seats,
     supervision,
     transfers,
+    voicemail,
 )
 from cti_server.domain.rules.conversation import APART_TIME
 from cti_server.domain.signals import (
@@ -118,13 +120,26 @@ def customer_placed(step: Step, fact: CustomerPlaced) -> None:
             transfers.outside_left(step, contact, third, gone=False)
             return
         transfers.not_reached(step, contact)
-    if contact.state is ContactState.IVR:
-        menu.left(step, contact)
-        offers.queue(step, contact)
+    if fact.place == "voicemail":
+        voicemail.placed(step, contact)
+        return
+    _waits(step, contact)
     if fact.place == "unserved" and offers.still_waits(contact):
         # The dialplan gave us up (a hiccup, a refused AGI), and here we are: take the caller back.
         step.note_contact(contact, "contact.unserved")
         _take_back(step, contact)
+
+
+def _waits(step: Step, contact: Contact) -> None:
+    """It came to wait, out of the menu or back from where it should have left a message."""
+    if contact.state is ContactState.VOICEMAIL:
+        voicemail.back(step, contact)
+    if contact.state is ContactState.IVR:
+        menu.left(step, contact)
+        full = voicemail.full(step, contact)
+        offers.queue(step, contact)
+        if full:
+            voicemail.send(step, contact)
 
 
 def _take_back(step: Step, contact: Contact) -> None:
@@ -234,7 +249,8 @@ def station_placed(step: Step, fact: StationPlaced) -> None:
         if contact.consult and leg:
             consults.placed(step, contact, leg)
         elif contact.state is ContactState.DIALLING:
-            dialling.phone_answered(step, contact)
+            if leg:
+                dialling.phone_answered(step, contact, leg)
         else:
             offers.phone_answered(step, contact)
     seats.station_answered(step, agent)
@@ -247,6 +263,8 @@ def entered_bridge(step: Step, fact: ChannelEnteredBridge) -> None:
     if contact is None or leg is None:
         return
     leg.bridge = fact.bridge
+    if leg.role is LegRole.COLLEAGUE:
+        return
     if contact.state is ContactState.OUTSIDE:
         transfers.reached(step, contact)
         return
@@ -255,7 +273,7 @@ def entered_bridge(step: Step, fact: ChannelEnteredBridge) -> None:
         return
     agent_leg = contact.agent_leg
     if agent_leg and agent_leg.bridge == contact.customer_leg.bridge:
-        conversation.together(step, contact)
+        dialling.together(step, contact)
     elif contact.operation is None:
         # Its counterpart is about to follow, or it talks to somebody we do not know of.
         conversation.watch(step, contact, APART_TIME)
@@ -268,6 +286,8 @@ def left_bridge(step: Step, fact: ChannelLeftBridge) -> None:
     if contact is None or leg is None or leg.bridge != fact.bridge:
         return
     leg.bridge = ""
+    if leg.role is LegRole.COLLEAGUE:
+        return
     if contact.consult:
         consults.moved(step, contact)
     elif (contact.state is ContactState.ACTIVE or contact.held_at_phone) and contact.operation is None:
@@ -287,6 +307,8 @@ def channel_gone(step: Step, fact: ChannelGone) -> None:
     leg = contact.leg_by_channel(fact.channel) if contact else None
     if contact and contact.consult and leg:
         consults.leg_gone(step, contact, leg, fact.cause)
+    elif contact and leg and leg.role is LegRole.COLLEAGUE:
+        colleagues.leg_gone(step, contact, leg, fact.cause)
     elif contact and leg and contact.state is ContactState.OUTSIDE:
         transfers.outside_left(step, contact, leg)
     elif contact and contact.state is ContactState.DIALLING:
@@ -312,22 +334,25 @@ def phone_held(step: Step, fact: PhoneHeld) -> None:
     """Hold from a phone: the agent's holds the contact; the customer's own is its own affair."""
     contact = _contact_on(step, fact.channel)
     if contact and fact.channel != contact.contact_id:
-        _note_held(contact, fact.channel, held=True)
-        conversation.phone_held(step, contact)
+        leg = _note_held(contact, fact.channel, held=True)
+        if leg and leg.role is not LegRole.COLLEAGUE:
+            conversation.phone_held(step, contact)
 
 
 def phone_retrieved(step: Step, fact: PhoneRetrieved) -> None:
     """Unhold from a phone."""
     contact = _contact_on(step, fact.channel)
     if contact and fact.channel != contact.contact_id:
-        _note_held(contact, fact.channel, held=False)
-        conversation.phone_retrieved(step, contact)
+        leg = _note_held(contact, fact.channel, held=False)
+        if leg and leg.role is not LegRole.COLLEAGUE:
+            conversation.phone_retrieved(step, contact)
 
 
-def _note_held(contact: Contact, channel: str, *, held: bool) -> None:
+def _note_held(contact: Contact, channel: str, *, held: bool) -> Leg | None:
     leg = contact.leg_by_channel(channel)
     if leg:
         leg.held = held
+    return leg
 
 
 def station_changed(step: Step, fact: StationChanged) -> None:
@@ -374,8 +399,14 @@ def _contact_effect_failed(step: Step, fact: EffectFailed, contact: Contact) -> 
         consults.third_failed(step, contact, fact)
     elif contact.consult and fact.effect in ("Connect", "Move", "Join", "Confer"):
         consults.failed(step, contact, _refusal(fact))
-    elif contact.state is ContactState.DIALLING and fact.effect in ("CallCustomer", "HangUpChannel"):
+    elif contact.state is ContactState.DIALLING and fact.effect in (
+        "CallCustomer",
+        "CallColleague",
+        "HangUpChannel",
+    ):
         dialling.effect_failed(step, contact, fact)
+    elif fact.effect == "TakeMessage":
+        voicemail.failed(step, contact, _refusal(fact))
     elif fact.effect == "SendOutside":
         transfers.outside_failed(step, contact, _refusal(fact))
     elif audio.is_ours(fact.effect):

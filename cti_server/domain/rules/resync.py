@@ -29,7 +29,13 @@ from cti_server.domain.state import Node
 from cti_server.domain.step import Step
 
 UNKNOWN_CAUSE = 0
-PLACES = {"cti-wait": "wait", "cti-connect": "wait", "cti-hold": "hold", "cti-unserved": "unserved"}
+PLACES = {
+    "cti-wait": "wait",
+    "cti-connect": "wait",
+    "cti-hold": "hold",
+    "cti-unserved": "unserved",
+    "cti-voicemail": "voicemail",
+}
 """Contexts of the dialplan's waiting places (`cti-connect`: on the way from there into a conversation)."""
 
 
@@ -87,8 +93,8 @@ def _customers_gone(step: Step, snapshot: NodeSnapshot, channels: dict[str, Chan
     taken_at = snapshot.at if snapshot.taken_at is None else snapshot.taken_at
     for contact in [c for c in step.state.contacts.values() if c.node == snapshot.node and c.live]:
         # A call that came while the snapshot was on its way is no call that has gone.
-        if contact.contact_id not in channels and dialling.called_before(contact, taken_at):
-            dialling.customer_gone(step, contact, "gone_unseen")
+        if contact.contact_id not in channels:
+            dialling.missing(step, contact, taken_at)
 
 
 def _stations(step: Step, snapshot: NodeSnapshot, channels: dict[str, ChannelFact]) -> None:
@@ -128,7 +134,7 @@ def _in_conversation(
         leg = _adopt(step, contact, partner, channels) if contact else None
     if contact and leg:
         leg.bridge = contact.customer_leg.bridge = fact.bridge
-        conversation.together(step, contact)
+        dialling.together(step, contact)
     elif contact:
         _served_outside(step, contact, fact.bridge)
 
@@ -221,7 +227,7 @@ def _alone(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, channels: dict
         return
     new = contact is None or contact.state is ContactState.IVR
     alone = contact is not None and contact.dialling is not None and fact.context == "cti-wait"
-    if place and (new or alone or place == "unserved"):
+    if place and (new or alone or place == "unserved" or _elsewhere(contact, place)):
         _take_up(step, snapshot, fact, "wait" if place == "hold" else place)
         contact = step.state.contacts.get(fact.channel)
     if contact is None or not contact.live:
@@ -235,6 +241,13 @@ def _alone(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, channels: dict
         _outside(step, contact, fact, place, channels)
     elif contact.state is ContactState.QUEUED and place == "hold":
         step.do(ReturnToQueue(contact.node, contact.contact_id))
+
+
+def _elsewhere(contact: Contact | None, place: str) -> bool:
+    """Leaves a message though it should wait, or waits though it should leave one."""
+    if contact is None or contact.state not in (ContactState.QUEUED, ContactState.VOICEMAIL):
+        return False
+    return (place == "voicemail") != (contact.state is ContactState.VOICEMAIL)
 
 
 def _outside(

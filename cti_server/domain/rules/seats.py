@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from cti_server.domain import errors
@@ -113,13 +114,24 @@ def _take_seat(step: Step, agent: Agent) -> None:
 
 def join_fallback(step: Step, agent: Agent) -> None:
     """The agent's phone rings for callers whom no server serves; asking twice does no harm."""
-    _fallback(step, agent, AddFallbackMember)
+    _fallback(step, agent, AddFallbackMember, agent.groups)
 
 
-def _fallback(step: Step, agent: Agent, effect: type[AddFallbackMember | RemoveFallbackMember]) -> None:
+def change_fallback(step: Step, agent: Agent, before: Collection[str]) -> None:
+    """The agent's groups are not those of `before` any more."""
+    _fallback(step, agent, RemoveFallbackMember, [group for group in before if group not in agent.groups])
+    _fallback(step, agent, AddFallbackMember, [group for group in agent.groups if group not in before])
+
+
+def _fallback(
+    step: Step,
+    agent: Agent,
+    effect: type[AddFallbackMember | RemoveFallbackMember],
+    groups: Collection[str],
+) -> None:
     station = step.state.stations.get(agent.station or "")
-    if station and station.node and agent.station_mode:
-        step.do(effect(station.node, station.address, agent.station_mode, tuple(agent.groups)))
+    if station and station.node and agent.station_mode and groups:
+        step.do(effect(station.node, station.address, agent.station_mode, tuple(groups)))
 
 
 def sign_out(step: Step, command: SignOut) -> dict[str, Any]:
@@ -140,7 +152,7 @@ def sign_out(step: Step, command: SignOut) -> dict[str, Any]:
 
 def leave_seat(step: Step, agent: Agent, reason: str) -> None:
     """Sign out an agent that has no contact."""
-    _fallback(step, agent, RemoveFallbackMember)
+    _fallback(step, agent, RemoveFallbackMember, agent.groups)
     station = step.state.stations.get(agent.station or "")
     agent.pending = None
     agent.apply(AgentEvent.SIGN_OUT, step.at, reason)

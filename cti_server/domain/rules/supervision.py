@@ -116,6 +116,7 @@ def _talks(contact: Contact, target: Agent) -> bool:
 
 
 def _require_interceptable(contact: Contact) -> None:
+    offers.require_customer(contact, "supervisor.intercept")
     if contact.state not in (ContactState.ACTIVE, ContactState.HELD):
         raise errors.ActionNotAllowed(f"a contact that is {contact.state} cannot be intercepted")
     if contact.operation:

@@ -30,6 +30,7 @@ def transfer(step: Step, command: TransferContact) -> dict[str, Any]:
     """Pass the customer on; the agent goes to after-call work."""
     contact, agent = own_contact(step, command)
     require(contact, "contact.transfer", ContactState.ACTIVE, ContactState.HELD)
+    offers.require_customer(contact, "contact.transfer")
     if contact.held_at_phone:
         raise errors.HeldAtPhone("the phone holds the call; retrieve it there")
     if contact.operation:

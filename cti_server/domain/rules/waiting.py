@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from cti_server.domain.agent import IN_CONTACT, AgentState
 from cti_server.domain.contact import Contact, ContactState
 from cti_server.domain.effects import TellPlace
+from cti_server.domain.policy import VOICEMAIL
 from cti_server.domain.queue import Group
 from cti_server.domain.state import WorldState
 from cti_server.domain.step import Step
@@ -24,7 +25,7 @@ def find_open(step: Step, contact: Contact) -> None:
     if _is_open(step, step.state.groups[contact.group_id]):
         return
     if not _move(step, contact, "closed"):
-        contact.end_reason = CLOSED
+        contact.end_reason = VOICEMAIL if takes_messages(step, contact) else CLOSED
 
 
 def any_open(step: Step, groups: Iterable[str]) -> bool:
@@ -33,9 +34,23 @@ def any_open(step: Step, groups: Iterable[str]) -> bool:
     return any(_is_open(step, group) or _onward(step, group, {group.group_id}) for group in known if group)
 
 
+def takes_messages(step: Step, contact: Contact) -> bool:
+    """Whether only the voicemail is left to overflow to. Not for who has talked (and is recorded already)."""
+    group: Group | None = step.state.groups[contact.group_id]
+    tried = set(contact.overflowed)
+    while group and group.group_id not in tried:
+        if group.policy.overflow_to == VOICEMAIL:
+            return contact.connected_at is None and not contact.to_be_called
+        tried.add(group.group_id)
+        group = step.state.groups.get(group.policy.overflow_to)
+        if group and _is_open(step, group):
+            return False
+    return False
+
+
 def enter(step: Step, contact: Contact) -> None:
     """About to queue: past the length that the group allows, it goes on."""
-    if contact.end_reason == CLOSED:  # it came to wait all the same: the dialplan was on its own
+    if contact.end_reason in (CLOSED, VOICEMAIL):  # it came to wait all the same: the dialplan was on its own
         contact.end_reason = ""
     group = step.state.groups[contact.group_id]
     if 0 < group.policy.overflow_length <= len(group.waiting):
@@ -61,11 +76,11 @@ def announce(step: Step, contact_id: str) -> None:
     contact = step.state.contacts.get(contact_id)
     if contact is None or contact.state is not ContactState.QUEUED:
         return
-    node = step.state.nodes.get(contact.node)
+    node, policy = step.state.nodes.get(contact.node), step.state.groups[contact.group_id].policy
     if node and node.up:
         place, wait = position(step.state, contact), expected_wait(step.state, contact)
-        step.do(TellPlace(contact.node, contact_id, place, wait))
-    step.set_timer(f"announce:{contact_id}", step.state.groups[contact.group_id].policy.announce_every)
+        step.do(TellPlace(contact.node, contact_id, place, wait, policy.callback))
+    step.set_timer(f"announce:{contact_id}", policy.announce_every)
 
 
 def position(state: WorldState, contact: Contact) -> int:
@@ -89,9 +104,9 @@ def expected_wait(state: WorldState, contact: Contact) -> float | None:
 
 
 def learn(step: Step, contact: Contact) -> None:
-    """A contact is over: its handle time moves the mean of its group."""
+    """A contact that came by itself is over: its handle time moves the mean of its group."""
     group = step.state.groups.get(contact.group_id)
-    if group and contact.connected_at is not None:
+    if group and contact.connected_at is not None and contact.direction == "inbound":
         group.handle_time += _LEARNING * (step.at - contact.connected_at - group.handle_time)
 
 

@@ -7,10 +7,12 @@ import re
 import pytest
 
 import cti_server.api.errors
+import cti_server.campaigns.errors
 import cti_server.domain.errors
 import cti_server.engine.codec
 import cti_server.engine.port
 import cti_server.store.errors
+import cti_server.store.messages
 from cti_server.api.messages import MESSAGES, preferred, text_of, title
 from cti_server.api.models.notifications import SessionClosed
 from cti_server.api.problems import STATUS, problem

@@ -25,6 +25,7 @@ OURS = (
     "campaigns.md",
     "simulation.md",
     "messages.md",
+    "views.md",
 )
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs" / name for name in OURS)]
 FOLDERS = "cti_server|asterisk_config|recordings|webrtc_gateway|tests|docs|scripts"

@@ -19,14 +19,7 @@ def check_agreement(centre: Centre) -> None:
         if channel.customer and channel.context != "cti-entry":
             assert channel.channel in contacts, (channel, "a caller nobody knows of")
     for contact in contacts.values():
-        if contact.dialling:
-            _dialling(contact, pbx)
-        elif contact.live and contact.state is not ContactState.IVR:
-            assert contact.contact_id in pbx.channels, (contact, "a ghost")
-            if _outside(centre, pbx.channels[contact.contact_id]):
-                assert contact.state is not ContactState.OFFERED, "offered, but it talks"
-            else:
-                _customer(contact, pbx.channels[contact.contact_id], pbx)
+        _contact(centre, contact)
     for station in centre.state.stations.values():
         if station.channel and station.answered:  # one that rings is bounded by its ring time
             there = pbx.channels.get(station.channel)
@@ -35,6 +28,22 @@ def check_agreement(centre: Centre) -> None:
         if station.registered or station.node:
             assert station.registered == (station.address in pbx.registered)
     assert not plain_routing.pairs(centre.state), "a caller waits, an agent is ready"
+
+
+def _contact(centre: Centre, contact: Contact) -> None:
+    pbx = centre.pbx
+    if contact.to_be_called:
+        assert contact.contact_id not in pbx.channels, (contact, "called too soon")
+    elif contact.dialling:
+        _dialling(contact, pbx)
+    elif contact.live and contact.state is not ContactState.IVR:
+        assert contact.contact_id in pbx.channels, (contact, "a ghost")
+        in_voicemail = pbx.channels[contact.contact_id].context == "cti-voicemail"
+        assert in_voicemail == (contact.state is ContactState.VOICEMAIL), (contact, "leaves a message")
+        if _outside(centre, pbx.channels[contact.contact_id]):
+            assert contact.state is not ContactState.OFFERED, "offered, but it talks"
+        else:
+            _customer(contact, pbx.channels[contact.contact_id], pbx)
 
 
 def _dialling(contact: Contact, pbx: FakePbx) -> None:
@@ -93,7 +102,9 @@ def _customer(contact: Contact, channel: Channel, pbx: FakePbx) -> None:
     if contact.consult:
         _consult(contact, contact.consult, pbx)
     elif contact.state is ContactState.ACTIVE or contact.held_at_phone:
+        called = contact.colleague_leg
         assert leg is not None
+        assert not contact.internal or (called and pbx.channels[called.channel].bridge), "nobody at the end"
         assert channel.bridge, (contact, "talks to nobody")
         assert channel.bridge == pbx.channels[leg.channel].bridge, (contact, "talks to somebody else")
     elif contact.state is ContactState.HELD:

@@ -29,6 +29,7 @@ def check(state: WorldState) -> None:
     for contact in state.contacts.values():
         _contact(state, contact)
     _queues(state)
+    _callbacks(state)
     _channels(state)
     _timers(state)
 
@@ -37,15 +38,17 @@ def _agent(state: WorldState, agent: Agent) -> None:
     for contact_id in agent.contact_ids:
         contact = state.contacts[contact_id]
         third = contact.consulted_leg
-        parties = (contact.agent_id, third.party if third else None, *contact.wrapping)
+        parties = (contact.agent_id, third.party if third else None, contact.colleague, *contact.wrapping)
         assert agent.agent_id in parties, (contact, agent)
     assert len(agent.contact_ids) == (1 if agent.state in IN_CONTACT else 0), (agent, "contacts")
     if agent.contact_ids:
         contact = state.contacts[agent.contact_ids[0]]
         wrapping = agent.agent_id in contact.wrapping
         of_agent = AgentState.WRAP_UP if wrapping else OF_AGENT[contact.state]
-        if contact.consult and agent.agent_id != contact.agent_id:
+        if contact.consult and agent.agent_id != contact.agent_id and not wrapping:
             of_agent = AgentState.TALKING if contact.consult.connected else AgentState.RESERVED
+        if agent.agent_id == contact.colleague:
+            of_agent = AgentState.RESERVED if contact.dialling else AgentState.TALKING
         assert of_agent is agent.state, (contact.state, agent.state)
     assert agent.pending is None or agent.state in IN_CONTACT, (agent, "pending")
     holds_seat = agent.signed_in or agent.station_wait is not None
@@ -103,6 +106,16 @@ def _contact(state: WorldState, contact: Contact) -> None:
         assert f"wrap_up:{contact.contact_id}" in state.timers
         assert contact.agent_leg is None
     assert not contact.held_at_phone or contact.state is ContactState.HELD
+
+
+def _callbacks(state: WorldState) -> None:
+    """Every wish comes to its turn or its end."""
+    for wish_id in state.callbacks:
+        assert f"callback:{wish_id}" in state.timers
+    for contact in state.contacts.values():
+        if contact.to_be_called:
+            assert f"callback_over:{contact.contact_id}" in state.timers
+            assert contact.state in (ContactState.QUEUED, ContactState.OFFERED), contact
 
 
 def _consult(state: WorldState, contact: Contact) -> None:
@@ -166,6 +179,8 @@ def _timers(state: WorldState) -> None:
             assert of not in state.agents or not state.agents[of].connected
         elif kind == "supervise":
             assert state.agents[of].supervision
+        elif kind == "callback":
+            assert of in state.callbacks
         elif kind == "wrap_up":
             assert state.contacts[of].state is ContactState.WRAP_UP
         else:

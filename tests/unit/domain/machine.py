@@ -14,7 +14,7 @@ from cti_server.domain.agent import StationMode
 from cti_server.domain.contact import ContactState
 from cti_server.domain.customer import CustomerProfile
 from cti_server.domain.effects import Resync
-from cti_server.domain.policy import Policy, Priorities, Strategy
+from cti_server.domain.policy import VOICEMAIL, Policy, Priorities, Strategy
 from cti_server.domain.target import Target, TargetKind
 from tests.fakes.pbx import BUSY, EFFECTS, NO_ANSWER, NORMAL, OUT_OF_ORDER, Channel
 from tests.unit.domain import centre as c
@@ -66,9 +66,15 @@ LIVELY = (
             announce_every=5.0,
             preference_time=15.0,
             last_agent_within=500.0,
+            callback=True,
+            callback_retry=20.0,
+            callback_expires=90.0,
         ),
     ),
-    replace(c.GROUPS[1], policy=Policy(Strategy.MOST_SKILLED, overflow_to="general", overflow_length=2)),
+    replace(
+        c.GROUPS[1],
+        policy=Policy(Strategy.MOST_SKILLED, overflow_to=VOICEMAIL, overflow_length=2, overflow_after=50.0),
+    ),
 )
 """Everything that a queue may do by itself."""
 
@@ -233,6 +239,32 @@ class Life(RuleBasedStateMachine):
         if channel and contact and contact.walk and contact.walk.over and channel.context == "cti-entry":
             self.centre.pbx.greeted(channel.channel)
 
+    @rule(number=which, leaves=st.booleans())
+    def message(self, number: int, leaves: bool) -> None:
+        """Who was sent to the voicemail speaks, and hangs up or not yet."""
+        channel = pick(self._customers("cti-voicemail"), number)
+        if channel and self.centre.pbx.link:
+            self.centre.pbx.speaks(channel.channel)
+            if leaves:
+                self.centre.pbx.hang_up(channel.channel)
+
+    @rule(number=which, keys=st.sampled_from([["1"], ["2", OUTSIDE, "1"], ["2", "7", "*"], ["0"], [""]]))
+    def wish(self, number: int, keys: list[str]) -> None:
+        """Who waits asks to be called back, and means it or not; then hangs up, if it did."""
+        pbx = self.centre.pbx
+        channel = pick(self._customers("cti-wait"), number)
+        if channel is None or not pbx.link:
+            return
+        pbx.press(channel.channel, 0, "1")
+        self.centre.settle()
+        for key in keys:
+            contact = self.centre.state.contacts.get(channel.channel)
+            if contact and contact.walk and channel.channel in pbx.channels:
+                pbx.press(channel.channel, contact.walk.serial, key)
+                self.centre.settle()
+        if channel.channel in self.centre.state.ended and channel.channel in pbx.channels:
+            pbx.hang_up(channel.channel)
+
     @rule(number=which, cause=st.sampled_from([NORMAL, OUT_OF_ORDER]))
     def customer_leaves(self, number: int, cause: int) -> None:
         channel = pick(self._customers(), number)
@@ -260,6 +292,25 @@ class Life(RuleBasedStateMachine):
             self._pick_up()
         if answers:
             self.dialled_answers(0)
+
+    @rule(agent=agents, colleague=agents, numbers=some, takes=st.booleans(), settle=st.booleans())
+    def dial_a_colleague(
+        self, agent: str, colleague: str, numbers: list[int], takes: bool, settle: bool
+    ) -> None:
+        """Call another agent, who takes it or nearly does."""
+        self.centre.command(s.Dial, agent, Target(TargetKind.AGENT, colleague))
+        self.flurry(numbers)
+        if settle:
+            self._pick_up()
+        self.colleague_decides(0, s.Accept if takes else s.Reject)
+        if settle:
+            self._pick_up()
+
+    @rule(number=which, kind=st.sampled_from([s.Accept, s.Reject, s.HangUp, s.Hold]))
+    def colleague_decides(self, number: int, kind: type[s.ContactCommand]) -> None:
+        contact = pick([x for x in self.centre.state.contacts.values() if x.internal], number)
+        if contact:
+            self._ask(kind, contact.colleague, contact.contact_id)
 
     def _dialled(self) -> list[Channel]:
         return [ch for ch in self._customers() if not ch.up]
@@ -576,6 +627,7 @@ class Life(RuleBasedStateMachine):
                 "CallCustomer",
                 "PlayOutcome",
                 "CallThird",
+                "CallColleague",
                 "HearRinging",
                 "Move",
                 "Join",
@@ -652,7 +704,7 @@ class Life(RuleBasedStateMachine):
             if station.channel and state.agents[station.agent_id or ""].station_mode is StationMode.PERSISTENT
         }
         assert set(pbx.channels) == nailed_up, "a channel is left over"
-        seated = {a.station for a in state.agents.values() if a.signed_in}
+        seated = {a.station for a in state.agents.values() if a.signed_in and a.groups}
         assert seated <= set(pbx.members), "a signed-in agent's phone would not ring"
         unanswered = [key for key in self.centre.commands if len(self.centre.replies[key]) != 1]
         assert not unanswered, unanswered

@@ -201,6 +201,8 @@ def test_a_server_that_dies_while_it_rings_in_vain(mode):
     centre.pbx.hang_up(contact_id, BUSY)
     centre.connect()
     centre.settle()
+    centre.pass_time(6)
+    centre.settle()
     found = contact(centre, contact_id)
     assert (found.state, found.end_reason) == ("wrap_up", "gone_unseen")
 
@@ -211,6 +213,9 @@ def test_a_server_that_dies_before_the_customer_is_called():
     contact_id = asked(centre)
     centre.restart()
     centre.connect()
+    centre.settle()
+    assert contact(centre, contact_id).state == "dialling"
+    centre.pass_time(6)
     centre.settle()
     assert contact(centre, contact_id).end_reason == "gone_unseen"
     assert contact_id not in centre.pbx.channels

@@ -7,6 +7,7 @@ from typing import Any
 
 from cti_server.domain import signals as s
 from cti_server.domain.contact import ContactState
+from cti_server.domain.effects import AddFallbackMember
 from cti_server.domain.policy import Policy, Priorities
 from cti_server.domain.target import Target, TargetKind
 from tests.unit.domain import centre as c
@@ -38,6 +39,8 @@ def test_an_agent_learns_and_is_offered_who_waits() -> None:
     assert state_of(centre, waits) == ("queued", "credit_card", "")
     changed(centre, agents=profiles("1001", groups={"general": 5, "credit_card": 1}))
     assert state_of(centre, waits) == ("offered", "credit_card", "1001")
+    joined = [e for o in centre.told for e in o.effects if isinstance(e, AddFallbackMember)]
+    assert joined[-1].groups == ("credit_card",)
     told = [n for o in centre.told for n in o.notifications if n.event == "agent.state_changed"]
     assert any(n.params["agent"]["groups"] == ["general", "credit_card"] for n in told)
 

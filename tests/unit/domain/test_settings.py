@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
+from cti_server.domain.ivr import Ivr, Option
 from cti_server.domain.policy import Opening, Policy
 from cti_server.domain.settings import (
     AgentSkills,
@@ -94,6 +95,12 @@ def test_hours_that_make_no_sense(hours: tuple[Opening, ...]) -> None:
     assert found == [Fault("invalid_hours", "groups.general.policy.hours")]
 
 
+def test_a_menu_that_leads_nowhere() -> None:
+    menu = Ivr({"main": (Option("1", "for_cards", "loans"),)})
+    settings = replace(GOOD, numbers={**GOOD.numbers, "4005": NumberSettings("general", menu=menu)})
+    assert Fault("invalid_menu", "numbers.4005.menu") in faults(settings, {"1001"})
+
+
 def test_no_groups_at_all() -> None:
     codes = {fault.code for fault in faults(RoutingSettings({}, {"4000": NumberSettings("general")}), ())}
     assert codes == {"no_groups", "number_without_target"}
@@ -105,7 +112,7 @@ def test_what_differs() -> None:
     assert changes(GOOD, after) == [
         Change("groups.cards.policy.overflow_after", 30, 60),
         Change("numbers.4000.group", "general", "cards"),
-        Change("numbers.4001", {"group": "cards", "language": "zh", "greeting": "welcome", "name": ""}, None),
+        Change("numbers.4001", asdict(NumberSettings("cards")), None),
     ]
     assert changes(GOOD, GOOD) == []
 

@@ -93,6 +93,8 @@ def test_of_the_queue_by_hand(by: By, key: str) -> None:
         "after_call_time": (30 + (30 + 20)) / 2,
         "handle_time": (150 + 30 + 30 + 180 + 50) / 2,
         "transfers": 1,
+        "callbacks": 0,
+        "voicemails": 0,
         "dialled": 1,
         "dialled_answered": 1,
     }

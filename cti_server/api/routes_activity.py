@@ -1,0 +1,140 @@
+"""Own and everybody's activity (A7) and the monthly scorecard (F4), by role."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from cti_server.api.access import Having, Known
+from cti_server.api.errors import RangeTooLong, RoleMissing
+from cti_server.api.models.fields import Word
+from cti_server.api.models.reports import ActivityView, ReportRow, ScorecardView, StretchView
+from cti_server.api.openapi import problems
+from cti_server.api.routes_contacts import Moment
+from cti_server.api.routes_reports import LONGEST, only, written
+from cti_server.domain.views import timestamp
+from cti_server.reports.activity import Activity, Stretch, activity
+from cti_server.reports.report import MARGIN, By, Question
+from cti_server.reports.scorecard import scorecard
+
+router = APIRouter(prefix="/api/v1", tags=["reports"])
+
+
+class ActivityQuery(BaseModel):
+    """Whose and when. Without: one's own, today so far."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    agent_id: Word | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+    utc_offset: int = Field(default=480, ge=-720, le=840, description="Minutes local time is ahead of UTC.")
+
+
+class ScorecardQuery(BaseModel):
+    """Which month."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    month: str | None = Field(
+        default=None,
+        pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$",
+        description="Like `2026-11`; without: this month.",
+    )
+    resolved_within: int = Field(default=7, ge=1, le=30, description="Days without another contact.")
+    utc_offset: int = Field(default=480, ge=-720, le=840, description="Minutes local time is ahead of UTC.")
+    format: Literal["json", "csv", "xlsx"] = "json"
+
+
+def _at(moment: datetime | None) -> str | None:
+    return timestamp(moment.timestamp()) if moment else None
+
+
+def _stretch(one: Stretch) -> StretchView:
+    return StretchView.model_validate(
+        {
+            "state": one.state,
+            "reason": one.reason,
+            "begin": _at(one.begin),
+            "end": _at(one.end),
+            "seconds": one.seconds,
+            "contact_ids": list(one.contact_ids),
+        }
+    )
+
+
+def _view(agent_id: str, start: datetime, until: datetime, found: Activity) -> ActivityView:
+    return ActivityView.model_validate(
+        {
+            "agent_id": agent_id,
+            "since": _at(start),
+            "until": _at(until),
+            "timeline": [_stretch(one) for one in found.stretches],
+            "by_state": found.by_state,
+            "by_reason": found.by_reason,
+        }
+    )
+
+
+@router.get(
+    "/activity",
+    response_model=ActivityView,
+    responses=problems(401, 403, 422, 503),
+    summary="What somebody did, and when",
+)
+async def somebodys_activity(
+    having: Having, known: Known, asked: Annotated[ActivityQuery, Query()]
+) -> ActivityView:
+    """An agent sees itself, a team leader the team, operations everybody."""
+    agent_id = asked.agent_id or known.agent_id
+    seen = only(known, By.AGENT, having.reports.team(known.agent_id))
+    if seen is not None and agent_id not in {*seen, known.agent_id}:
+        raise RoleMissing("somebody else's activity")
+    now = datetime.now(UTC)
+    local = now.astimezone(timezone(timedelta(minutes=asked.utc_offset)))
+    start = asked.since or local.replace(hour=0, minute=0, second=0, microsecond=0)
+    until = asked.until or now
+    if until - start > LONGEST:
+        raise RangeTooLong(f"at most {LONGEST.days} days at once")
+    facts = await having.reports.facts(start - MARGIN, until + MARGIN)
+    return _view(agent_id, start, until, activity(facts, agent_id, start, until, now))
+
+
+def _month(asked: ScorecardQuery, now: datetime) -> tuple[str, datetime, datetime]:
+    local = timezone(timedelta(minutes=asked.utc_offset))
+    name = asked.month or now.astimezone(local).strftime("%Y-%m")
+    year, month = map(int, name.split("-"))
+    start = datetime(year, month, 1, tzinfo=local)
+    return name, start, (start + timedelta(days=32)).replace(day=1)
+
+
+@router.get(
+    "/reports/scorecard",
+    response_model=ScorecardView,
+    responses=problems(401, 403, 422, 503),
+    summary="A month of each agent",
+)
+async def month_of_each_agent(
+    having: Having, known: Known, asked: Annotated[ScorecardQuery, Query()]
+) -> Response | ScorecardView:
+    """An agent sees itself, a team leader the team, operations everybody."""
+    now = datetime.now(UTC)
+    month, start, until = _month(asked, now)
+    within = timedelta(days=asked.resolved_within)
+    seen = only(known, By.AGENT, having.reports.team(known.agent_id))
+    question = Question(By.AGENT, start, until, utc_offset=asked.utc_offset, only=seen)
+    facts = await having.reports.facts(start - MARGIN, until + MARGIN)
+    calls = await having.reports.calls(start, until + within)
+    rows = scorecard(facts, calls, question, within, now)
+    if asked.format != "json":
+        return written(rows, asked.format, f"scorecard-{month}")
+    shown = [
+        ReportRow.model_validate(
+            {"begin": _at(row.begin), "end": _at(row.end), "key": row.key, "values": row.values}
+        )
+        for row in rows
+    ]
+    return ScorecardView(month=month, resolved_within=asked.resolved_within, rows=shown)

@@ -1,0 +1,86 @@
+"""What somebody did, one work state after the other, with reasons and contacts (REQUIREMENTS A7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cti_server.reports.facts import Fact, in_order
+from cti_server.reports.stories import HOLD, TALK, ContactStory, stories
+
+SIGNED_OUT = "signed_out"
+WITH_CONTACTS = frozenset({"reserved", "talking", "wrap_up"})
+"""Work states that are spent on a contact."""
+_OWN = TALK | HOLD | {"offered", "wrap_up"}
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Time in one work state for one reason. `end` is None while it lasts."""
+
+    state: str
+    reason: str
+    begin: datetime
+    end: datetime | None
+    seconds: float
+    """Of it within the time asked about."""
+    contact_ids: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Activity:
+    """The stretches of a time, and their sums in seconds."""
+
+    stretches: list[Stretch] = field(default_factory=list)
+    by_state: dict[str, float] = field(default_factory=dict)
+    by_reason: dict[str, float] = field(default_factory=dict)
+    """Of `not_ready` and `busy`, by reason code."""
+
+
+def activity(
+    facts: Iterable[Fact], agent_id: str, start: datetime, until: datetime, now: datetime
+) -> Activity:
+    """Of one agent between two instants; `facts` reach back before `start` to the last sign-in."""
+    known = list(facts)
+    own = in_order(fact for fact in known if not fact.contact_id and fact.agent_id == agent_id)
+    contacts = [story for story in stories(known)[0] if _concerns(story, agent_id)]
+    found = Activity()
+    for state, reason, begin, end in _stretches(own):
+        seconds = (min(end or now, until, now) - max(begin, start)).total_seconds()
+        if seconds <= 0 or state == SIGNED_OUT:
+            continue
+        ids = _during(contacts, agent_id, begin, end or now) if state in WITH_CONTACTS else ()
+        found.stretches.append(Stretch(state, reason, begin, end, seconds, ids))
+        found.by_state[state] = found.by_state.get(state, 0.0) + seconds
+        if state in ("not_ready", "busy"):
+            found.by_reason[reason] = found.by_reason.get(reason, 0.0) + seconds
+    return found
+
+
+def _stretches(facts: list[Fact]) -> Iterator[tuple[str, str, datetime, datetime | None]]:
+    """Neighbours in the same state for the same reason are one."""
+    begun: Fact | None = None
+    for fact in facts:
+        if begun and (fact.state, fact.reason) != (begun.state, begun.reason):
+            yield begun.state, begun.reason, begun.at, fact.at
+            begun = fact
+        begun = begun or fact
+    if begun:
+        yield begun.state, begun.reason, begun.at, None
+
+
+def _concerns(story: ContactStory, agent_id: str) -> bool:
+    return any(span.agent_id == agent_id for span in (*story.spans, *story.after_call))
+
+
+def _during(contacts: list[ContactStory], agent_id: str, begin: datetime, end: datetime) -> tuple[str, ...]:
+    """The agent's contacts at that time."""
+    return tuple(
+        story.contact_id
+        for story in contacts
+        if any(
+            span.agent_id == agent_id and span.state in _OWN and span.seconds(begin, end) > 0
+            for span in (*story.spans, *story.after_call)
+        )
+    )
