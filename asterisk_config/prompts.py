@@ -38,6 +38,10 @@ PROMPTS: dict[str, dict[str, str]] = {
         "zh": "您好，现在是非服务时间，请在服务时间内来电。",
         "en": "You are calling outside our business hours. Please call again when we are open.",
     },
+    "nobody_free": {
+        "zh": "您好，很抱歉，我们的客户代表暂时无法接听，打扰您了，再见。",
+        "en": "Hello, this is your bank. We are sorry that nobody is free to speak to you. Goodbye.",
+    },
     # the menu: "<for something>, press, <number>"
     "for_general": {"zh": "综合服务", "en": "For general services,"},
     "for_credit_card": {"zh": "信用卡服务", "en": "For credit cards,"},

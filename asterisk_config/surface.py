@@ -48,6 +48,7 @@ MODULES = (
     "res_mutestream",
     # dialplan
     "pbx_config",
+    "app_amd",
     "app_bridgewait",
     "app_celgenuserevent",
     "app_chanspy",
@@ -63,6 +64,7 @@ MODULES = (
     "app_stack",
     "app_userevent",
     "app_waitforcond",
+    "app_waitforsilence",
     "func_callerid",
     "func_channel",
     "func_cut",

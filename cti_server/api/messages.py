@@ -147,6 +147,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "missing_column": ("The first line names no column for the number", "首行没有号码列"),
     "not_a_number": ("Not a telephone number", "不是电话号码"),
     "not_listed": ("The number is not on the do-not-call list", "该号码不在免打扰名单中"),
+    "campaign_not_preview": (
+        "The campaign is not running in preview mode",
+        "外呼活动未以预览模式运行",
+    ),
     "unknown_record": ("No such record in your hands", "您手中没有这条外呼记录"),
     "medium_not_set_up": ("The centre has no provider for this medium", "本中心未配置该渠道"),
     "bad_address": ("Not an address of this medium", "不是该渠道的有效地址"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from cti_server.campaigns.kept import Campaign, Counts, Import
+from cti_server.campaigns.kept import Campaign, Counts, Import, Record
 from cti_server.campaigns.model import Change, Settings
 from cti_server.messaging.model import Medium, Message
 
@@ -48,6 +48,18 @@ class Campaigns(Protocol):
 
     async def refused(self, campaign_id: str, import_id: str) -> bytes:
         """The refused rows of an import as CSV. Raises UnknownImport."""
+
+    async def preview(self, campaign: Campaign, agent_id: str) -> Record:
+        """The record the agent shall look at. Raises NothingToCall."""
+
+    async def skip(self, campaign: Campaign, record_id: str, agent_id: str) -> None:
+        """The agent does not call it. Raises UnknownRecord."""
+
+    async def dial(self, campaign: Campaign, record_id: str, agent_id: str, request_id: str) -> str:
+        """Let the agent call the record; the contact's id. Raises UnknownRecord, NothingToCall, NoSeat.
+
+        Raises CommandRefused as `contact.dial` does; the attempt then counts as failed.
+        """
 
     async def forbid(self, number: str, reason: str, by: str) -> None:
         """Put a number on the do-not-call list, if it is not there."""

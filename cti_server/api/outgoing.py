@@ -20,6 +20,15 @@ class Link(Protocol):
     def cut(self, code: int, reason: str) -> None:
         """End the connection without waiting for the peer to read; it sees `code` if it reads soon."""
 
+    def write(self, text: bytes) -> bool:
+        """Send a text frame now; False when the peer does not keep up, and nothing was sent.
+
+        To a connection that has ended it is sent in vain: its reader knows, and ends the session.
+        """
+
+    async def room(self) -> None:
+        """Return when the peer keeps up (again), or is gone."""
+
     async def probe(self, deadline: float) -> bool:
         """Whether the peer answers a ping within `deadline` seconds."""
 
@@ -44,7 +53,7 @@ class Outgoing:
 
     def put(self, frame: bytes) -> None:
         """Queue a frame; cuts the client when that is too much."""
-        if self.closing:
+        if self.closing or (not self._frames and self._link.write(frame)):
             return
         self._frames.append((frame, len(frame)))
         self._messages += 1
@@ -86,11 +95,14 @@ class Outgoing:
     async def _write(self) -> None:
         while True:
             while self._frames:
-                frame, weight = self._frames.popleft()
+                frame, weight = self._frames[0]
+                if not self._link.write(frame):
+                    await self._link.room()
+                    continue
+                self._frames.popleft()
                 if weight:
                     self._messages -= 1
                     self._bytes -= weight
-                await self._websocket.send_text(frame.decode())
             if self._close:
                 await self._websocket.close(*self._close)
                 return

@@ -172,12 +172,16 @@ def _send_outside(effect: e.SendOutside) -> list[Action]:
     ]
 
 
+def _apologise(effect: e.Apologise) -> list[Action]:
+    return [_redirect(effect.channel, "cti-let-go")]
+
+
 def _call_customer(effect: e.CallCustomer) -> list[Action]:
     """Who answers goes to `cti-dialled`, which joins it with CTI_PEER, or lets it wait."""
     fields: Fields = {
         "Channel": trunk_channel(outside_number(effect.number), TRUNK),
         "ChannelId": effect.channel,
-        "Context": "cti-dialled",
+        "Context": "cti-campaign" if effect.detect else "cti-dialled",
         "Exten": "s",
         "Priority": 1,
         "Timeout": int(effect.ring_time * 1000),
@@ -189,6 +193,7 @@ def _call_customer(effect: e.CallCustomer) -> list[Action]:
             "CTI_ROUTED": "1",
             "CTI_RECORDING": effect.channel,
             "CTI_PEER": effect.agent_channel,
+            **({"CTI_MESSAGE": effect.message} if effect.message else {}),
         },
     }
     if effect.shown:
@@ -368,6 +373,7 @@ _RECIPES: dict[type[e.Effect], Callable[[Any], list[Action]]] = {
     e.TakeMessage: _take_message,
     e.TellPlace: _tell_place,
     e.SendOutside: _send_outside,
+    e.Apologise: _apologise,
     e.CallCustomer: _call_customer,
     e.CallColleague: _call_colleague,
     e.CallThird: _call_third,

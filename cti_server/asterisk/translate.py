@@ -54,6 +54,8 @@ def facts(node: str, message: AmiMessage) -> list[s.PbxFact]:
 
 
 def _user_event(node: str, message: AmiMessage) -> list[s.PbxFact]:
+    if message.get("UserEvent") == "CTIHeard":
+        return [s.AnswerHeard(0.0, node, message["Uniqueid"], message.get("Who", "").lower())]
     if message.get("UserEvent") != "CTIPlace":
         return []
     channel, place = message["Uniqueid"], message.get("Place", "")

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import structlog
 
-from cti_server.campaigns.kept import Campaign, Counts, Import
+from cti_server.campaigns.errors import NoSeat
+from cti_server.campaigns.kept import Campaign, Counts, Import, Record
 from cti_server.campaigns.lists import ListReader, as_csv
-from cti_server.campaigns.model import Change, Settings
+from cti_server.campaigns.model import Change, Outcome, Settings
+from cti_server.dialler.dialler import attached, new_attempt
+from cti_server.domain import signals as s
 from cti_server.domain.state import WorldState
+from cti_server.domain.target import Target, TargetKind
+from cti_server.engine.port import CommandRefused
 from cti_server.errors import CtiError
-from cti_server.store import campaign_lists, campaigns
+from cti_server.store import campaign_lists, campaigns, dialling
 from cti_server.store.database import Database
 
+Execute = Callable[[s.Command], Awaitable[dict[str, Any]]]
+Clock = Callable[[], float]
 BATCH = 500
 """Rows kept in one transaction."""
 log = structlog.get_logger(__name__)
@@ -24,8 +32,10 @@ log = structlog.get_logger(__name__)
 class StoredCampaigns:
     """`api.outbound_ports.Campaigns`."""
 
-    def __init__(self, database: Database, state: Callable[[], WorldState]) -> None:
-        self._database, self._state = database, state
+    def __init__(
+        self, database: Database, state: Callable[[], WorldState], execute: Execute, clock: Clock = time.time
+    ) -> None:
+        self._database, self._state, self._execute, self._clock = database, state, execute, clock
 
     def groups(self) -> frozenset[str]:
         """See the port."""
@@ -86,6 +96,43 @@ class StoredCampaigns:
         """See the port."""
         found, rows = await campaign_lists.refused_rows(self._database, campaign_id, import_id)
         return await asyncio.to_thread(as_csv, found.columns, rows)
+
+    async def preview(self, campaign: Campaign, agent_id: str) -> Record:
+        """See the port."""
+        return await dialling.hold(self._database, campaign, agent_id, self._clock())
+
+    async def skip(self, campaign: Campaign, record_id: str, agent_id: str) -> None:
+        """See the port."""
+        await dialling.skip(self._database, campaign, record_id, agent_id, self._clock())
+
+    async def dial(self, campaign: Campaign, record_id: str, agent_id: str, request_id: str) -> str:
+        """See the port."""
+        state = self._state()
+        agent = state.agents.get(agent_id)
+        station = state.stations.get(agent.station or "") if agent else None
+        if station is None:
+            raise NoSeat
+        attempt_id = new_attempt(station.node)
+        begin = (attempt_id, station.node, self._clock())
+        record = await dialling.begin_held(self._database, campaign, record_id, agent_id, begin)
+        command = s.Dial(
+            self._clock(),
+            request_id,
+            agent_id,
+            Target(TargetKind.NUMBER, record.number),
+            campaign.settings.group_id,
+            campaign.campaign_id,
+            {**attached(campaign, record), "name": record.name},
+            attempt_id,
+        )
+        try:
+            await self._execute(command)
+        except CommandRefused as refused:
+            if refused.code != "outcome_unknown":
+                failed = dialling.Result(attempt_id, Outcome.FAILED, self._clock())
+                await dialling.settle(self._database, failed)
+            raise
+        return attempt_id
 
     async def forbid(self, number: str, reason: str, by: str) -> None:
         """See the port."""

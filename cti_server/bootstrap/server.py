@@ -6,6 +6,8 @@ import asyncio
 import os
 import secrets
 import signal
+import sys
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -34,8 +36,10 @@ from cti_server.bootstrap.reporting import StoredReports
 from cti_server.bootstrap.routing_desk import RoutingDesk
 from cti_server.bootstrap.surroundings import Surroundings
 from cti_server.bootstrap.voicemail_desk import StoredVoicemails
+from cti_server.dialler.dialler import Dialler
 from cti_server.domain import signals as s
 from cti_server.domain.customer import CustomerProfile
+from cti_server.domain.records import Record
 from cti_server.engine.journal import Journal, connect_redis
 from cti_server.engine.lives import LifeFile
 from cti_server.engine.site import Site
@@ -53,11 +57,15 @@ from cti_server.store.outbox import Outbox
 from cti_server.store.passwords import CHEAP, STANDARD, Passwords
 from recordings.intake import Intake
 
+SWITCH = 0.0005
+"""Seconds that a thread which works for the disk may keep the event loop from going on, instead of 0.005."""
+
 
 def run() -> None:
     """Run one server until SIGINT or SIGTERM."""
     settings = Settings()
     configure_logging()
+    sys.setswitchinterval(SWITCH)
     uvloop.run(_run(settings))
 
 
@@ -83,13 +91,14 @@ class Server:
         self.reports = StoredReports(database, lambda: self.site.world.state)
         self.senders = senders(settings)
         self.messages = StoredMessages(database)
+        self.dialler = Dialler(database, lambda: self.site.world.state, self._apply)
         self.surroundings = Surroundings(
             self._links,
             self.keeper,
             self.drain,
             self.recordings.contact_ended,
-            self.reports.kept,
-            jobs=(self._send_messages,),
+            self._told,
+            jobs=(self._send_messages, self._dial),
         )
         self.lives = LifeFile(settings.outbox_dir / f"{settings.server_name}.lives")
         self.site = Site(Journal(redis, settings.site), self.surroundings, self._directory, lives=self.lives)
@@ -166,7 +175,7 @@ class Server:
             reports=self.reports,
             routing=self.routing,
             voicemails=StoredVoicemails(self.database, self.settings.recordings_dir),
-            campaigns=StoredCampaigns(self.database, lambda: self.site.world.state),
+            campaigns=StoredCampaigns(self.database, lambda: self.site.world.state, self.site.execute),
             messages=MessageDesk(
                 self.messages, frozenset(self.senders), lambda: self.site.world.state.outside
             ),
@@ -175,6 +184,16 @@ class Server:
         )
 
     # --- what the parts ask of each other -----------------------------------------------------------
+
+    async def _dial(self) -> None:
+        await self.dialler.run()
+
+    async def _apply(self, signal: s.Signal) -> None:
+        await self.site.apply(signal)
+
+    def _told(self, records: Sequence[Record]) -> None:
+        self.reports.kept(records)
+        self.dialler.told(records)
 
     async def _send_messages(self) -> None:
         await Dispatcher(self.messages, self.senders, self.site.lease.check).run()

@@ -71,6 +71,18 @@ class NotListed(CampaignError):
     code = "not_listed"
 
 
+class NotPreview(CampaignError):
+    """The campaign is not running, or its agents do not begin the calls."""
+
+    code = "campaign_not_preview"
+
+
+class NoSeat(CampaignError):
+    """The agent is at no phone."""
+
+    code = "not_signed_in"
+
+
 class UnknownRecord(CampaignError):
     """The campaign has no such record in the agent's hands."""
 

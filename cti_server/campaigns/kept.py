@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from cti_server.campaigns.model import Settings, State
+from cti_server.campaigns.model import Progress, Settings, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +46,16 @@ class Import:
     created_by: str
     started_at: datetime
     ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Somebody to call."""
+
+    record_id: str
+    campaign_id: str
+    number: str = field(repr=False)
+    name: str = field(repr=False)
+    region: str
+    data: Mapping[str, str] = field(repr=False)
+    progress: Progress

@@ -226,12 +226,20 @@ class AgentClient:
         return self._contact(await self.request("contact.set_data", contact_id=contact_id, data=data))
 
     async def wrap_up(
-        self, contact_id: str, disposition: str, summary: str = "", next_state: str | None = None
+        self,
+        contact_id: str,
+        disposition: str,
+        summary: str = "",
+        next_state: str | None = None,
+        *,
+        call_back_at: str | None = None,
     ) -> dict[str, Any]:
-        """End after-call work; the contact's last view."""
+        """End after-call work; the contact's last view. `call_back_at` (RFC 3339) is for campaigns."""
         asked = {"contact_id": contact_id, "disposition": disposition, "summary": summary}
         if next_state:
             asked["next_state"] = next_state
+        if call_back_at:
+            asked["call_back_at"] = call_back_at
         return self._contact(await self.request("contact.wrap_up", **asked))
 
     # --- anything else ------------------------------------------------------------------------------------

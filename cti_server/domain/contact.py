@@ -280,6 +280,8 @@ class Contact:
     """The customer wished to be called back, and keeps its place by it."""
     campaign: str = ""
     """What the call was made for; empty: an agent's own wish."""
+    patience: float = 0.0
+    """Seconds it may wait for an agent before we let it go, because it is we who called; 0: for ever."""
     held_at_phone: bool = False
     taken_back_at: float = 0.0
     """When it was last fetched from the fallback queue."""

@@ -107,6 +107,13 @@ class ReturnToQueue(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class Apologise(Effect):
+    """Tell somebody whom we called that nobody is free, and let it go."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
 class SendOutside(Effect):
     """Have the PBX dial a number outside and join the customer with it; not answered, it waits again."""
 
@@ -134,6 +141,10 @@ class CallCustomer(Effect):
     """Hears the ringing meanwhile."""
     address: str = ""
     """The agent's station."""
+    detect: bool = False
+    """Listen who answered, a person or a machine, before anything else (`AnswerHeard`)."""
+    message: str = ""
+    """With `detect`: prompt for a machine; empty: it is hung up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -303,6 +303,8 @@ class Dial(Command):
     """For whom: whose number is shown, whose after-call work; empty: the agent's first group."""
     campaign: str = ""
     data: dict[str, Any] = field(default_factory=dict)
+    contact_id: str = ""
+    """The id the contact shall have (a campaign's attempt); empty: one that nobody has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +321,32 @@ class WrapUp(ContactCommand):
     disposition: str = ""
     summary: str = ""
     next_state: str = ""
+    call_back_at: str = ""
+    """When a campaign shall call again (RFC 3339); kept with the attached data."""
+
+
+# --- the dialler ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignCall(Signal):
+    """A campaign's attempt at a number, without an agent yet. The same channel is called once, ever."""
+
+    node: str
+    channel: str
+    """The id the customer's channel shall have: the attempt's, and the contact's."""
+    campaign: str
+    group_id: str
+    number: str = field(repr=False)
+    name: str = field(repr=False)
+    shown: str
+    """The number that the called party sees; empty: the group's."""
+    ring_time: float
+    patience: float
+    """Seconds after which a person for whom nobody is free is let go."""
+    message: str = ""
+    """Prompt for an answering machine; empty: it is hung up."""
+    data: dict[str, Any] = field(default_factory=dict)
 
 
 # --- facts from the PBX --------------------------------------------------------------------------------
@@ -373,6 +401,14 @@ class MenuAnswered(PbxFact):
     """The customer whose card it is, by its number in the directory."""
     customer: CustomerProfile | None = None
     """Who proved to be it, with a right PIN."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerHeard(PbxFact):
+    """Answering-machine detection has listened to a campaign's call; `who` as app_amd says it, lower case."""
+
+    channel: str
+    who: str
 
 
 @dataclass(frozen=True, slots=True)

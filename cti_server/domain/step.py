@@ -213,7 +213,9 @@ class Step:
         if policy.overflow_to and policy.overflow_after:
             due = max(contact.waits_since + policy.overflow_after, self.at)
             self.state.timers[f"overflow:{contact.contact_id}"] = due
-        if policy.announce_every and not contact.to_be_called:
+        if contact.patience:
+            self.set_timer(f"patience:{contact.contact_id}", contact.patience)
+        elif policy.announce_every and not contact.to_be_called:
             self.set_timer(f"announce:{contact.contact_id}", policy.announce_every)
 
     def dequeue(self, contact: Contact) -> None:
@@ -223,7 +225,7 @@ class Step:
             self.queues.add(contact.group_id)
             group.waiting.remove(contact.contact_id)
         self.waiting.add(contact.contact_id)
-        for kind in ("preference", "overflow", "announce"):
+        for kind in ("preference", "overflow", "announce", "patience"):
             self.clear_timer(f"{kind}:{contact.contact_id}")
 
 

@@ -13,6 +13,7 @@ from cti_server.domain.routing import Router
 from cti_server.domain.rules import (
     audio,
     callbacks,
+    campaigns,
     consults,
     conversation,
     dialling,
@@ -46,6 +47,8 @@ FACTS: dict[type[s.Signal], Callable[[Step, Any], None]] = {
     s.ContactArrived: pbx.contact_arrived,
     s.MenuAnswered: menu.answered,
     s.ContactRecovered: pbx.contact_recovered,
+    s.CampaignCall: campaigns.place,
+    s.AnswerHeard: campaigns.heard,
     s.CustomerPlaced: pbx.customer_placed,
     s.StationPlaced: pbx.station_placed,
     s.StationChanged: pbx.station_changed,
@@ -110,6 +113,7 @@ TIMERS: dict[str, Callable[[Step, str], None]] = {
     "preference": preference.over,
     "overflow": voicemail.overflow,
     "announce": waiting.announce,
+    "patience": campaigns.nobody_free,
     "callback": callbacks.due,
     "callback_over": callbacks.expired,
 }

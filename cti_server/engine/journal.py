@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from cti_server.domain.signals import Command, Signal
 from cti_server.engine import codec
 from cti_server.engine.port import JournalUnavailable, NotLeader
+from cti_server.engine.redis_line import RedisLine
 
 REPLY_TTL = 86_400
 """Seconds a command's answer is kept for repeats (PROTOCOL: 24 h)."""
@@ -110,6 +111,7 @@ class Journal:
         self._renew_script = redis.register_script(_RENEW)
         self._release_script = redis.register_script(_RELEASE)
         self._append_script = redis.register_script(_APPEND)
+        self._line = RedisLine(redis)
         self._snapshot_script = redis.register_script(_SNAPSHOT)
 
     # --- lease --------------------------------------------------------------------------------------
@@ -151,10 +153,22 @@ class Journal:
             key = self._reply_key(stored.reply.agent_id, stored.reply.request_id)
             args += [key, codec.encode_reply(stored)]
         with _faults():
-            said = await self._append_script(keys=[self._lease, self._stream], args=args)
+            said = await self._append(args)
         if isinstance(said, list):
             raise AnsweredBefore([codec.decode_reply(data) for data in said])
         return _text(said)
+
+    async def _append(self, args: list[str | int | bytes]) -> Any:
+        keys = (self._lease, self._stream)
+        try:
+            return await self._line.call(self._append_script.sha, keys, args)
+        except NoScriptError:  # a Redis that we did not write to before
+            await self._redis.script_load(_APPEND)
+            return await self._line.call(self._append_script.sha, keys, args)
+
+    def close(self) -> None:
+        """Drop the journal's own connection; the next write makes another."""
+        self._line.close()
 
     async def entries(self, after: str, until: str = "+") -> AsyncIterator[Entry]:
         """Batches after a position, oldest first."""
@@ -233,10 +247,11 @@ class _faults:  # noqa: N801  # used as a statement: `with _faults():`
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         task = asyncio.current_task()
-        if error is None and task and task.cancelling():
-            # redis-py sends through `asyncio.wait_for`, which in Python 3.11 may swallow a cancellation.
+        ours = isinstance(error, (RedisError, OSError))
+        if (error is None or ours) and task and task.cancelling():
+            # redis-py may swallow a cancellation (`asyncio.wait_for` of Python 3.11), or make an error of it.
             raise asyncio.CancelledError
         if isinstance(error, ResponseError) and "NOTLEADER" in str(error):
             raise NotLeader("another server has taken the lease") from error
-        if isinstance(error, (RedisError, OSError)):
+        if ours:
             raise JournalUnavailable(f"Redis: {type(error).__name__}") from error

@@ -24,6 +24,7 @@ from cti_server.engine import recovery
 from cti_server.engine.answers import Answers, RequestKey, fail_all
 from cti_server.engine.applying import apply_safely
 from cti_server.engine.codec import Snapshot
+from cti_server.engine.inbox import Inbox
 from cti_server.engine.journal import AnsweredBefore, Journal
 from cti_server.engine.lease import Lease
 from cti_server.engine.lives import Lives
@@ -103,7 +104,7 @@ class Site:
         self._journal, self._outside, self._load_directory = journal, outside, load_directory
         self._clock = clock
         self._mailboxes = Mailboxes()
-        self._inbox: asyncio.Queue[s.Signal] = asyncio.Queue(INBOX_SIZE)
+        self._inbox = Inbox(INBOX_SIZE)
         self._answers = Answers()
         self._applied: dict[int, asyncio.Future[None]] = {}
         """Facts somebody waits for, by identity of the signal handed in."""
@@ -129,6 +130,7 @@ class Site:
                     self._step_down()
                 _stop_if_cancelled()
         finally:
+            self._journal.close()
             await self.lease.release()
 
     async def _lead(self, term: int) -> None:
@@ -151,8 +153,7 @@ class Site:
         self._leading = False
         self.lease.drop()
         self._outside.follow()
-        while not self._inbox.empty():
-            self._inbox.get_nowait()
+        self._inbox.clear()
         stopped = JournalUnavailable("this server stopped leading; repeat with the same id")
         self._answers.give_up(stopped)
         fail_all(self._applied.values(), stopped)
@@ -196,10 +197,10 @@ class Site:
         """Hand in a fact. Raises Overloaded (inbox full: the caller resyncs) or NotLeader."""
         self._require_leading()
         try:
-            self._inbox.put_nowait(signal)
-        except asyncio.QueueFull:
+            self._inbox.put(signal)
+        except Overloaded:
             self.counters.dropped += 1
-            raise Overloaded("the inbox is full") from None
+            raise
 
     def _require_leading(self) -> None:
         """Raises NotLeader, or JournalUnavailable when that is why."""
@@ -231,15 +232,8 @@ class Site:
         patience = 1.0 if next_timer is None else min(max(next_timer - now, 0.0), 1.0)
         if self._answers.unsaved:
             patience = min(patience, 0.05)
-        batch: list[s.Signal] = []
-        if self._inbox.empty() and patience > 0:
-            try:
-                async with asyncio.timeout(patience):
-                    batch.append(await self._inbox.get())
-            except TimeoutError:
-                pass
-        while len(batch) < BATCH_SIZE and not self._inbox.empty():
-            batch.append(self._inbox.get_nowait())
+        await self._inbox.arrival(patience)
+        batch = self._inbox.take(BATCH_SIZE)
         batch += [s.TimerFired(0.0, key) for key in self.world.due_timers(self._clock())]
         return batch
 
@@ -392,7 +386,7 @@ class Site:
             "journal_seconds_total": counters.journal_seconds,
             "anomalies_total": counters.anomalies,
             "signals_dropped_total": counters.dropped,
-            "inbox": self._inbox.qsize(),
+            "inbox": len(self._inbox),
             "contacts": len(state.contacts),
             "agents_signed_in": sum(agent.signed_in for agent in state.agents.values()),
         }

@@ -14,7 +14,9 @@ from cti_server.store.outbox import Outbox
 log = structlog.get_logger(__name__)
 
 RETRY_AFTER = 1.0
-GATHER = 0.05
+MOST = 5000
+"""Records written together."""
+GATHER = 0.02
 """Seconds in which records gather to be written together. Nobody waits for them but snapshots: until they are
 on disk the journal brings them back."""
 
@@ -51,20 +53,21 @@ class RecordKeeper:
             while True:
                 await self._wake.wait()
                 await asyncio.sleep(GATHER)
-                self._wake.clear()
                 await self._flush()
         finally:
             if self._waiting:
                 await self._outbox.append(self._waiting)
 
     async def _flush(self) -> None:
-        while self._waiting:
-            batch = self._waiting[:5000]
-            try:
-                await self._outbox.append(batch)
-            except OutboxUnavailable as error:
-                log.error("records.not_kept", waiting=len(self._waiting), why=str(error))  # noqa: TRY400  # known
-                await asyncio.sleep(RETRY_AFTER)
-                continue
-            del self._waiting[: len(batch)]
-        self._idle.set()
+        """Write what has gathered; what comes meanwhile gathers for the next time."""
+        batch = self._waiting[:MOST]
+        try:
+            await self._outbox.append(batch)
+        except OutboxUnavailable as error:
+            log.error("records.not_kept", waiting=len(self._waiting), why=str(error))  # noqa: TRY400  # known
+            await asyncio.sleep(RETRY_AFTER)
+            return
+        del self._waiting[: len(batch)]
+        if not self._waiting:
+            self._wake.clear()
+            self._idle.set()

@@ -59,7 +59,7 @@ def running_server(folder: Path, checkout: Path, ami_port: int, count: int) -> I
                 env={
                     **os.environ,
                     "CTI_SETTINGS": str(folder / "server.json"),
-                    "PYTHONPATH": str(checkout) + os.environ.get("BENCH_EXTRA", ""),
+                    "PYTHONPATH": str(checkout),
                 },
                 stdout=log,
                 stderr=log,

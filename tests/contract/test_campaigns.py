@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from cti_server.bootstrap.campaigning import StoredCampaigns
+from cti_server.domain import signals as s
 from cti_server.store.database import Database
 from cti_server.store.schema import upgrade
 from tests.fakes.centre import FakeCentre
@@ -27,7 +28,7 @@ PRIVATE = "13800138000"
 async def edge(database_url: str) -> AsyncIterator[Edge]:
     await upgrade(database_url)
     database, centre = Database(database_url, deadline=15), FakeCentre()
-    campaigns = StoredCampaigns(database, lambda: centre.world.state)
+    campaigns = StoredCampaigns(database, lambda: centre.world.state, centre.execute)
     async with serving_edge(centre, campaigns=campaigns) as served:
         yield served
     await database.close()
@@ -201,6 +202,39 @@ async def test_the_do_not_call_list(edge: Edge) -> None:
         refused(await http.post(where, json={"number": "hello"}), 422, "not_a_number")
         report = await http.get(f"{where}/imports/{found['import_id']}/refused.csv")
         assert "not_a_number" in report.text
+
+
+async def test_preview(edge: Edge) -> None:
+    """An agent of the group looks at a record, skips one, calls one."""
+    always = {"": {"windows": [{"weekday": day, "opens": 0, "closes": 1440} for day in range(1, 8)]}}
+    async with edge.http("2001") as http, edge.http("1001") as other:
+        campaign_id = await made(http, mode="preview", hours=always, script="hello")
+        path = f"/api/v1/campaigns/{campaign_id}"
+        await imported(http, f"campaigns/{campaign_id}", LIST.encode())
+        refused(await http.post(f"{path}/preview/next"), 409, "campaign_not_preview")
+        await http.post(f"{path}/start")
+        refused(await other.post(f"{path}/preview/next"), 403, "not_your_group")
+        first = (await http.post(f"{path}/preview/next")).json()
+        assert (first["number"], first["name"], first["script"]) == ("138****8000", "张伟", "hello")
+        assert (await http.post(f"{path}/preview/next")).json() == first
+        skipped = await http.post(f"{path}/preview/{first['record_id']}/skip")
+        assert skipped.status_code == 204
+        refused(await http.post(f"{path}/preview/{first['record_id']}/skip"), 404, "unknown_record")
+        second = (await http.post(f"{path}/preview/next")).json()
+        dial, body = f"{path}/preview/{second['record_id']}/dial", {"request_id": "r1"}
+        refused(await http.post(dial, json=body), 409, "not_signed_in")
+        await edge.centre.execute(s.SignIn(0.0, "in", "2001", "2001", "on_demand"))
+        contact_id = (await http.post(dial, json=body)).json()["contact_id"]
+        contact = edge.centre.world.state.contacts[contact_id]
+        assert (contact.customer.number, contact.campaign) == ("13912345678", campaign_id)
+        refused(await http.post(dial, json=body), 404, "unknown_record")
+        third = (await http.post(f"{path}/preview/next")).json()
+        again = await http.post(f"{path}/preview/{third['record_id']}/dial", json={"request_id": "r2"})
+        refused(again, 409, "contact_in_progress")
+        view = (await http.get(path)).json()
+        assert view["outcomes"] == {"failed": 1}
+        await http.post("/api/v1/do-not-call", json={"number": "13500000009"})
+        refused(await http.post(f"{path}/preview/next"), 409, "nothing_to_call")
 
 
 async def test_the_examples_of_the_docs(edge: Edge) -> None:

@@ -83,6 +83,9 @@ ROLES |= dict.fromkeys(
 
 ROLES |= dict.fromkeys(
     [
+        ("POST", f"{CAMPAIGNS}/preview/next"),
+        ("POST", f"{CAMPAIGNS}/preview/{{record_id}}/dial"),
+        ("POST", f"{CAMPAIGNS}/preview/{{record_id}}/skip"),
         ("POST", "/api/v1/messages"),
         ("GET", "/api/v1/messages/{message_id}"),
         ("GET", "/api/v1/contacts/{contact_id}/messages"),

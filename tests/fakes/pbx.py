@@ -44,6 +44,8 @@ class Channel:
     """Rung by the fallback queue: it has no place of its own and ends with the conversation."""
     third: bool = False
     """A number outside whom an agent consults."""
+    detect: bool = False
+    """A campaign's call: who answers is listened to first."""
     variables: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -312,8 +314,18 @@ class FakePbx:
             customer.context = "cti-connect"
             if self.link:
                 self._fail(e.Connect(self.name, channel, "", ""), "pbx_refused")
+        elif customer.detect:
+            customer.context = "cti-campaign"
         else:
             self._place(customer, "wait")
+
+    def heard(self, channel: str, who: str) -> None:
+        """Detection has listened to a campaign's call: a person waits, a machine is hung up."""
+        self._tell(channel, s.AnswerHeard(self.now, self.name, channel, who))
+        if who == "machine":
+            self.hang_up(channel)
+        else:
+            self._place(self.channels[channel], "wait")
 
     def third_answers(self, channel: str) -> None:
         """A number outside whom an agent consults picks up: music, until it is joined."""
@@ -562,8 +574,21 @@ class FakePbx:
             "CTI_PEER": effect.agent_channel,
         }
         self.channels[effect.channel] = Channel(
-            effect.channel, "cti-refused", up=False, number=effect.number, variables=variables
+            effect.channel,
+            "cti-refused",
+            up=False,
+            number=effect.number,
+            variables=variables,
+            detect=effect.detect,
         )
+        return True
+
+    def _do_Apologise(self, effect: e.Apologise) -> bool:  # noqa: N802
+        customer = self.channels.get(effect.channel)
+        if customer is None:
+            return False
+        self._part(customer)
+        customer.context = "cti-let-go"
         return True
 
     def _do_CallColleague(self, effect: e.CallColleague) -> bool:  # noqa: N802

@@ -175,3 +175,29 @@ class ForbiddenList(Model):
 
     total: int
     newest: list[ForbiddenNumber]
+
+
+class Previewed(Model):
+    """A record an agent looks at before calling it."""
+
+    record_id: str
+    number: str = Field(description="Masked.")
+    name: str
+    region: str
+    data: dict[str, Any]
+    attempts: int = Field(description="Made so far.")
+    call_back: bool = Field(description="The customer was promised to be called.")
+    script: str
+    dispositions: list[DispositionRule]
+
+
+class DialRecord(Model):
+    """Call the record."""
+
+    request_id: Word
+
+
+class RecordDialled(Model):
+    """The contact; its progress comes over the agent socket."""
+
+    contact_id: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Annotated, Any
 
 import orjson
@@ -98,5 +99,21 @@ JsonData = Annotated[
 ]
 """Attached data from a client."""
 
+
+def _moment(value: str) -> str:
+    """An RFC 3339 time with its offset."""
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None or len(value) < 20:  # noqa: PLR2004  # a day alone is no time
+        raise PydanticCustomError("moment", "not RFC 3339")
+    return value
+
+
+Later = Annotated[
+    str, AfterValidator(_moment), Field(max_length=40, json_schema_extra={"format": "date-time"})
+]
+"""A moment as a client gives it."""
 Instant = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 """RFC 3339 in UTC with milliseconds."""

@@ -106,6 +106,7 @@ def _wrap_up(origin: Origin, params: p.WrapUpParams) -> s.Command:
         params.disposition,
         params.summary,
         params.next_state or "",
+        params.call_back_at or "",
     )
 
 

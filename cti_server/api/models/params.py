@@ -12,6 +12,7 @@ from cti_server.api.models.fields import (
     Identifier,
     Instant,
     JsonData,
+    Later,
     Model,
     OptionalWord,
     Sentence,
@@ -248,6 +249,10 @@ class WrapUpParams(Model):
     summary: Sentence = ""
     next_state: AskableState | None = Field(
         default=None, description="Left out: the pending state, else ready."
+    )
+    call_back_at: Later | None = Field(
+        default=None,
+        description="When a campaign shall call again; with a disposition that says `call_back`.",
     )
 
 

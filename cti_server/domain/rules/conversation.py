@@ -113,6 +113,8 @@ def wrap_up(step: Step, command: WrapUp) -> dict[str, Any]:
     require(contact, "contact.wrap_up", ContactState.WRAP_UP)
     asked = seats.asked_state(command.next_state) if command.next_state else None
     contact.disposition, contact.summary = command.disposition, command.summary
+    if command.call_back_at and contact.campaign:
+        contact.data["call_back_at"] = command.call_back_at
     _close(step, contact, agent, asked)
     return {"contact": contact_view(contact, agent), "agent": agent_view(step.state, agent)}
 

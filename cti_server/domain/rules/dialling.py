@@ -51,6 +51,8 @@ OUTCOMES = {
     28: "invalid_number",
 }
 """End reason by Q.850 cause; 16: our own ring time ran out. Everything else was not reached."""
+LISTENING, LISTENING_TIME = "cti-campaign", 60.0
+"""Where a campaign's call is listened to, or a machine spoken to; it ends by itself in these seconds."""
 FAILED_TIME = 1.0
 """Seconds in which a call that failed tells by its own end why it did."""
 
@@ -73,8 +75,15 @@ def dial(step: Step, command: Dial) -> dict[str, Any]:
         contact = place(step, node, group.group_id, colleague=colleague.agent_id, data=command.data)
     else:
         take_outside_call(step.state, number, agent, step.at)
-        campaign = command.campaign
-        contact = place(step, node, group.group_id, number=number, campaign=campaign, data=command.data)
+        contact = place(
+            step,
+            node,
+            group.group_id,
+            number=number,
+            campaign=command.campaign,
+            data=command.data,
+            contact_id=command.contact_id,
+        )
     step.request_id = command.request_id
     give(step, contact, agent)
     return {"contact": contact_view(contact, agent), "agent": agent_view(step.state, agent)}
@@ -122,13 +131,15 @@ def place(
     colleague: str = "",
     campaign: str = "",
     data: Mapping[str, Any] | None = None,
+    contact_id: str = "",
+    shown: str = "",
 ) -> Contact:
     """A contact that begins with a call of ours; `give` or `call` comes next. The caps are the caller's.
 
     `colleague`, an agent, is called instead of a number: an internal call.
     """
-    contact_id = step.new_call(node)
-    shown = "" if colleague else step.state.outside.caller_id(group_id)
+    contact_id = contact_id or step.new_call(node)
+    shown = "" if colleague else shown or step.state.outside.caller_id(group_id)
     contact = Contact(contact_id, node, shown, group_id, Customer(number), step.at, ContactState.DIALLING)
     contact.direction, contact.colleague = "internal" if colleague else "outbound", colleague
     contact.campaign, contact.dialling = campaign, Dialling()
@@ -273,7 +284,9 @@ def corrected(step: Step, contact: Contact, fact: ChannelFact) -> None:
     if dialling is None:
         return
     dialling.failed = False
-    if contact.end_reason:
+    if fact.context == LISTENING:
+        step.set_timer(f"dial:{contact.contact_id}", LISTENING_TIME)
+    elif contact.end_reason:
         step.do(HangUpChannel(contact.node, contact.contact_id))
         step.set_timer(f"dial:{contact.contact_id}", OPERATION_TIME)
     elif fact.up and not dialling.answered:

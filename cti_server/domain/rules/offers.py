@@ -36,7 +36,8 @@ def queue(step: Step, contact: Contact) -> None:
     step.clear_timer(f"arrival:{contact.contact_id}")
     contact.customer_leg.state = LegState.WAITING
     waiting.enter(step, contact)
-    preference.begin(step, contact)
+    if not contact.patience:
+        preference.begin(step, contact)
     step.enqueue(contact)
     step.tell_contact(contact, Event.CONTACT_QUEUED)
 
@@ -59,6 +60,8 @@ def offer(step: Step, contact: Contact, agent: Agent) -> None:
     step.set_timer(f"offer:{contact.contact_id}", group.ring_timeout)
     step.tell_agent(agent, Event.AGENT_STATE_CHANGED)
     step.tell_contact(contact, Event.CONTACT_OFFERED)
+    if contact.patience and agent.station_mode is StationMode.PERSISTENT:
+        _connect(step, contact)  # it is we who called: the customer does not wait for a click
 
 
 def own_contact(step: Step, command: ContactCommand) -> tuple[Contact, Agent]:
@@ -145,7 +148,8 @@ def accept(step: Step, command: Accept) -> dict[str, Any] | None:
     begin(step, contact, OperationKind.ACCEPT, command)
     if agent.station_mode is StationMode.PERSISTENT:
         step.clear_timer(f"offer:{contact.contact_id}")
-        _connect(step, contact)
+        if not contact.patience:  # else it is on its way already
+            _connect(step, contact)
     elif leg.state is LegState.RINGING:
         # The phone has to be picked up (docs/adr/0005); the offer's own timer bounds the wait.
         step.clear_timer(f"operation:{contact.contact_id}")
@@ -280,7 +284,7 @@ def connected(step: Step, contact: Contact) -> None:
     hangs_up = contact.operation is not None and contact.operation.kind is OperationKind.HANG_UP
     contact.connected_at = contact.connected_at or step.at
     contact.end_reason = "agent_hung_up" if hangs_up else ""
-    contact.dialling = None
+    contact.dialling, contact.patience = None, 0.0
     contact.waits_in = ""  # should it wait again, its time in that queue begins again
     step.clear_timer(f"offer:{contact.contact_id}")
     step.clear_timer(f"dial:{contact.contact_id}")

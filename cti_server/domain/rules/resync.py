@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cti_server.domain.agent import Agent, AgentState, AskedState
 from cti_server.domain.contact import Contact, ContactState, Leg, LegRole, LegState
-from cti_server.domain.effects import Connect, HangUpChannel, ReturnToQueue
+from cti_server.domain.effects import Apologise, Connect, HangUpChannel, ReturnToQueue
 from cti_server.domain.rules import (
     audio,
     consults,
@@ -305,6 +305,8 @@ def _strays(step: Step, snapshot: NodeSnapshot) -> None:
         known = fact.channel in step.state.station_channels or fact.channel in step.state.channels
         if ours and not fact.bridge and not known:
             step.do(HangUpChannel(snapshot.node, fact.channel))
+        elif fact.channel in step.state.ended and fact.context == "cti-wait":
+            step.do(Apologise(snapshot.node, fact.channel))  # it was let go, and nobody told it so
 
 
 def _members(step: Step, snapshot: NodeSnapshot) -> None:

@@ -15,6 +15,7 @@ EFFECTS = [
     e.HangUpChannel("pbx-a", "pbx-a-1.1"),
     e.AddFallbackMember("pbx-a", "1001", StationMode.PERSISTENT, ("general", "elder")),
     e.RemoveFallbackMember("pbx-a", "1001", StationMode.ON_DEMAND, ("general",)),
+    e.Apologise("pbx-a", "pbx-a-1.1"),
     e.SendOutside("pbx-a", "pbx-a-1.1", "13800138000", "4000", 30.0),
     e.TellPlace("pbx-a", "pbx-a-1.1", 3, 90.0),
     e.TakeMessage("pbx-a", "pbx-a-1.1"),

@@ -84,6 +84,7 @@ class Life(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self.calls = 0
         self.centre = Centre()
         self.centre.apply(c.directory(self.centre.now, groups=LIVELY))
 
@@ -292,6 +293,44 @@ class Life(RuleBasedStateMachine):
             self._pick_up()
         if answers:
             self.dialled_answers(0)
+
+    @rule(numbers=some, who=st.sampled_from(["person", "machine", ""]), patience=st.sampled_from([2.0, 30.0]))
+    def campaign(self, numbers: list[int], who: str, patience: float) -> None:
+        """A campaign calls somebody: a person, a machine, or nobody yet."""
+        self.calls += 1
+        channel = f"pbx-a-cam-{self.calls:012d}"
+        self.centre.apply(
+            s.CampaignCall(
+                at=self.centre.now,
+                node=self.centre.pbx.name,
+                channel=channel,
+                campaign="k1",
+                group_id="general",
+                number=OUTSIDE,
+                name="",
+                shown="4000",
+                ring_time=20.0,
+                patience=patience,
+            )
+        )
+        self.flurry(numbers)
+        if who and channel in self.centre.pbx.channels:
+            self.centre.pbx.customer_answers(channel)
+            self.heard(0, who)
+
+    @rule(number=which, who=st.sampled_from(["person", "machine", "notsure"]))
+    def heard(self, number: int, who: str) -> None:
+        """Detection has listened."""
+        channel = pick(self._customers("cti-campaign"), number)
+        if channel:
+            self.centre.pbx.heard(channel.channel, who)
+
+    @rule(number=which)
+    def let_go(self, number: int) -> None:
+        """The apology is over."""
+        channel = pick(self._customers("cti-let-go"), number)
+        if channel:
+            self.centre.pbx.hang_up(channel.channel)
 
     @rule(agent=agents, colleague=agents, numbers=some, takes=st.booleans(), settle=st.booleans())
     def dial_a_colleague(

@@ -1,0 +1,212 @@
+"""Campaigns on the real Asterisk: people, machines and nobody behind the numbers, agents on real phones."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from tests.support.carrier import GREETING, HELLO, Callee, Carrier, carrier, spoken
+from tests.support.centre import TestCentre, eventually, whole_centre
+from tests.support.seats import Seat, seat
+
+pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
+ALWAYS = {"windows": [{"weekday": day, "opens": 0, "closes": 1440} for day in range(1, 8)]}
+NEW = {
+    "name": "renewal",
+    "group_id": "general",
+    "mode": "progressive",
+    "hours": {"": ALWAYS},
+    "ring_time": 10,
+    "dispositions": [
+        {"code": "done"},
+        {"code": "later", "then": "call_back"},
+        {"code": "never", "then": "do_not_call"},
+    ],
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
+    async with whole_centre(tmp_path_factory.mktemp("centre")) as running:
+        yield running
+
+
+def outside_port(centre: TestCentre) -> int:
+    return int(centre.centre.rendered.config.outside.port)  # type: ignore[union-attr]  # always set here
+
+
+class Desk:
+    """Operations at work over HTTP."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self.http = http
+
+    async def post(self, path: str, **options: Any) -> dict[str, Any]:
+        answer = await self.http.post(f"/api/v1/{path}", **options)
+        assert answer.is_success, answer.text
+        return dict(answer.json())
+
+    async def campaign(self, numbers: list[str], **more: Any) -> str:
+        """Made, filled and started."""
+        campaign_id = str((await self.post("campaigns", json=NEW | more))["campaign_id"])
+        rows = "number,name,card\n" + "".join(f"{number},张伟,gold\n" for number in numbers)
+        found = await self.post(
+            f"campaigns/{campaign_id}/imports", content=rows.encode(), headers={"Content-Type": "text/csv"}
+        )
+        assert found["accepted"] == len(numbers), found
+        await self.post(f"campaigns/{campaign_id}/start")
+        return campaign_id
+
+    async def view(self, campaign_id: str) -> dict[str, Any]:
+        return dict((await self.http.get(f"/api/v1/campaigns/{campaign_id}")).json())
+
+    async def outcomes(
+        self, campaign_id: str, expected: dict[str, int], deadline: float = 60
+    ) -> dict[str, Any]:
+        """The view, once the attempts ended like this."""
+        return await eventually(
+            lambda: self.view(campaign_id),
+            lambda view: view["outcomes"] == expected,
+            f"{expected}",
+            deadline,
+        )
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def desk(centre: TestCentre) -> AsyncIterator[Desk]:
+    async with httpx.AsyncClient(base_url=centre.http, timeout=20) as http:
+        who = {"agent_id": "4001", "password": centre.person("4001")["password"]}
+        grant = (await http.post("/api/v1/auth/token", json=who)).json()
+        http.headers["Authorization"] = f"Bearer {grant['access_token']}"
+        yield Desk(http)
+
+
+def behind(number: str) -> Callee:
+    """By the last digits: 0xx people, 9xx machines, else the SIP status."""
+    kind = number[-3:]
+    if kind.startswith("0"):
+        return Callee(speech=spoken(HELLO[0]))
+    if kind.startswith("9"):
+        return Callee(speech=spoken(GREETING[0]))
+    return Callee(int(kind))
+
+
+async def test_people_reach_agents_and_nobody_else_does(centre: TestCentre, desk: Desk) -> None:
+    """One agent, six numbers, one of them forbidden after the import: each outcome is what it should be."""
+    numbers = ["13900000001", "13900000901", "13900000486", "13900000404", "13900000180", "13900000002"]
+    async with (
+        seat(centre, "1001", "persistent") as agent,
+        carrier(outside_port(centre), behind) as people,
+    ):
+        campaign_id = str((await desk.post("campaigns", json=NEW))["campaign_id"])
+        rows = "number,name,card\n" + "".join(f"{number},张伟,gold\n" for number in numbers)
+        await desk.post(
+            f"campaigns/{campaign_id}/imports", content=rows.encode(), headers={"Content-Type": "text/csv"}
+        )
+        await desk.post("do-not-call", json={"number": numbers[-1], "reason": "asked"})
+        await desk.post(f"campaigns/{campaign_id}/start")
+        contact = (await agent.told("contact.connected", deadline=30)).contact
+        contact_id = contact["contact_id"]
+        assert (contact["direction"], contact["data"]["card"]) == ("outbound", "gold")
+        assert contact["data"]["campaign"]["campaign_id"] == campaign_id
+        assert contact["customer"]["number"] == "139****0001"
+        await eventually(
+            lambda: _heard(people, numbers[0]), lambda frames: frames > 50, "the agent's tone heard", 15
+        )
+        await agent.client.hang_up(contact_id)
+        await agent.told("contact.ended", contact_id)
+        await agent.client.wrap_up(
+            contact_id, "later", "calls again", call_back_at="2030-01-01T10:00:00+08:00"
+        )
+        expected = {"answered": 1, "machine": 1, "busy": 1, "invalid": 1, "no_answer": 1}
+        await desk.outcomes(campaign_id, expected)
+        await eventually(
+            lambda: desk.view(campaign_id),
+            lambda view: view["closed"] == {"do_not_call": 1, "invalid": 1},
+            "the forbidden one closed",
+        )
+        assert dict(people.called) == dict.fromkeys(numbers[:-1], 1)
+        rows_of = await centre.rows("campaign_records", number=numbers[0])
+        assert rows_of[0]["call_back"] is True
+        assert rows_of[0]["due_at"].year in (2029, 2030)
+        await desk.post(f"campaigns/{campaign_id}/stop")
+        row = await centre.logged(contact_id, state="ended", disposition="later")
+        assert row["direction"] == "outbound"
+        await eventually(
+            lambda: centre.rows("recordings", contact_id=contact_id),
+            lambda found: len(found) == 1,
+            "recorded",
+        )
+        log = centre.centre.server.log.read_text(errors="replace")
+        assert not any(number in log for number in numbers)
+    await centre.empty()
+
+
+async def _heard(people: Carrier, number: str) -> int:
+    return people.heard.get(number, 0)
+
+
+async def test_nobody_is_free(centre: TestCentre, desk: Desk) -> None:
+    """The only agent leaves while it rings: the person is told so, and counted."""
+    number = "13900000103"
+
+    def slow(_number: str) -> Callee:
+        return Callee(speech=spoken(HELLO[1]), rings=2.0)
+
+    async with seat(centre, "1001", "persistent") as agent, carrier(outside_port(centre), slow) as people:
+        campaign_id = await desk.campaign([number])
+        await eventually(lambda: _called(people, number), lambda count: count == 1, "called", 20)
+        await agent.client.set_state("not_ready", "lunch")
+        await desk.outcomes(campaign_id, {"abandoned": 1})
+        await eventually(lambda: _heard(people, number), lambda frames: frames > 50, "an apology", 15)
+        await eventually(lambda: _ended(people), lambda ended: number in ended, "let go", 30)
+        await desk.post(f"campaigns/{campaign_id}/stop")
+    await centre.empty()
+
+
+async def _called(people: Carrier, number: str) -> int:
+    return people.called[number]
+
+
+async def _ended(people: Carrier) -> set[str]:
+    return people.ended
+
+
+async def test_a_killed_server_calls_nobody_twice(centre: TestCentre, desk: Desk) -> None:
+    numbers = [f"139000001{n:02}" for n in range(10, 13)]
+
+    def slow(_number: str) -> Callee:
+        return Callee(speech=spoken(HELLO[2]), rings=3.0)
+
+    async with (
+        seat(centre, "1001", "persistent") as first,
+        seat(centre, "1002", "persistent") as second,
+        carrier(outside_port(centre), slow) as people,
+    ):
+        campaign_id = await desk.campaign(numbers)
+        await eventually(lambda: _all_calls(people), lambda count: count == 2, "called", 20)
+        centre.kill_server()
+        await asyncio.gather(*(_work(agent) for agent in (first, second)))
+        await second.client.set_state("not_ready", "lunch")
+        await _work(first)
+        await desk.outcomes(campaign_id, {"answered": 3}, 90)
+        assert dict(people.called) == dict.fromkeys(numbers, 1)
+        await desk.post(f"campaigns/{campaign_id}/stop")
+    await centre.empty()
+
+
+async def _work(agent: Seat) -> None:
+    """One contact from its connection to its result."""
+    contact_id = (await agent.told("contact.connected", deadline=40)).contact["contact_id"]
+    await agent.client.hang_up(contact_id)
+    await agent.told("contact.ended", contact_id)
+    await agent.client.wrap_up(contact_id, "done", "")
+
+
+async def _all_calls(people: Carrier) -> int:
+    return people.called.total()
