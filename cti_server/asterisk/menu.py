@@ -49,14 +49,21 @@ def menu(
     apply: Callable[[s.Signal], Awaitable[None]],
     state: Callable[[], WorldState],
     identities: Identities,
+    gate: Callable[[], None],
 ) -> Handler:
     """Make the handler. `apply` returns when the signal is in the journal and in the world.
 
+    `gate` raises NotLeader unless we lead: who does not must neither take what was typed nor count a try.
     A session that ends without `CTI_ANSWERED` sends the caller to the next server, then to a person.
     """
 
     async def handle(session: AgiSession) -> None:
         channel = session.uniqueid
+        try:
+            gate()
+        except NotLeader as error:
+            log.warning("agi.not_served", channel=channel, code=error.code)
+            return
         contact = state().contacts.get(channel)
         serial = await session.get_variable("CTI_STEP") or ""
         if contact is None or (contact.walk is None and serial != WAITING):

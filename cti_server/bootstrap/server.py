@@ -125,6 +125,7 @@ class Server:
                     self.site.apply,
                     lambda: self.site.world.state,
                     CustomerIdentities(database, self.passwords),
+                    self.site.lease.check,
                 ),
             },
         )

@@ -396,6 +396,10 @@ async def test_figures(edge: Edge) -> None:
         text = (await http.get("/metrics")).text
     assert "cti_sockets_open 1.0" in text
     assert "cti_contacts_live 0.0" in text
+    assert "# TYPE cti_signals_total counter\ncti_signals_total 7.0" in text
+    assert text.count("# TYPE cti_ami_round_trip_seconds gauge") == 1
+    for node in ("pbx-a", "pbx-b"):
+        assert f'cti_ami_round_trip_seconds{{node="{node}",quantile="0.5"}} 0.001' in text
     assert 'cti_requests_total{code="ok",method="session.open"} 1.0' in text
 
 
