@@ -120,6 +120,7 @@ class Server:
                     lambda: self.site.world.state,
                     self._customer,
                     self.surroundings.channel_life,
+                    has_gone=self.surroundings.channel_gone,
                 ),
                 "menu": menu(
                     self._node_of,
