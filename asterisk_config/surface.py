@@ -168,4 +168,5 @@ CEL_COLUMNS = (
 )
 """``eventtime`` is seconds since the epoch with microseconds. ``eventextra`` is JSON or empty: ``bridge_id``
 on BRIDGE_ENTER and BRIDGE_EXIT, ``hangupcause`` and ``hangupsource`` on HANGUP, ``extra`` on our own events
-CTI_ENTRY and CTI_UNSERVED (``<service number>:<group>``). CTI_FAREWELL: goodbye was said without a server."""
+CTI_ENTRY and CTI_UNSERVED (``<service number>:<group>``) and CTI_DIALLED (``<direction>:<group>``).
+CTI_FAREWELL: goodbye was said without a server."""

@@ -13,6 +13,9 @@ from cti_server.domain.signals import ContactRecovered
 
 CelRow = dict[str, str]
 _STATION_CHANNEL = re.compile(r"PJSIP/([0-9]{2,8}(?:-browser)?)-[0-9a-f]{8}")
+_DIALLED = "CTI_DIALLED"
+_BEGINNINGS = ("CTI_ENTRY", _DIALLED)
+"""Our own events by which a customer's channel is known: it called, or answered our call."""
 TAIL_BYTES = 8 << 20
 """How much of a long log is read: some 20,000 calls."""
 
@@ -69,24 +72,26 @@ def ended_calls(node: str, rows: Sequence[CelRow], since: float) -> list[Contact
 
 def _call(node: str, rows: list[CelRow], answers: dict[str, tuple[str, float]]) -> ContactRecovered | None:
     """One channel's story; None unless it is a customer's and complete."""
-    entry = next((row for row in rows if row["userdeftype"] == "CTI_ENTRY"), None)
+    entry = next((row for row in rows if row["userdeftype"] in _BEGINNINGS), None)
     end = next((row for row in rows if row["eventtype"] == "CHAN_END"), None)
     if entry is None or end is None:
         return None
-    number, _, group = str(_extra(entry).get("extra", "")).partition(":")
+    first, _, group = str(_extra(entry).get("extra", "")).partition(":")
+    dialled = entry["userdeftype"] == _DIALLED
     bridges = (_bridge(row) for row in rows)
     answer = next((answers[bridge] for bridge in bridges if bridge in answers), None)
     return ContactRecovered(
         at=0.0,
         node=node,
         channel=entry["uniqueid"],
-        service_number=number,
+        service_number="" if dialled else first,
         group_id=group,
-        customer_number=entry["num"],
+        customer_number="" if dialled else entry["num"],  # of a channel that we called, that is our own
         arrived_at=float(rows[0]["eventtime"]),
         ended_at=float(end["eventtime"]),
         connected_at=answer[1] if answer else None,
         station=answer[0] if answer else "",
+        direction=first if dialled else "inbound",
     )
 
 

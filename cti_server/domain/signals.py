@@ -552,3 +552,4 @@ class ContactRecovered(PbxFact):
     connected_at: float | None = None
     station: str = ""
     """Address of the station that took it (fallback queue), if one did."""
+    direction: str = "inbound"

@@ -8,6 +8,7 @@ import pytest_asyncio
 from cti_server.client import CtiRequestError
 from tests.support.audio import AGENT_TONE, LEADER_TONE, MOSTLY, read_wav, tone_share
 from tests.support.centre import TestCentre, eventually, whole_centre
+from tests.support.phones import BaresipPhone
 from tests.support.refusing_carrier import refusing_carrier
 from tests.support.seats import MODES, Mode, Seat, seat
 
@@ -89,9 +90,10 @@ async def _recorded_from_the_answer(centre: TestCentre, contact_id: str) -> None
         lambda: centre.rows("recordings", contact_id=contact_id), lambda found: len(found) == 1, "recorded"
     )
     right = read_wav(centre.centre.plan.var / "recordings" / rows[0]["path"], 1)
-    start, end = right.samples[right.rate // 20 : right.rate // 4], right.samples[-right.rate // 2 :]
-    assert tone_share(start, right.rate, AGENT_TONE) > MOSTLY
-    assert tone_share(end, right.rate, LEADER_TONE) > MOSTLY
+    pieces = [right.samples[at : at + right.rate // 4] for at in range(0, right.rate, right.rate // 4)]
+    heard = [tone_share(piece, right.rate, AGENT_TONE) for piece in pieces]
+    assert max(heard) > MOSTLY, f"the first second, by quarters: {heard}"
+    assert tone_share(right.samples[-right.rate // 2 :], right.rate, LEADER_TONE) > MOSTLY
 
 
 async def test_called_in_vain(centre: TestCentre, mode: Mode) -> None:
@@ -146,6 +148,7 @@ async def test_given_up(centre: TestCentre, mode: Mode) -> None:
 async def test_a_killed_server_costs_no_dialled_call(centre: TestCentre, mode: Mode) -> None:
     async with (
         seat(centre, "1001", mode) as agent,
+        seat(centre, "1002", mode, tone_hz=LEADER_TONE) as colleague,
         centre.outside_phone(NUMBER, answermode="manual") as customer,
     ):
         contact_id = await dialled(agent)
@@ -161,7 +164,28 @@ async def test_a_killed_server_costs_no_dialled_call(centre: TestCentre, mode: M
         await customer.hears_music()
         await agent.client.retrieve(contact_id)
         assert await customer.hears(AGENT_TONE) >= MOSTLY
-        await customer.hang_up()
-        await agent.told("contact.ended", contact_id)
-        await agent.wrap_up(contact_id)
+        await _consulted_and_handed_over(agent, colleague, customer, contact_id)
     await centre.empty()
+
+
+async def _consulted_and_handed_over(
+    agent: Seat, colleague: Seat, customer: BaresipPhone, contact_id: str
+) -> None:
+    """With a contact that was dialled as with any other."""
+    await agent.client.consult(contact_id, agent_id=colleague.agent_id)
+    assert await colleague.offered() == contact_id
+    await colleague.accept(contact_id)
+    await agent.told("contact.consult_connected", contact_id)
+    assert await agent.phone.hears(LEADER_TONE) >= MOSTLY
+    await customer.hears_music()
+    await agent.client.conference(contact_id)
+    for ear, hz in ((customer, AGENT_TONE), (customer, LEADER_TONE), (colleague.phone, customer.tone_hz)):
+        assert await ear.hears(hz, share=0.2) >= 0.2
+    await agent.client.complete_transfer(contact_id)
+    assert await customer.hears(LEADER_TONE) >= MOSTLY
+    theirs = (await colleague.told("contact.transferred", contact_id)).contact
+    assert (theirs["direction"], theirs["data"]) == ("outbound", {"reason": "loan"})
+    await agent.wrap_up(contact_id)
+    await colleague.client.hang_up(contact_id)
+    await customer.event("CALL_CLOSED", 15)
+    await colleague.wrap_up(contact_id)

@@ -180,6 +180,8 @@ def contact_recovered(step: Step, fact: ContactRecovered) -> None:
             times = {"connected_at": contact.connected_at, "ended_at": contact.ended_at}
             step.note_contact(contact, kind, {"agent_id": agent_id, **times})
         return
+    if fact.direction == "internal":
+        return
     group_id = fact.group_id or step.state.service_numbers.get(fact.service_number, "")
     contact = Contact(
         fact.channel,
@@ -194,6 +196,7 @@ def contact_recovered(step: Step, fact: ContactRecovered) -> None:
         ended_at=fact.ended_at,
         end_reason="answered_unserved" if fact.connected_at else "abandoned",
         recovered=True,
+        direction=fact.direction,
     )
     times = {
         "arrived_at": contact.arrived_at,

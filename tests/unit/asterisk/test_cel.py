@@ -73,3 +73,30 @@ def test_torn_rows_are_passed_over(tmp_path: Path, torn: str) -> None:
 
 def test_no_log_yet(tmp_path: Path) -> None:
     assert cel.read_rows(tmp_path / "none.csv", CEL_COLUMNS) == []
+
+
+def test_somebody_whom_we_called(tmp_path: Path) -> None:
+    entry = line(
+        "CTI_DIALLED",
+        11,
+        CUSTOMER,
+        "pbx-a-out-1",
+        userdeftype="CTI_DIALLED",
+        num="4000",
+        eventextra=extra(extra="outbound:general"),
+    )
+    path = tmp_path / "cel.csv"
+    path.write_text(
+        "\n".join(
+            line(event, at, CUSTOMER, "pbx-a-out-1") for event, at in (("CHAN_START", 5), ("CHAN_END", 30))
+        )
+        + "\n"
+        + entry
+    )
+    (call,) = cel.ended_calls("pbx-a", cel.read_rows(path, CEL_COLUMNS), 0.0)
+    assert (call.direction, call.group_id, call.service_number, call.customer_number) == (
+        "outbound",
+        "general",
+        "",
+        "",
+    )
