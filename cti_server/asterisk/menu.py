@@ -104,9 +104,12 @@ async def answer_of(
     return s.MenuAnswered(0.0, node, channel, walk.serial, outcome.value, walk.subject, who)
 
 
-async def tell_way(session: AgiSession, contact: Contact, ivrs: Mapping[str, Ivr]) -> None:
-    """Set what the dialplan goes by: the group, closed or not, the menu's next question."""
-    await session.set_variable("CTI_GROUP", contact.group_id)
+async def tell_way(
+    session: AgiSession, contact: Contact, ivrs: Mapping[str, Ivr], *, group_known: str = ""
+) -> None:
+    """Set what the dialplan goes by: the group (unless it knows), closed or not, the menu's next question."""
+    if contact.group_id != group_known:
+        await session.set_variable("CTI_GROUP", contact.group_id)
     if contact.end_reason == CLOSED:
         await session.set_variable("CTI_CLOSED", "1")
     if contact.end_reason == VOICEMAIL:

@@ -104,6 +104,11 @@ class Surroundings:
         link = self._links.get(node)
         return await link.channel_life(channel) if link else ChannelLife.UNKNOWN
 
+    def channel_gone(self, node: str, channel: str) -> bool:
+        """Whether the node told us of this channel's end, a moment ago."""
+        link = self._links.get(node)
+        return link is not None and link.has_gone(channel)
+
     def dependencies(self) -> tuple[Dependency, ...]:
         """See `Outside.dependencies`."""
         down = [name for name, link in self._links.items() if not link.serving]
