@@ -151,6 +151,22 @@ async def _heard(people: Carrier, number: str) -> int:
     return people.heard.get(number, 0)
 
 
+async def test_a_machine_is_left_a_message(centre: TestCentre, desk: Desk) -> None:
+    """Once it has said what it says."""
+    number = "13900000902"
+
+    def machine(_number: str) -> Callee:
+        return Callee(speech=spoken(GREETING[1]))
+
+    async with seat(centre, "1001", "persistent"), carrier(outside_port(centre), machine) as people:
+        campaign_id = await desk.campaign([number], machine_message="welcome")
+        await desk.outcomes(campaign_id, {"machine": 1}, 90)
+        assert await _heard(people, number) > 50
+        assert number in people.ended
+        await desk.post(f"campaigns/{campaign_id}/stop")
+    await centre.empty()
+
+
 async def test_nobody_is_free(centre: TestCentre, desk: Desk) -> None:
     """The only agent leaves while it rings: the person is told so, and counted."""
     number = "13900000103"
