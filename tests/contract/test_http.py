@@ -33,6 +33,12 @@ ROLES: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "/api/v1/reports/{by}"): ("3001", "5001"),
     ("GET", "/api/v1/reports/scorecard"): ("3001", "5001"),
     ("GET", "/api/v1/activity"): ("3001", "5001"),
+    ("GET", "/api/v1/wallboard"): ("1001", "3001", "5001"),
+    ("GET", "/api/v1/voicemails"): ("9001",),
+    ("GET", "/api/v1/voicemails/{contact_id}/audio"): ("4001", "5001", "9001"),
+    ("POST", "/api/v1/voicemails/{contact_id}/claim"): ("3001", "4001", "5001", "9001"),
+    ("POST", "/api/v1/voicemails/{contact_id}/assign"): ("9001",),
+    ("POST", "/api/v1/voicemails/{contact_id}/handled"): ("9001",),
     **{
         (verb, f"/api/v1/admin/routing{path}"): ("1001", "2001", "3001", "5001")
         for verb, path in (
