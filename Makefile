@@ -1,7 +1,7 @@
 # make help lists what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-fast compose-test lint types bench doctor lock clean
+.PHONY: help setup up test test-fast compose-test lint types bench storm doctor lock clean
 
 UP_FLAGS := $(if $(FREE_PORTS),--free-ports) $(if $(VAR),--var $(VAR))
 WORKERS ?= 6
@@ -36,6 +36,10 @@ lint: setup ## ruff and the import rules
 
 types: setup ## mypy strict
 	@.venv/bin/mypy
+
+storm: setup-test ## 60 calls at once and 2,000 commands by chance on a real Asterisk; SEED=number repeats one
+	@CTI_STORM=calls=60,commands=2000,seed=$(or $(SEED),$(shell date +%s)) .venv/bin/pytest -q -s --timeout 1800 \
+	  tests/integration/test_storm.py
 
 bench: setup-test ## run the benchmarks and write docs/benchmarks.md
 	@.venv/bin/python -m tests.bench

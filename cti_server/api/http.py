@@ -27,6 +27,7 @@ from cti_server.api import (
     routes_reports,
     routes_routing,
     routes_voicemails,
+    routes_wallboard,
 )
 from cti_server.api.access import Services
 from cti_server.api.auth import Authenticator
@@ -36,7 +37,7 @@ from cti_server.api.metrics import ApiMetrics
 from cti_server.api.middleware import Edge
 from cti_server.api.openapi import published
 from cti_server.api.outbound_ports import Campaigns, Messages
-from cti_server.api.ports import InteractionLog, Reports, Routing, Voicemails
+from cti_server.api.ports import InteractionLog, Reports, Routing, Voicemails, Wallboard
 from cti_server.api.problems import problem_response
 from cti_server.api.settings import ApiSettings
 from cti_server.api.socket import agent_socket
@@ -51,6 +52,7 @@ ROUTES = (
     routes_activity,  # before the reports, whose path would take the scorecard's
     routes_reports,
     routes_routing,
+    routes_wallboard,
     routes_campaigns,
     routes_preview,
     routes_do_not_call,
@@ -72,6 +74,7 @@ def create_app(
     log: InteractionLog,
     reports: Reports,
     routing: Routing,
+    wallboard: Wallboard,
     campaigns: Campaigns,
     messages: Messages,
     voicemails: Voicemails,
@@ -88,8 +91,11 @@ def create_app(
     metrics = ApiMetrics(registry or CollectorRegistry())
     hub = Hub(centre, auth.tokens, settings, metrics, clock)
     app = FastAPI(title="CTI server", version=VERSION, docs_url=None, redoc_url=None)
-    app.state.services = Services(centre, auth, log, hub, reports, routing, campaigns, messages, voicemails)
+    app.state.services = Services(
+        centre, auth, log, hub, reports, routing, wallboard, campaigns, messages, voicemails
+    )
     app.state.hub = hub
+    wallboard.listen(hub.show_wallboard)
     for module in ROUTES:
         app.include_router(module.router)
     app.router.routes.append(WebSocketRoute("/ws", agent_socket(hub)))

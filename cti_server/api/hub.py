@@ -6,15 +6,18 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from cti_server.api.errors import RoleMissing, TooManySessions
 from cti_server.api.metrics import ApiMetrics
 from cti_server.api.models.methods import Method
+from cti_server.api.models.wallboard import WALLBOARD_CHANGED
 from cti_server.api.rates import TokenBucket
+from cti_server.api.rpc import notification_frame
 from cti_server.api.seats import Holder, Seats
 from cti_server.api.settings import ApiSettings
 from cti_server.api.tokens import Tokens
+from cti_server.domain.views import timestamp
 from cti_server.engine.port import Centre
 
 REVOKED = 4001
@@ -24,6 +27,13 @@ SERVICE_RESTART = 1012
 
 class OpenSession(Holder, Protocol):
     """A session as the hub sees it."""
+
+    @property
+    def idle(self) -> bool:
+        """Open, and nothing waits to be sent."""
+
+    def show(self, frame: bytes) -> None:
+        """Send a frame that is not numbered."""
 
 
 class Hub:
@@ -99,6 +109,15 @@ class Hub:
         """Keep a command that goes on even if its socket is lost."""
         self._commands.add(command)
         command.add_done_callback(self._commands.discard)
+
+    def show_wallboard(self, agent_id: str, view: dict[str, Any]) -> None:
+        """To every session of the person that has read all it was sent: a slow client gets fewer."""
+        sessions = [session for session in self._by_agent.get(agent_id, ()) if session.idle]
+        if sessions:
+            params = {"ts": timestamp(self.clock()), "wallboard": view}
+            frame = notification_frame(WALLBOARD_CHANGED, params)
+            for session in sessions:
+                session.show(frame)
 
     # --- the way to end them ------------------------------------------------------------------------------
 

@@ -51,6 +51,11 @@ class Outgoing:
         """Whether the server has decided to close."""
         return self._close is not None
 
+    @property
+    def empty(self) -> bool:
+        """Whether everything was handed to the socket."""
+        return not self._frames and not self.closing
+
     def put(self, frame: bytes) -> None:
         """Queue a frame; cuts the client when that is too much."""
         if self.closing or (not self._frames and self._link.write(frame)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -88,6 +88,20 @@ class Reports(Protocol):
 
     def team(self, agent_id: str) -> Team:
         """Whom and what the person leads; empty for whom there is nothing."""
+
+
+WallboardListener = Callable[[str, dict[str, Any]], None]
+"""Called with a watcher's agent id and its new wallboard; must not block or raise."""
+
+
+class Wallboard(Protocol):
+    """Live figures."""
+
+    def listen(self, tell: WallboardListener) -> None:
+        """`tell` gets each subscriber's wallboard when it has changed, at most once a second."""
+
+    async def view(self, agent_id: str) -> dict[str, Any]:
+        """The wallboard as the person sees it now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from cti_server.api.access import Having
 from cti_server.api.errors import NotReady
 from cti_server.api.models.http import DependencyHealth, Live, Ready
 from cti_server.api.openapi import problems
-from cti_server.engine.port import Centre
+from cti_server.engine.port import Centre, Figure
 
 router = APIRouter(tags=["operation"])
 
@@ -41,14 +41,22 @@ async def ready(having: Having) -> Ready:
 
 
 class _Figures(Collector):
-    """The centre's gauges as they are at this moment."""
+    """The centre's figures as they are at this moment."""
 
     def __init__(self, centre: Centre) -> None:
         self._centre = centre
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        for name, value in sorted(self._centre.figures().items()):
-            yield GaugeMetricFamily(name, name.replace("_", " "), value=value)
+    def collect(self) -> Iterator[Metric]:
+        families: dict[str, Metric] = {}
+        for figure in sorted(self._centre.figures(), key=lambda figure: figure.name):
+            family = families.setdefault(figure.name, _family(figure))
+            family.add_sample(figure.name, dict(figure.labels), figure.value)
+        yield from families.values()
+
+
+def _family(figure: Figure) -> Metric:
+    kind = CounterMetricFamily if figure.counts else GaugeMetricFamily
+    return kind(figure.name, figure.name.replace("_", " "))
 
 
 @router.get("/metrics", response_class=Response, summary="Figures for Prometheus")

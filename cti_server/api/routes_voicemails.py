@@ -21,13 +21,19 @@ from cti_server.api.models.voicemails import Assignment, Handling, VoicemailList
 from cti_server.api.openapi import problems
 from cti_server.domain.views import masked
 
-router = APIRouter(prefix="/api/v1", tags=["voicemails"])
-
 WORKS = frozenset({"agent", "team_leader"})
 """In their own groups."""
 HEARS_ALL = frozenset({"quality_inspector"})
 LISTS_ALL = frozenset({"quality_inspector", "operations_manager", "auditor"})
 LEADS = frozenset({"team_leader"})
+
+
+def _may(known: Known) -> None:
+    """Before anything of the request is looked at. Raises InvalidToken, RoleMissing."""
+    known.require(WORKS | LISTS_ALL)
+
+
+router = APIRouter(prefix="/api/v1", tags=["voicemails"], dependencies=[Depends(_may)])
 WAV = "audio/wav"
 ContactId = Annotated[Identifier, Path()]
 State = Literal["new", "assigned", "handled"]

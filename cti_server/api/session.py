@@ -74,6 +74,15 @@ class Session:
         farewell = rpc.notification_frame(SESSION_CLOSED, {"reason": reason, "code": code})
         self._out.close(code, reason, farewell)
 
+    @property
+    def idle(self) -> bool:
+        """Whether the session is open and nothing waits to be sent."""
+        return self._early is None and self._out.empty
+
+    def show(self, frame: bytes) -> None:
+        """Send a frame that is not numbered."""
+        self._out.put(frame)
+
     async def alive(self) -> bool:
         """Whether the client answers a ping."""
         return not self._out.closing and await self._link.probe(self._hub.settings.probe_deadline)

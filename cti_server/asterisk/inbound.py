@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from enum import StrEnum
@@ -37,10 +38,15 @@ def inbound(
     state: Callable[[], WorldState],
     customer: Callable[[str], Awaitable[CustomerProfile]],
     life_of: Callable[[str, str], Awaitable[ChannelLife]],
+    *,
+    has_gone: Callable[[str, str], bool],
 ) -> Handler:
     """Make the handler. `apply` returns when the signal is in the journal and in the world.
 
-    `life_of` asks the node about a channel.
+    `life_of` asks the node about a channel; `has_gone` says whether the node told us of its end.
+
+    The dialplan passes the service number, the group and the greeting: a caller who hangs up now is in the
+    log with the first two, and what the dialplan knows it is not told again.
 
     `customer` tells who calls from a number, soon: a caller waits for it.
 
@@ -50,14 +56,13 @@ def inbound(
     async def handle(session: AgiSession) -> None:
         channel = session.uniqueid
         node = node_of(channel)
-        life = await life_of(node, channel)
+        number = _number(session)
+        life, who = await asyncio.gather(life_of(node, channel), customer(number))
         if life is ChannelLife.UNKNOWN:
             # FastAGI has no authentication: what the node itself does not know is nobody's call.
             log.warning("agi.no_such_channel", node=node)
             return
-        number = _number(session)
-        who = await customer(number)
-        service_number = await session.get_variable("CTI_NUMBER") or ""
+        service_number, group_id, prompt = (*session.arguments, "", "", "")[:3]
         greeting = state().greetings.get(service_number)
         language = who.language or (greeting.language if greeting else "")
         arrived = s.ContactArrived(
@@ -67,7 +72,7 @@ def inbound(
             service_number=service_number,
             customer_number=number,
             customer_name=who.name,
-            group_id=await session.get_variable("CTI_GROUP") or "",
+            group_id=group_id,
             language=language or session.language,
             tier=who.tier,
             elder=who.elder,
@@ -80,17 +85,18 @@ def inbound(
         except (NotLeader, JournalUnavailable, Overloaded) as error:
             log.warning("agi.not_served", channel=channel, code=error.code)
             return
-        if life is ChannelLife.GONE:
+        if life is ChannelLife.GONE or has_gone(node, channel):
+            # Its end was told before there was a contact to end.
             await apply(s.ChannelGone(0.0, node, channel))
             return
         contact = state().contacts.get(channel)
         with suppress(AgiHangup):  # the manager's Hangup says it too, and is to be believed
             if contact:
-                if language:
+                if language and language != session.language:
                     await session.set_variable("CHANNEL(language)", language)
-                if greeting:
+                if greeting and greeting.prompt != prompt:
                     await session.set_variable("CTI_GREETING", greeting.prompt)
-                await tell_way(session, contact, state().ivrs)
+                await tell_way(session, contact, state().ivrs, group_known=group_id)
                 await session.set_variable("CTI_ROUTED", "1")
 
     return handle

@@ -49,14 +49,21 @@ def menu(
     apply: Callable[[s.Signal], Awaitable[None]],
     state: Callable[[], WorldState],
     identities: Identities,
+    gate: Callable[[], None],
 ) -> Handler:
     """Make the handler. `apply` returns when the signal is in the journal and in the world.
 
+    `gate` raises NotLeader unless we lead: who does not must neither take what was typed nor count a try.
     A session that ends without `CTI_ANSWERED` sends the caller to the next server, then to a person.
     """
 
     async def handle(session: AgiSession) -> None:
         channel = session.uniqueid
+        try:
+            gate()
+        except NotLeader as error:
+            log.warning("agi.not_served", channel=channel, code=error.code)
+            return
         contact = state().contacts.get(channel)
         serial = await session.get_variable("CTI_STEP") or ""
         if contact is None or (contact.walk is None and serial != WAITING):
@@ -97,9 +104,12 @@ async def answer_of(
     return s.MenuAnswered(0.0, node, channel, walk.serial, outcome.value, walk.subject, who)
 
 
-async def tell_way(session: AgiSession, contact: Contact, ivrs: Mapping[str, Ivr]) -> None:
-    """Set what the dialplan goes by: the group, closed or not, the menu's next question."""
-    await session.set_variable("CTI_GROUP", contact.group_id)
+async def tell_way(
+    session: AgiSession, contact: Contact, ivrs: Mapping[str, Ivr], *, group_known: str = ""
+) -> None:
+    """Set what the dialplan goes by: the group (unless it knows), closed or not, the menu's next question."""
+    if contact.group_id != group_known:
+        await session.set_variable("CTI_GROUP", contact.group_id)
     if contact.end_reason == CLOSED:
         await session.set_variable("CTI_CLOSED", "1")
     if contact.end_reason == VOICEMAIL:

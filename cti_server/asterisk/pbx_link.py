@@ -119,6 +119,10 @@ class PbxLink:
             return ChannelLife.UNKNOWN
         return ChannelLife.LIVE
 
+    def has_gone(self, channel: str) -> bool:
+        """Whether Asterisk told us of the channel's end, a moment ago."""
+        return channel in self._gone
+
     # --- facts in -------------------------------------------------------------------------------------
 
     def _on_event(self, message: AmiMessage) -> None:

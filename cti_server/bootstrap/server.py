@@ -36,6 +36,7 @@ from cti_server.bootstrap.reporting import StoredReports
 from cti_server.bootstrap.routing_desk import RoutingDesk
 from cti_server.bootstrap.surroundings import Surroundings
 from cti_server.bootstrap.voicemail_desk import StoredVoicemails
+from cti_server.bootstrap.wallboard import Wallboard
 from cti_server.dialler.dialler import Dialler
 from cti_server.domain import signals as s
 from cti_server.domain.customer import CustomerProfile
@@ -89,6 +90,7 @@ class Server:
         self.passwords = Passwords(CHEAP if settings.cheap_passwords else STANDARD)
         self.recordings = RecordingDesk(self._intakes(), self.keeper, self._live_contacts)
         self.reports = StoredReports(database, lambda: self.site.world.state)
+        self.wallboard = Wallboard(lambda: self.site.world.state, self.reports.facts)
         self.senders = senders(settings)
         self.messages = StoredMessages(database)
         self.dialler = Dialler(database, lambda: self.site.world.state, self._apply)
@@ -98,7 +100,7 @@ class Server:
             self.drain,
             self.recordings.contact_ended,
             self._told,
-            jobs=(self._send_messages, self._dial),
+            jobs=(self._send_messages, self._dial, self.wallboard.run),
         )
         self.lives = LifeFile(settings.outbox_dir / f"{settings.server_name}.lives")
         self.site = Site(Journal(redis, settings.site), self.surroundings, self._directory, lives=self.lives)
@@ -118,12 +120,14 @@ class Server:
                     lambda: self.site.world.state,
                     self._customer,
                     self.surroundings.channel_life,
+                    has_gone=self.surroundings.channel_gone,
                 ),
                 "menu": menu(
                     self._node_of,
                     self.site.apply,
                     lambda: self.site.world.state,
                     CustomerIdentities(database, self.passwords),
+                    self.site.lease.check,
                 ),
             },
         )
@@ -173,6 +177,7 @@ class Server:
             log=StoredInteractionLog(self.database),
             reports=self.reports,
             routing=self.routing,
+            wallboard=self.wallboard,
             voicemails=StoredVoicemails(self.database, self.settings.recordings_dir),
             campaigns=StoredCampaigns(self.database, lambda: self.site.world.state, self.site.execute),
             messages=MessageDesk(
@@ -193,6 +198,7 @@ class Server:
     def _told(self, records: Sequence[Record]) -> None:
         self.reports.kept(records)
         self.dialler.told(records)
+        self.wallboard.kept(records)
 
     async def _send_messages(self) -> None:
         await Dispatcher(self.messages, self.senders, self.site.lease.check).run()

@@ -11,7 +11,7 @@ from cti_server.asterisk.inbound import ChannelLife
 from cti_server.asterisk.pbx_link import PbxLink
 from cti_server.domain.effects import Effect
 from cti_server.domain.records import Record
-from cti_server.engine.port import Dependency
+from cti_server.engine.port import Dependency, Figure
 from cti_server.store.drain import OutboxDrain
 from cti_server.store.keeper import RecordKeeper
 
@@ -104,6 +104,11 @@ class Surroundings:
         link = self._links.get(node)
         return await link.channel_life(channel) if link else ChannelLife.UNKNOWN
 
+    def channel_gone(self, node: str, channel: str) -> bool:
+        """Whether the node told us of this channel's end, a moment ago."""
+        link = self._links.get(node)
+        return link is not None and link.has_gone(channel)
+
     def dependencies(self) -> tuple[Dependency, ...]:
         """See `Outside.dependencies`."""
         down = [name for name, link in self._links.items() if not link.serving]
@@ -114,16 +119,19 @@ class Surroundings:
             Dependency("database", drain.healthy, f"{drain.backlog} records waiting"),
         )
 
-    def figures(self) -> Mapping[str, float]:
+    def figures(self) -> Sequence[Figure]:
         """See `Outside.figures`."""
-        figures: dict[str, float] = {
-            "records_waiting_for_disk": self._keeper.waiting,
-            "records_waiting_for_database": self._drain.status().backlog,
-            "pbx_nodes_up": sum(link.serving for link in self._links.values()),
-        }
-        for link in self._links.values():
-            trips = link.client.round_trips
-            key = link.name.replace("-", "_")
-            figures[f"ami_round_trip_p50_seconds_{key}"] = trips.p50
-            figures[f"ami_round_trip_p99_seconds_{key}"] = trips.p99
-        return figures
+        return [
+            Figure("cti_records_waiting_for_disk", self._keeper.waiting),
+            Figure("cti_records_waiting_for_database", self._drain.status().backlog),
+            Figure("cti_pbx_nodes_up", sum(link.serving for link in self._links.values())),
+            *(figure for link in self._links.values() for figure in _round_trips(link)),
+        ]
+
+
+def _round_trips(link: PbxLink) -> list[Figure]:
+    trips = link.client.round_trips
+    return [
+        Figure("cti_ami_round_trip_seconds", seconds, (("node", link.name), ("quantile", quantile)))
+        for quantile, seconds in (("0.5", trips.p50), ("0.99", trips.p99))
+    ]

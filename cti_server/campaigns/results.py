@@ -15,6 +15,8 @@ _OUTCOMES = {
     "no_answer": Outcome.NO_ANSWER,
     "cancelled": Outcome.SKIPPED,
     "invalid_number": Outcome.INVALID,
+    "abandoned": Outcome.ABANDONED,
+    "gone_unseen": Outcome.UNKNOWN,
 }
 """By the contact's end reason; every other one is a call that could not be placed."""
 

@@ -175,6 +175,9 @@ class Connection:
         if message["method"] == "session.closed":
             self._closed_because = params["reason"]
             return
+        if "seq" not in params:  # the wallboard: no part of what a resume brings again
+            self._on_event(message["method"], params)
+            return
         number = (params["epoch"], params["seq"])
         known = self.ledger.last is not None and number <= self.ledger.last
         self.ledger.notification(*number)

@@ -152,11 +152,13 @@ class Dialler:
                 log.warning("dialler.not_settled", attempt_id=row["contact_id"], code=error.code)
 
     async def _settle(self, row: Mapping[str, Any]) -> None:
+        outcome = outcome_of(row)
+        heard_at = row["queued_at"] or row["connected_at"]
         result = dialling.Result(
             row["contact_id"],
-            outcome_of(row),
+            outcome,
             row["ended_at"] if row["connected_at"] is None else self._clock(),
-            row["queued_at"] or row["connected_at"],
+            row["ended_at"] if outcome is Outcome.ABANDONED and heard_at is None else heard_at,
             row["agent_id"] or "",
             row["disposition"] or "",
             call_back_at(row),

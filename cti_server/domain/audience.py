@@ -17,6 +17,8 @@ class Topic(StrEnum):
     AGENTS = "agents"
     QUEUES = "queues"
     CONTACTS = "contacts"
+    WALLBOARD = "wallboard"
+    """Figures once a second; nothing of it goes through the journal."""
 
 
 EVERYTHING = frozenset(Topic)
@@ -24,9 +26,10 @@ TOPICS: dict[str, frozenset[Topic]] = {
     "team_leader": EVERYTHING,
     "operations_manager": EVERYTHING,
     "quality_inspector": frozenset({Topic.AGENTS, Topic.CONTACTS}),
+    "data_analyst": frozenset({Topic.WALLBOARD}),
 }
 """By role."""
-ALL_GROUPS = frozenset({"operations_manager", "quality_inspector"})
+ALL_GROUPS = frozenset({"operations_manager", "quality_inspector", "data_analyst"})
 """Roles that see every group; others see their own."""
 
 
@@ -50,3 +53,12 @@ def watchers(state: WorldState, topic: Topic, groups: Iterable[str]) -> list[Age
     wanted = tuple(groups)
     found = (state.agents.get(agent_id) for agent_id in ids)
     return [agent for agent in found if agent and sees(agent, topic, wanted)]
+
+
+def groups_seen(state: WorldState, topic: Topic, agent_id: str) -> frozenset[str] | None:
+    """Groups of which the person sees the topic; None for all of them."""
+    watcher = state.agents.get(agent_id)
+    if watcher is None or not may(watcher, topic):
+        return frozenset()
+    every = any(role in ALL_GROUPS and topic in TOPICS[role] for role in watcher.roles)
+    return None if every else frozenset(watcher.groups)

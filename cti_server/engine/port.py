@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
@@ -96,6 +96,20 @@ class Health:
         return all(d.ready for d in self.dependencies if d.name in self.required)
 
 
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One value for `/metrics`. A counter's name ends in `_total`; no personal data in labels."""
+
+    name: str
+    value: float
+    labels: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a counter."""
+        return self.name.endswith("_total")
+
+
 class Centre(Protocol):
     """The running centre, as its edges see it."""
 
@@ -127,5 +141,5 @@ class Centre(Protocol):
     def health(self) -> Health:
         """Readiness by dependency."""
 
-    def figures(self) -> Mapping[str, float]:
-        """Gauges for `/metrics`: name → value (no labels with personal data)."""
+    def figures(self) -> Sequence[Figure]:
+        """For `/metrics`, as they are now."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -32,6 +32,7 @@ from cti_server.engine.mailboxes import Mailboxes
 from cti_server.engine.port import (
     CommandRefused,
     Dependency,
+    Figure,
     Health,
     Joined,
     JournalUnavailable,
@@ -70,8 +71,8 @@ class Outside(Protocol):
     def dependencies(self) -> tuple[Dependency, ...]:
         """Health of what the outside depends on."""
 
-    def figures(self) -> Mapping[str, float]:
-        """Gauges of the outside."""
+    def figures(self) -> Sequence[Figure]:
+        """Figures of the outside."""
 
 
 @dataclass(slots=True)
@@ -140,10 +141,17 @@ class Site:
             tasks.create_task(self._apply_forever(term))
             tasks.create_task(self._snapshot_forever(term))
             self._leading = True
-            self._outside.lead(term)
-            directory = await self._load_directory()
-            if directory:
-                self.post(directory)
+            if not self._knows_people:  # what the PBX tells of phones is for stations that are known
+                await self._post_directory()
+                self._outside.lead(term)
+            else:
+                self._outside.lead(term)
+                await self._post_directory()
+
+    async def _post_directory(self) -> None:
+        directory = await self._load_directory()
+        if directory:
+            self.post(directory)
 
     async def _keep_lease(self) -> None:
         await self.lease.keep()
@@ -371,12 +379,18 @@ class Site:
 
     def health(self) -> Health:
         """See `port.Centre.health`."""
-        leading = Dependency("leader", self._leading and self.lease.held, f"term {self.lease.term}")
-        redis = Dependency("redis", self.lease.reachable)
-        dependencies = (leading, redis, *self._outside.dependencies())
-        return Health(dependencies, frozenset({"leader", "redis", "pbx"}))
+        nodes = self.world.state.nodes.values()
+        in_step = sum(node.up for node in nodes)
+        dependencies = (
+            Dependency("leader", self._leading and self.lease.held, f"term {self.lease.term}"),
+            Dependency("redis", self.lease.reachable),
+            Dependency("directory", self._knows_people),
+            Dependency("in_step", in_step > 0, f"the state of {in_step} of {len(nodes)} nodes is known"),
+            *self._outside.dependencies(),
+        )
+        return Health(dependencies, frozenset({"leader", "redis", "directory", "in_step", "pbx"}))
 
-    def figures(self) -> Mapping[str, float]:
+    def figures(self) -> Sequence[Figure]:
         """See `port.Centre.figures`."""
         state, counters = self.world.state, self.counters
         figures: dict[str, float] = {
@@ -390,7 +404,7 @@ class Site:
             "contacts": len(state.contacts),
             "agents_signed_in": sum(agent.signed_in for agent in state.agents.values()),
         }
-        return {f"cti_{name}": value for name, value in {**figures, **self._outside.figures()}.items()}
+        return [*(Figure(f"cti_{name}", value) for name, value in figures.items()), *self._outside.figures()]
 
 
 def _stop_if_cancelled() -> None:

@@ -6,7 +6,7 @@ count in the period in which they were spent.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 from cti_server.reports.stories import HOLD, TALK, AgentStory, ContactStory
@@ -90,6 +90,11 @@ class ContactFigures:
             self.talk += story.time_in(TALK, now)
             self.hold += story.time_in(HOLD, now)
             self.after_call += sum(span.seconds(span.begin, now) for span in story.after_call)
+
+    def plus(self, other: ContactFigures) -> ContactFigures:
+        """Of both together."""
+        both = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
+        return ContactFigures(**{**both, "longest_wait": max(self.longest_wait, other.longest_wait)})
 
     def values(self) -> dict[str, float | int | None]:
         """Every figure by its name on the wire; averages in seconds per answered contact, rates 0 to 1."""

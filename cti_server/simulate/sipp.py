@@ -25,6 +25,8 @@ FOR_EVER: Final = 3_600_000
 SPEECH: Final = '<nop><action><exec rtp_stream="{file},-1,0,PCMU/8000"/></action></nop>'
 _ATTEMPTS: Final = 5
 _RTP_SPAN: Final = 2000
+_PORTS_TAKEN: Final = 0.15
+"""Seconds in which a SIPp that misses a port has ended, its first statistics written or not."""
 _HALF_WAVE: Final = (bytes([0x80]) * 10 + bytes([0x00]) * 10) * 200
 """Half a second of a square tone of 400 Hz in G.711: it loops without a click."""
 
@@ -177,9 +179,10 @@ class Sipp:
             )
 
     async def _reports(self, deadline: float = 10.0) -> bool:
-        """Whether it comes to its first statistics."""
+        """Whether it comes to its first statistics and is alive after them: it has all its ports."""
         await until(lambda: not self.running or bool(self.figures()), deadline)
-        return bool(self.figures())
+        await until(lambda: not self.running, _PORTS_TAKEN)
+        return self.running
 
 
 def _free_udp() -> int:

@@ -13,6 +13,7 @@ from cti_server.api.http import VERSION
 from cti_server.api.messages import MESSAGES
 from cti_server.api.models.methods import METHODS
 from cti_server.api.models.notifications import NOTIFICATIONS, SESSION_CLOSED
+from cti_server.api.models.wallboard import WALLBOARD_CHANGED
 from cti_server.api.validation import validated
 from cti_server.domain.events import Event
 from tests.support.edge import Edge, Peer
@@ -76,7 +77,9 @@ async def test_asyncapi_is_the_table_of_methods_and_the_events(asyncapi: dict[st
     received = {name for name, o in operations.items() if o["action"] == "receive"}
     sent = {name.removeprefix("on.") for name, o in operations.items() if o["action"] == "send"}
     assert received == set(METHODS)
-    assert sent == set(NOTIFICATIONS) == {event.value for event in Event} | {SESSION_CLOSED}
+    assert (
+        sent == set(NOTIFICATIONS) == {event.value for event in Event} | {SESSION_CLOSED, WALLBOARD_CHANGED}
+    )
     for name, method in METHODS.items():
         assert operations[name]["x-roles"] == sorted(method.roles)
         schema = asyncapi["components"]["schemas"][method.params.__name__]

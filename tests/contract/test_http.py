@@ -33,6 +33,12 @@ ROLES: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "/api/v1/reports/{by}"): ("3001", "5001"),
     ("GET", "/api/v1/reports/scorecard"): ("3001", "5001"),
     ("GET", "/api/v1/activity"): ("3001", "5001"),
+    ("GET", "/api/v1/wallboard"): ("1001", "3001", "5001"),
+    ("GET", "/api/v1/voicemails"): ("9001",),
+    ("GET", "/api/v1/voicemails/{contact_id}/audio"): ("4001", "5001", "9001"),
+    ("POST", "/api/v1/voicemails/{contact_id}/claim"): ("3001", "4001", "5001", "9001"),
+    ("POST", "/api/v1/voicemails/{contact_id}/assign"): ("9001",),
+    ("POST", "/api/v1/voicemails/{contact_id}/handled"): ("9001",),
     **{
         (verb, f"/api/v1/admin/routing{path}"): ("1001", "2001", "3001", "5001")
         for verb, path in (
@@ -396,6 +402,10 @@ async def test_figures(edge: Edge) -> None:
         text = (await http.get("/metrics")).text
     assert "cti_sockets_open 1.0" in text
     assert "cti_contacts_live 0.0" in text
+    assert "# TYPE cti_signals_total counter\ncti_signals_total 7.0" in text
+    assert text.count("# TYPE cti_ami_round_trip_seconds gauge") == 1
+    for node in ("pbx-a", "pbx-b"):
+        assert f'cti_ami_round_trip_seconds{{node="{node}",quantile="0.5"}} 0.001' in text
     assert 'cti_requests_total{code="ok",method="session.open"} 1.0' in text
 
 

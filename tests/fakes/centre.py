@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import time
 from collections import defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from cti_server.domain import effects as e
@@ -22,7 +22,7 @@ from cti_server.domain.events import Event, Notification, Outcome
 from cti_server.domain.step import Step
 from cti_server.domain.views import agent_view, own_contacts
 from cti_server.domain.world import World
-from cti_server.engine.port import CommandRefused, Dependency, Health, Joined, Listener, Resume
+from cti_server.engine.port import CommandRefused, Dependency, Figure, Health, Joined, Listener, Resume
 from cti_server.errors import CtiError
 
 NODE = "pbx-a"
@@ -174,8 +174,13 @@ class FakeCentre:
         broker = Dependency("redis", self.ready, "" if self.ready else "no answer")
         return Health((broker, Dependency("database", ready=False, detail="away")), frozenset({"redis"}))
 
-    def figures(self) -> Mapping[str, float]:
-        return {"cti_contacts_live": float(len(self.world.state.contacts))}
+    def figures(self) -> Sequence[Figure]:
+        trips = [
+            Figure("cti_ami_round_trip_seconds", 0.001, (("node", node), ("quantile", "0.5")))
+            for node in ("pbx-a", "pbx-b")
+        ]
+        contacts = Figure("cti_contacts_live", len(self.world.state.contacts))
+        return [contacts, Figure("cti_signals_total", 7), *trips]
 
     def _reply(self, agent_id: str, request_id: str) -> asyncio.Future[dict[str, Any]]:
         key = (agent_id, request_id)

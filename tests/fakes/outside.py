@@ -1,10 +1,10 @@
 """A surroundings that only remembers what it was asked for (`engine.site.Outside`)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from cti_server.domain.effects import Effect
 from cti_server.domain.records import Record
-from cti_server.engine.port import Dependency
+from cti_server.engine.port import Dependency, Figure
 
 
 class FakeOutside:
@@ -33,5 +33,5 @@ class FakeOutside:
     def dependencies(self) -> tuple[Dependency, ...]:
         return ()
 
-    def figures(self) -> Mapping[str, float]:
-        return {}
+    def figures(self) -> Sequence[Figure]:
+        return ()

@@ -181,14 +181,14 @@ async def test_a_killed_server_calls_nobody_twice(centre: TestCentre, desk: Desk
     numbers = [f"139000001{n:02}" for n in range(10, 13)]
 
     def slow(_number: str) -> Callee:
-        return Callee(speech=spoken(HELLO[2]), rings=3.0)
+        return Callee(speech=spoken(HELLO[2]), rings=12.0)
 
     async with (
         seat(centre, "1001", "persistent") as first,
         seat(centre, "1002", "persistent") as second,
         carrier(outside_port(centre), slow) as people,
     ):
-        campaign_id = await desk.campaign(numbers)
+        campaign_id = await desk.campaign(numbers, ring_time=30)
         await eventually(lambda: _all_calls(people), lambda count: count == 2, "called", 20)
         centre.kill_server()
         await asyncio.gather(*(_work(agent) for agent in (first, second)))
@@ -202,7 +202,7 @@ async def test_a_killed_server_calls_nobody_twice(centre: TestCentre, desk: Desk
 
 async def _work(agent: Seat) -> None:
     """One contact from its connection to its result."""
-    contact_id = (await agent.told("contact.connected", deadline=40)).contact["contact_id"]
+    contact_id = (await agent.told("contact.connected", deadline=60)).contact["contact_id"]
     await agent.client.hang_up(contact_id)
     await agent.told("contact.ended", contact_id)
     await agent.client.wrap_up(contact_id, "done", "")

@@ -81,9 +81,9 @@ class Server:
 
 
 @asynccontextmanager
-async def running(redis: RedisServer) -> AsyncIterator[Server]:
+async def running(redis: RedisServer, outside: FakeOutside | None = None) -> AsyncIterator[Server]:
     client = connect_redis(redis.url)
-    outside = FakeOutside()
+    outside = outside or FakeOutside()
 
     async def directory() -> s.DirectoryLoaded:
         return DIRECTORY
@@ -108,6 +108,39 @@ async def test_a_command_is_answered_and_told_with_gapless_numbers(redis_server:
         assert result["agent"]["state"] == "not_ready"
         assert server.told == [(1, "agent.signed_in"), (2, "agent.state_changed")]
         assert (joined.seq, joined.resumed) == (0, False)
+
+
+async def test_ready_is_who_knows_people_and_the_state_of_a_node(redis_server: RedisServer) -> None:
+    async with running(redis_server) as server:
+        await server.leading()
+        assert missing(server) == {"in_step"}
+        await server.post(NODE_UP[0])
+        assert missing(server) == {"in_step"}
+        await server.post(NODE_UP[1])
+        assert missing(server) == set()
+        await server.post(s.NodeDown(0.0, "pbx-a", "closed_by_peer"))
+        assert missing(server) == {"in_step"}
+
+
+def missing(server: Server) -> set[str]:
+    health = server.site.health()
+    found = {d.name for d in health.dependencies if d.name in health.required and not d.ready}
+    assert health.ready == (not found)
+    return found
+
+
+async def test_the_first_word_of_the_pbx_finds_the_stations_known(redis_server: RedisServer) -> None:
+    class Prompt(FakeOutside):
+        """A PBX that answers at once."""
+
+        def lead(self, term: int) -> None:
+            super().lead(term)
+            for fact in NODE_UP:
+                server.site.post(fact)
+
+    async with running(redis_server, Prompt()) as server:
+        await server.until(lambda: not missing(server))
+        assert server.site.world.state.stations["1001"].registered
 
 
 async def test_a_repeated_request_gets_the_first_answer_and_is_not_done_again(

@@ -15,6 +15,8 @@ from cti_server.domain.contact import ContactState
 from cti_server.domain.records import Record
 from cti_server.domain.target import Target, TargetKind
 from cti_server.reports.facts import Fact, of_record
+from cti_server.reports.figures import Rules
+from cti_server.reports.live import LiveFigures, together
 from cti_server.reports.report import MARGIN, By, Each, Question, report
 from cti_server.store.database import Database
 from cti_server.store.rows import row_of, write_rows
@@ -137,3 +139,29 @@ async def test_customers_calls_are_the_contacts_that_are_over(database_url: str,
         name for name, row in over.items() if row["connected_at"] is not None and row["agent_id"]
     }
     assert {call.customer for call in calls} == {"13800138000"}
+
+
+def test_the_wallboard_is_the_report_whenever_one_looks(centre: Centre) -> None:
+    """Facts as they come, some twice, in portions of any size; forgotten stories are not missed."""
+    chance = Random(3)
+    known = [fact for record in records(centre) if (fact := of_record(record))]
+    live = LiveFigures(Rules(), 480)
+    day = Question(By.QUEUE, live.since(known[0].at), live.since(known[0].at) + timedelta(days=1))
+    done = 0
+    while done < len(known):
+        portion = chance.randint(1, 400)
+        live.add([*known[max(done - 20, 0) : done + portion]])
+        done += portion
+        now = known[min(done, len(known)) - 1].at
+        list(live.work(now))
+        expected = {row.key: row.values for row in report(known[:done], day, now)}
+        found = {name: one.values() for name, one in together(live.figures(now), None).items()}
+        assert found.keys() == expected.keys() | {"*"}
+        for name, values in expected.items():
+            assert found[name] == pytest.approx(values, abs=1e-6), name
+    later = known[-1].at + timedelta(minutes=5)
+    list(live.work(later))
+    assert len(live._stories) < len({fact.contact_id for fact in known}) / 2, "what is over is forgotten"
+    tomorrow = known[-1].at + timedelta(days=1)
+    list(live.work(tomorrow))
+    assert live.figures(tomorrow) == {}

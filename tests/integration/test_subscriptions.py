@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 import pytest_asyncio
 
-from cti_server.client import AgentClient, CtiRequestError
+from cti_server.client import AgentClient, CtiRequestError, Event
 from tests.support.centre import TestCentre, whole_centre
 from tests.support.seats import seat
 
@@ -66,3 +67,50 @@ async def test_who_may_watch(centre: TestCentre) -> None:
             await inspector.subscribe("queues")
         assert refused.value.code == "wrong_role"
         assert (await inspector.subscribe("agents", "contacts"))["topics"] == ["agents", "contacts"]
+
+
+async def test_the_wallboard_tells_what_the_reports_tell(centre: TestCentre) -> None:
+    async with session(centre, "4001") as manager, session(centre, "2002") as leader:
+        assert "wallboard" in (await manager.subscribe("wallboard"))["topics"]
+        await leader.subscribe("wallboard")
+        own = await leader.wait_for("wallboard.changed")
+        assert [queue["queue"] for queue in own.params["wallboard"]["queues"]] == ["credit_card", "vtm"]
+        async with seat(centre, "1003", "persistent") as agent, centre.customer() as customer:
+            before = (await manager.wait_for("wallboard.changed")).params["wallboard"]["centre"]["today"]
+            await customer.dial("4000")
+            contact_id = await agent.next_contact()
+            await manager.wait_for("wallboard.changed", where=lambda e: _talking(e) == 1)
+            await agent.client.hang_up(contact_id)
+            await agent.wrap_up(contact_id)
+
+            def over(event: Event) -> bool:
+                board = event.params["wallboard"]["centre"]
+                return bool(
+                    board["today"]["answered"] == before["answered"] + 1
+                    and not board["agents"].get("talking")
+                    and not board["agents"].get("wrap_up")
+                )
+
+            shown = (await manager.wait_for("wallboard.changed", where=over)).params["wallboard"]
+        async with httpx.AsyncClient(base_url=centre.http, timeout=10) as http:
+            credentials = {"agent_id": "4001", "password": centre.person("4001")["password"]}
+            token = (await http.post("/api/v1/auth/token", json=credentials)).json()["access_token"]
+            http.headers["Authorization"] = f"Bearer {token}"
+            rows = (await http.get("/api/v1/reports/queue")).raise_for_status().json()["rows"]
+            board = (await http.get("/api/v1/wallboard")).raise_for_status().json()
+        of_report = {row["key"]: row["values"] for row in rows}
+        assert of_report["*"] == pytest.approx(shown["centre"]["today"])
+        assert of_report["general"] == pytest.approx(
+            next(queue["today"] for queue in board["queues"] if queue["queue"] == "general")
+        )
+        centre.kill_server()
+        await manager.ping()
+        await manager.unsubscribe("wallboard")
+        async with session(centre, "4001") as other:
+            await other.subscribe("wallboard")
+            again = (await other.wait_for("wallboard.changed")).params["wallboard"]["centre"]["today"]
+        assert again == pytest.approx(shown["centre"]["today"]), "the next server knows the day so far"
+
+
+def _talking(event: Event) -> int:
+    return int(event.params["wallboard"]["centre"]["agents"].get("talking", 0))

@@ -25,6 +25,7 @@ from cti_server.api.ports import ContactPage, ContactQuery, Team
 from cti_server.api.serving import ApiServer
 from cti_server.api.settings import ApiSettings
 from cti_server.api.tokens import Tokens, TokenUse
+from cti_server.bootstrap.wallboard import Wallboard
 from cti_server.errors import CtiError
 from cti_server.reports.facts import Fact
 from cti_server.reports.resolution import CustomerCall
@@ -112,6 +113,7 @@ class Edge:
         self.centre = centre
         self.credentials, self.log, self.reports = FakeCredentials(centre), FakeLog(), FakeReports()
         self.routing = FakeRouting()
+        self.wallboard = Wallboard(lambda: centre.world.state, self.reports.facts)
         self.voicemails = FakeVoicemails()
         self.registry = CollectorRegistry()
         self.tokens = Tokens([KEY], MemoryOneTimeStore())
@@ -122,6 +124,7 @@ class Edge:
             log=self.log,
             reports=self.reports,
             routing=self.routing,
+            wallboard=self.wallboard,
             campaigns=campaigns or NO_CAMPAIGNS,
             messages=messages or NO_MESSAGES,
             voicemails=self.voicemails,

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from cti_server.api.models.fields import Instant, Model
 from cti_server.api.models.views import AgentView, ContactView, QueueView
+from cti_server.api.models.wallboard import WALLBOARD_CHANGED, WallboardNotice
 from cti_server.domain.events import Event
 
 
@@ -81,4 +82,5 @@ NOTIFICATIONS: dict[str, type[Model]] = {
     Event.RECORDING_RESUMED: ContactNotice,
     Event.RECORDING_STOPPED: ContactNotice,
     SESSION_CLOSED: SessionClosed,
+    WALLBOARD_CHANGED: WallboardNotice,
 }

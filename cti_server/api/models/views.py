@@ -10,7 +10,7 @@ from cti_server.api.models.fields import Instant, Model
 
 AgentStateName = Literal["signed_out", "not_ready", "ready", "busy", "reserved", "talking", "wrap_up"]
 AskableState = Literal["ready", "not_ready", "busy"]
-TopicName = Literal["agents", "queues", "contacts"]
+TopicName = Literal["agents", "queues", "contacts", "wallboard"]
 StationModeName = Literal["persistent", "on_demand"]
 ContactStateName = Literal[
     "ivr",

@@ -286,6 +286,9 @@ def corrected(step: Step, contact: Contact, fact: ChannelFact) -> None:
     dialling.failed = False
     if fact.context == LISTENING:
         step.set_timer(f"dial:{contact.contact_id}", LISTENING_TIME)
+    elif fact.context == "cti-let-go":  # it answered while no server lived, and was told so
+        contact.end_reason = "abandoned"
+        step.set_timer(f"dial:{contact.contact_id}", LISTENING_TIME)
     elif contact.end_reason:
         step.do(HangUpChannel(contact.node, contact.contact_id))
         step.set_timer(f"dial:{contact.contact_id}", OPERATION_TIME)

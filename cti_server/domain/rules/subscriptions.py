@@ -32,7 +32,8 @@ def subscribe(step: Step, command: Subscribe) -> dict[str, Any]:
         subscribers = step.state.subscribers.setdefault(topic.value, [])
         if watcher.agent_id not in subscribers:
             subscribers.append(watcher.agent_id)
-    return {"topics": _topics(step, watcher)} | {t.value: _snapshot(step, watcher, t) for t in topics}
+    told = {t.value: _snapshot(step, watcher, t) for t in topics if t is not Topic.WALLBOARD}
+    return {"topics": _topics(step, watcher), **told}
 
 
 def unsubscribe(step: Step, command: Unsubscribe) -> dict[str, Any]:

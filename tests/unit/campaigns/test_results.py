@@ -19,6 +19,8 @@ from cti_server.campaigns.results import call_back_at, outcome_of
         ({"end_reason": "busy"}, Outcome.BUSY),
         ({"end_reason": "no_answer"}, Outcome.NO_ANSWER),
         ({"end_reason": "invalid_number"}, Outcome.INVALID),
+        ({"end_reason": "abandoned"}, Outcome.ABANDONED),
+        ({"end_reason": "gone_unseen"}, Outcome.UNKNOWN),
         ({"end_reason": "not_placed"}, Outcome.FAILED),
         ({"end_reason": None}, Outcome.FAILED),
     ],

@@ -170,3 +170,16 @@ def test_an_apology_that_was_lost_is_told_again():
     centre.connect()
     centre.settle()
     assert centre.pbx.channels[CALL].context == "cti-let-go"
+
+
+def test_who_answers_while_no_server_lives_is_let_go():
+    centre = opened()
+    placed(centre)
+    centre.disconnect()
+    centre.pbx.customer_answers(CALL)
+    centre.pbx.channels[CALL].context = "cti-let-go"
+    centre.connect()
+    centre.settle()
+    centre.pbx.hang_up(CALL)
+    centre.settle()
+    assert ended(centre)["end_reason"] == "abandoned"

@@ -1,0 +1,133 @@
+"""The wallboard: today's figures and who waits, once a second, for whoever watches (REQUIREMENTS F4)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+
+from cti_server.api.ports import WallboardListener
+from cti_server.domain.audience import Topic, groups_seen
+from cti_server.domain.records import Record
+from cti_server.domain.state import WorldState
+from cti_server.domain.views import queue_view, timestamp
+from cti_server.reports.facts import Fact, of_record
+from cti_server.reports.figures import Rules
+from cti_server.reports.live import LiveFigures, together
+from cti_server.reports.report import ALL
+from cti_server.store.errors import StoreUnavailable
+
+log = structlog.get_logger(__name__)
+
+EVERY = 1.0
+"""Seconds between two pictures for the same watcher."""
+UNWATCHED = 15
+"""Ticks between two rounds of work while nobody watches."""
+SLICE = timedelta(hours=1)
+"""How much of the day is read from the database at once."""
+Facts = Callable[[datetime, datetime], Awaitable[Sequence[Fact]]]
+
+
+class Wallboard:
+    """`api.ports.Wallboard`. The leader's job: `run`."""
+
+    def __init__(
+        self, state: Callable[[], WorldState], facts: Facts, rules: Rules | None = None, utc_offset: int = 480
+    ) -> None:
+        self._state, self._facts = state, facts
+        self._rules, self._utc_offset = rules or Rules(), utc_offset
+        self._live = LiveFigures(self._rules, utc_offset)
+        self._working = asyncio.Lock()
+        self._tell: WallboardListener = lambda _agent_id, _view: None
+        self._told: dict[str, dict[str, Any]] = {}
+
+    def kept(self, records: Sequence[Record]) -> None:
+        """These have just happened (or are told again after a restart)."""
+        self._live.add(fact for record in records if (fact := of_record(record)))
+
+    def listen(self, tell: WallboardListener) -> None:
+        """See the port."""
+        self._tell = tell
+
+    async def run(self) -> None:
+        """While this server leads: know the day so far, then show it each second to who watches."""
+        self._live, self._told = LiveFigures(self._rules, self._utc_offset), {}
+        await self._read_day()
+        ticks = 0
+        while True:
+            await asyncio.sleep(EVERY)
+            ticks += 1
+            watching = self._state().subscribers.get(Topic.WALLBOARD.value, [])
+            if watching or ticks % UNWATCHED == 0:
+                await self._work()
+            self._show(watching)
+
+    async def view(self, agent_id: str) -> dict[str, Any]:
+        """See the port."""
+        await self._work()
+        now = datetime.now(UTC)
+        return self._view(groups_seen(self._state(), Topic.WALLBOARD, agent_id), now)
+
+    async def _read_day(self) -> None:
+        """An hour at a time; from an hour before midnight, for who waits over it."""
+        now = datetime.now(UTC)
+        at = self._live.since(now) - SLICE
+        while at < now + SLICE:
+            try:
+                self._live.add(await self._facts(at, at + SLICE))
+            except StoreUnavailable as error:
+                log.warning("wallboard.day_not_read", code=error.code)
+                await asyncio.sleep(EVERY)
+                continue
+            await self._work()
+            at += SLICE
+
+    async def _work(self) -> None:
+        async with self._working:
+            for _ in self._live.work(datetime.now(UTC)):
+                await asyncio.sleep(0)
+
+    def _show(self, watching: Sequence[str]) -> None:
+        """One picture for all who see the same groups; nothing to whom nothing is new."""
+        now, pictures = datetime.now(UTC), {}
+        for agent_id in watching:
+            groups = groups_seen(self._state(), Topic.WALLBOARD, agent_id)
+            if groups not in pictures:
+                pictures[groups] = self._view(groups, now)
+            if self._told.get(agent_id) != pictures[groups]:
+                self._told[agent_id] = pictures[groups]
+                self._tell(agent_id, pictures[groups])
+        self._told = {agent_id: view for agent_id, view in self._told.items() if agent_id in watching}
+
+    def _view(self, groups: frozenset[str] | None, now: datetime) -> dict[str, Any]:
+        state = self._state()
+        figures = together(self._live.figures(now), groups)
+        none = type(figures[ALL])()
+        there = [
+            group
+            for group in state.groups.values()
+            if not group.successor and (groups is None or group.group_id in groups)
+        ]
+        queues = [
+            {**queue_view(state, group), "today": figures.get(group.group_id, none).values()}
+            for group in there
+        ]
+        seen = {group.group_id for group in there}
+        agents = Counter(one.state.value for one in state.agents.values() if seen & one.groups.keys())
+        oldest = [queue["oldest_queued_at"] for queue in queues if queue["oldest_queued_at"]]
+        return {
+            "since": timestamp(self._live.since(now).timestamp()),
+            "answer_within": self._rules.answer_within,
+            "short_abandon": self._rules.short_abandon,
+            "queues": queues,
+            "centre": {
+                "waiting": sum(queue["waiting"] for queue in queues),
+                "oldest_queued_at": min(oldest, default=None),
+                "agents": dict(agents),
+                "today": figures[ALL].values(),
+            },
+        }

@@ -1,0 +1,94 @@
+"""Today's figures as they happen: the reports' own definitions, on facts that are kept until a story is over.
+
+What a contact's story adds no more to is counted once and forgotten, so that looking costs as much as there
+is going on, not as much as the day has had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta, timezone
+
+from cti_server.reports.facts import Fact
+from cti_server.reports.figures import ContactFigures, Rules
+from cti_server.reports.report import ALL
+from cti_server.reports.stories import ContactStory, stories
+
+SETTLED = timedelta(seconds=60)
+"""How long after its last fact a story that is over may still be told of."""
+PORTION = 50
+"""Stories looked at in one go, so that nothing else waits for long."""
+
+
+class LiveFigures:
+    """By group, of the local day. `add` facts in any order, `work` through them, read `figures`."""
+
+    def __init__(self, rules: Rules, utc_offset: int) -> None:
+        self._rules, self._local = rules, timezone(timedelta(minutes=utc_offset))
+        self._facts: dict[str, dict[str, Fact]] = {}
+        self._changed: set[str] = set()
+        self._stories: dict[str, ContactStory] = {}
+        self._over: dict[str, None] = {}
+        self._totals: dict[str, ContactFigures] = {}
+        self._day: datetime | None = None
+
+    def add(self, facts: Iterable[Fact]) -> None:
+        """These happened; the same fact may come again."""
+        for fact in facts:
+            if fact.contact_id and fact.contact_id not in self._over:
+                self._facts.setdefault(fact.contact_id, {})[fact.id] = fact
+                self._changed.add(fact.contact_id)
+
+    def work(self, now: datetime) -> Iterator[None]:
+        """Take in what was added, portion by portion."""
+        self._begin_day(now)
+        for count, contact_id in enumerate(sorted(self._changed), start=1):
+            self._changed.discard(contact_id)
+            self._stories[contact_id] = stories(self._facts[contact_id].values())[0][0]
+            if count % PORTION == 0:
+                yield
+        for count, (contact_id, story) in enumerate(list(self._stories.items()), start=1):
+            last = max(fact.at for fact in self._facts[contact_id].values())
+            if contact_id not in self._changed and _complete(story) and last + SETTLED <= now:
+                self._count(self._totals, story, now)
+                self._over[contact_id] = None
+                del self._facts[contact_id], self._stories[contact_id]
+            if count % PORTION == 0:
+                yield
+
+    def figures(self, now: datetime) -> dict[str, ContactFigures]:
+        """Of each group that had a contact today, what still lasts up to now."""
+        found = {name: total.plus(ContactFigures()) for name, total in self._totals.items()}
+        for story in self._stories.values():
+            self._count(found, story, now)
+        return found
+
+    def since(self, now: datetime) -> datetime:
+        """When the local day began."""
+        return now.astimezone(self._local).replace(hour=0, minute=0, second=0, microsecond=0)
+
+    def _begin_day(self, now: datetime) -> None:
+        day = self.since(now)
+        if self._day != day:
+            self._day, self._totals, self._over = day, {}, {}
+
+    def _count(self, among: dict[str, ContactFigures], story: ContactStory, now: datetime) -> None:
+        counts_at = story.queued_at or story.dialled_at
+        if counts_at is not None and counts_at >= self.since(now):
+            among.setdefault(story.group_id, ContactFigures()).add(story, self._rules, now)
+
+
+def together(figures: dict[str, ContactFigures], groups: frozenset[str] | None) -> dict[str, ContactFigures]:
+    """Those of the groups (None: of all), and under `*` their sum."""
+    seen = {name: one for name, one in figures.items() if groups is None or name in groups}
+    total = ContactFigures()
+    for one in seen.values():
+        total = total.plus(one)
+    return {**seen, ALL: total}
+
+
+def _complete(story: ContactStory) -> bool:
+    """Nothing of it lasts any more, nor does the after-call work of whoever handed it on."""
+    done = {span.agent_id for span in story.after_call if span.end is not None}
+    going_on = any(span.end is None for span in (*story.spans, *story.after_call))
+    return story.ended_at is not None and not going_on and all(who in done for who, _ in story.transferred_by)

@@ -1,0 +1,227 @@
+"""From the customer's INVITE until the agent's phone rings and until both talk, against Asterisk's `Queue()`.
+
+Both on the same Asterisk, in turns, one call at a time, with the same phones.
+"""
+
+import asyncio
+import json
+import statistics
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from cti_server.settings import Settings
+from cti_server.simulate.about import About
+from cti_server.simulate.agent import SimulatedAgent
+from cti_server.simulate.patterns import Pattern
+from cti_server.simulate.phones import ANSWER_MS, Phones
+from cti_server.simulate.tally import Tally
+from cti_server.simulate.waiting import until
+from tests.bench.report import Section, ratio, table
+from tests.support.callers import SippCallers
+from tests.support.centre import TestCentre, whole_centre
+from tests.support.pbx import AmiAddress
+from tests.support.raw_ami import Message, RawAmi, raw_ami
+
+ROUNDS = 25
+WARM_UP = 2
+TALK_MS = 1500
+AT_ONCE = Pattern(
+    hesitation=(0, 0), after_call=(0, 0), talk=(600, 600), hold=0, sound=0, break_=1, rest=(0, 0)
+)
+PICK_UP_MS = 500
+"""A desk phone that answers by itself lets it ring about once."""
+ON_DEMAND_BAR, PERSISTENT_BAR = 1.0, 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Milliseconds since Asterisk took the customer's INVITE; a persistent station does not ring."""
+
+    ring: float | None
+    talk: float
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way from a customer to a phone; `queue` is Asterisk's, else an agent is signed in at the phone."""
+
+    name: str
+    number: str
+    station: str
+    mode: str = ""
+    queue: str = ""
+    pick_up_ms: int = ANSWER_MS
+
+
+PERSISTENT = Way("persistent station", "4000", "1001", mode="persistent")
+ON_DEMAND = Way("on demand, phone picks up at once", "4001", "1013", mode="on_demand")
+QUEUE = Way("`Queue()`, phone picks up at once", "4990", "1019", queue="cti-fallback-vtm")
+ON_DEMAND_LATER = Way(
+    "on demand, phone picks up after 0.5 s", "4001", "1014", mode="on_demand", pick_up_ms=PICK_UP_MS
+)
+QUEUE_LATER = Way(
+    "`Queue()`, phone picks up after 0.5 s",
+    "4991",
+    "1020",
+    queue="cti-fallback-elder",
+    pick_up_ms=PICK_UP_MS,
+)
+WAYS = (PERSISTENT, ON_DEMAND, QUEUE, ON_DEMAND_LATER, QUEUE_LATER)
+
+
+def run() -> Section:
+    """Measure `ROUNDS` calls each way."""
+    with tempfile.TemporaryDirectory(prefix="cti-bench-") as folder:
+        calls = asyncio.run(_measured(Path(folder)))
+    rings = {way: [call.ring or 0.0 for call in calls[way]] for way in WAYS}
+    talks = {way: [call.talk for call in calls[way]] for way in WAYS}
+    compared = [
+        ("rings: on demand / `Queue()`", ratio(rings[ON_DEMAND], rings[QUEUE]), f"≤ {ON_DEMAND_BAR:g}"),
+        ("talk, phone at once: on demand / `Queue()`", ratio(talks[ON_DEMAND], talks[QUEUE]), ""),
+        (
+            "talk, phone after 0.5 s: on demand / `Queue()`",
+            ratio(talks[ON_DEMAND_LATER], talks[QUEUE_LATER]),
+            f"≤ {ON_DEMAND_BAR:g}",
+        ),
+        ("talk, phone at once: `Queue()` / persistent", ratio(talks[QUEUE], talks[PERSISTENT]), ""),
+        (
+            "talk, phone after 0.5 s: `Queue()` / persistent",
+            ratio(talks[QUEUE_LATER], talks[PERSISTENT]),
+            f"≥ {PERSISTENT_BAR:g}",
+        ),
+    ]
+    passed = max(compared[0][1], compared[2][1]) <= ON_DEMAND_BAR and compared[4][1] >= PERSISTENT_BAR
+    header = ["milliseconds", "rings p50", "rings p95", "talk p50", "talk p95"]
+    figures = table(header, ([way.name, *_figures(calls[way])] for way in WAYS))
+    ratios = table(
+        ["median of the ratios, call by call", "", "bar"], ([n, f"{v:.2f}", bar] for n, v, bar in compared)
+    )
+    return Section("A call to an agent, against Queue()", _text(figures, ratios), passed)
+
+
+def _figures(calls: list[Call]) -> list[str]:
+    rings = [call.ring for call in calls if call.ring is not None]
+    told = [_p(rings, 50), _p(rings, 95)] if rings else ["–", "–"]
+    talks = [call.talk for call in calls]
+    return [*told, _p(talks, 50), _p(talks, 95)]
+
+
+def _p(values: list[float], percent: int) -> str:
+    return f"{statistics.quantiles(values, n=100, method='inclusive')[percent - 1]:.1f}"
+
+
+def _text(figures: str, ratios: str) -> str:
+    return f"""{ROUNDS} calls each way on one Asterisk in one run, in turns, one at a time. Customers and
+phones are SIPp with RTP; the agent's program accepts at once. No greeting, no announcement; every call is
+recorded by MixMonitor on every way. `Queue()` is plain: one free member. Milliseconds by Asterisk's own
+clock, from taking the INVITE (`Newchannel`) until the phone's channel rings (`Newstate`) and until both
+channels are in one bridge (`BridgeEnter`). Ours includes FastAGI, the customer's look-up in the database, the
+journal, routing, the agent's socket and its answer: what `Queue()` does without, and by what it is ahead. A
+persistent station has been picked up once for the shift: a call waits for no phone.
+
+{figures}
+
+{ratios}
+"""
+
+
+async def _measured(folder: Path) -> dict[Way, list[Call]]:
+    calls: dict[Way, list[Call]] = {way: [] for way in WAYS}
+    async with whole_centre(folder, greeted=False) as centre, _agents(centre) as agents:
+        for way in WAYS:
+            if way.queue:
+                await _open_queue(centre, way)
+        node = Settings(**json.loads(centre.centre.plan.server_json.read_text())).nodes[0]
+        address = AmiAddress(node.ami_host, node.ami_port, node.ami_user, node.ami_secret.get_secret_value())
+        async with raw_ami(address) as ami:
+            for number in range(-WARM_UP, ROUNDS):
+                for way in WAYS:
+                    call = await _call(centre, ami, way, agents.get(way.station))
+                    if number >= 0:
+                        calls[way].append(call)
+    return calls
+
+
+class OneCall(SimulatedAgent):
+    """Takes the next call, and is not ready again afterwards: the others' calls are not for it."""
+
+    async def _between_contacts(self) -> None:
+        await self.until_news(1.0)
+
+
+@asynccontextmanager
+async def _agents(centre: TestCentre) -> AsyncIterator[Mapping[str, SimulatedAgent]]:
+    """All phones registered, the agents ready at theirs."""
+    about = About.read(centre.centre.plan.centre_json)
+    people = {person.agent_id: person for person in about.people}
+    async with AsyncExitStack() as stack:
+        for way in WAYS:
+            phones = Phones(about.sip, [people[way.station]], answer_ms=way.pick_up_ms)
+            await stack.enter_async_context(phones)
+            await phones.registered()
+        agents = {
+            way.station: OneCall(
+                about, people[way.station], way.mode, pattern=AT_ONCE, tally=Tally(), chance=Random(1)
+            )
+            for way in WAYS
+            if way.mode
+        }
+        for agent in agents.values():
+            stack.push_async_callback(agent.finish)
+            await agent.begin()
+            await agent.client.not_ready()
+            stack.callback(asyncio.create_task(agent.work()).cancel)
+        yield agents
+
+
+async def _open_queue(centre: TestCentre, way: Way) -> None:
+    """Asterisk's own way beside ours, in the running dialplan: the number, the queue's one member."""
+    recording = f"{centre.centre.rendered.recording_dir}/bench-${{UNIQUEID}}.raw"
+    steps = ("Answer(0,i)", f"MixMonitor({recording},a)", f"Queue({way.queue})", "Hangup()")
+    for priority, step in enumerate(steps, start=1):
+        await centre.console(f"dialplan add extension {way.number},{priority},{step} into cti-inbound")
+    said = await centre.console(f"queue add member PJSIP/{way.station} to {way.queue}")
+    assert any("Added" in line for line in said), said
+
+
+async def _call(centre: TestCentre, ami: RawAmi, way: Way, agent: SimulatedAgent | None) -> Call:
+    """A call that is taken; its times."""
+    if agent:
+        assert await until(lambda: agent.state == "not_ready" and not agent.contact(), 10), agent.client.view
+        await agent.client.ready()
+    seen = len(ami.events)
+    async with SippCallers(centre.sip, way.number, talk_ms=TALK_MS, tone_hz=500) as caller:
+        await caller.finished()
+        await ami.event(lambda e: e.get("Event") == "Hangup" and _of(e, "trunk"), since=_last(ami, seen))
+    events = [event for _, event in ami.events[seen:]]
+    taken = next(e for e in events if e.get("Event") == "Newchannel" and _of(e, "trunk"))
+    rings = [e for e in events if e.get("Event") == "Newstate" and _of(e, way.station) and _rings(e)]
+    began = float(taken["Timestamp"])
+    ring = 1000 * (float(rings[0]["Timestamp"]) - began) if rings else None
+    return Call(ring, 1000 * (_together(events, way) - began))
+
+
+def _together(events: list[Message], way: Way) -> float:
+    """When the second of both was in the bridge."""
+    entered = [e for e in events if e.get("Event") == "BridgeEnter"]
+    customers = {e["BridgeUniqueid"]: e for e in entered if _of(e, "trunk")}
+    for event in entered:
+        if _of(event, way.station) and event["BridgeUniqueid"] in customers:
+            return max(float(event["Timestamp"]), float(customers[event["BridgeUniqueid"]]["Timestamp"]))
+    raise AssertionError(f"{way.name}: they never talked")
+
+
+def _of(event: Message, endpoint: str) -> bool:
+    return event.get("Channel", "").startswith(f"PJSIP/{endpoint}-")
+
+
+def _rings(event: Message) -> bool:
+    return event.get("ChannelStateDesc") == "Ringing"
+
+
+def _last(ami: RawAmi, seen: int) -> float:
+    return ami.events[seen - 1][0] if seen else 0.0
