@@ -80,6 +80,8 @@ class RoutingDesk:
                     await self._take_effect(newest)
             except StoreUnavailable:
                 continue  # told by the health check
+            except Exception:  # the server outlives a bug here, the next look may do
+                log.exception("routing.look_failed")
 
 
 def _shown(version: stored.Version) -> RoutingVersion:

@@ -105,7 +105,7 @@ class Wallboard:
 
     def _view(self, groups: frozenset[str] | None, now: datetime) -> dict[str, Any]:
         state = self._state()
-        figures = together(self._live.figures(now), groups)
+        figures = together(self._live.figures, groups)
         none = type(figures[ALL])()
         there = [
             group

@@ -14,18 +14,23 @@ from cti_server.reports.figures import ContactFigures, Rules
 from cti_server.reports.report import ALL
 from cti_server.reports.stories import ContactStory, stories
 
-SETTLED = timedelta(seconds=60)
+SETTLED = timedelta(seconds=10)
 """How long after its last fact a story that is over may still be told of."""
-PORTION = 50
-"""Stories looked at in one go, so that nothing else waits for long."""
+PORTION = 10
+"""Stories looked at in one go: below a millisecond, so that nothing else waits for long."""
 
 
 class LiveFigures:
     """By group, of the local day. `add` facts in any order, `work` through them, read `figures`."""
 
+    figures: dict[str, ContactFigures]
+    """Of each group that had a contact today, as of the last `work` that was gone through."""
+
     def __init__(self, rules: Rules, utc_offset: int) -> None:
         self._rules, self._local = rules, timezone(timedelta(minutes=utc_offset))
+        self.figures = {}
         self._facts: dict[str, dict[str, Fact]] = {}
+        self._last: dict[str, datetime] = {}
         self._changed: set[str] = set()
         self._stories: dict[str, ContactStory] = {}
         self._over: dict[str, None] = {}
@@ -37,31 +42,34 @@ class LiveFigures:
         for fact in facts:
             if fact.contact_id and fact.contact_id not in self._over:
                 self._facts.setdefault(fact.contact_id, {})[fact.id] = fact
+                self._last[fact.contact_id] = max(fact.at, self._last.get(fact.contact_id, fact.at))
                 self._changed.add(fact.contact_id)
 
     def work(self, now: datetime) -> Iterator[None]:
-        """Take in what was added, portion by portion."""
+        """Take in what was added, portion by portion; what still lasts counts up to now."""
         self._begin_day(now)
-        for count, contact_id in enumerate(sorted(self._changed), start=1):
+        for count, contact_id in enumerate(tuple(self._changed), start=1):
             self._changed.discard(contact_id)
             self._stories[contact_id] = stories(self._facts[contact_id].values())[0][0]
             if count % PORTION == 0:
                 yield
-        for count, (contact_id, story) in enumerate(list(self._stories.items()), start=1):
-            last = max(fact.at for fact in self._facts[contact_id].values())
-            if contact_id not in self._changed and _complete(story) and last + SETTLED <= now:
+        going_on: dict[str, ContactFigures] = {}
+        for count, (contact_id, story) in enumerate(tuple(self._stories.items()), start=1):
+            if self._settled(contact_id, story, now):
                 self._count(self._totals, story, now)
                 self._over[contact_id] = None
-                del self._facts[contact_id], self._stories[contact_id]
+                del self._facts[contact_id], self._stories[contact_id], self._last[contact_id]
+            else:
+                self._count(going_on, story, now)
             if count % PORTION == 0:
                 yield
+        none = ContactFigures()
+        names = sorted({*self._totals, *going_on})
+        self.figures = {n: self._totals.get(n, none).plus(going_on.get(n, none)) for n in names}
 
-    def figures(self, now: datetime) -> dict[str, ContactFigures]:
-        """Of each group that had a contact today, what still lasts up to now."""
-        found = {name: total.plus(ContactFigures()) for name, total in self._totals.items()}
-        for story in self._stories.values():
-            self._count(found, story, now)
-        return found
+    def _settled(self, contact_id: str, story: ContactStory, now: datetime) -> bool:
+        known = contact_id not in self._changed
+        return known and self._last[contact_id] + SETTLED <= now and _complete(story)
 
     def since(self, now: datetime) -> datetime:
         """When the local day began."""
@@ -71,6 +79,7 @@ class LiveFigures:
         day = self.since(now)
         if self._day != day:
             self._day, self._totals, self._over = day, {}, {}
+            self.figures = {}
 
     def _count(self, among: dict[str, ContactFigures], story: ContactStory, now: datetime) -> None:
         counts_at = story.queued_at or story.dialled_at

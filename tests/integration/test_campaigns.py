@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -41,7 +42,7 @@ def outside_port(centre: TestCentre) -> int:
 
 
 class Desk:
-    """Operations at work over HTTP."""
+    """Somebody at work over HTTP."""
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self.http = http
@@ -79,8 +80,15 @@ class Desk:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def desk(centre: TestCentre) -> AsyncIterator[Desk]:
+    async with signed_in(centre, "4001") as operations:
+        yield operations
+
+
+@asynccontextmanager
+async def signed_in(centre: TestCentre, agent_id: str) -> AsyncIterator[Desk]:
+    """Somebody at work over HTTP."""
     async with httpx.AsyncClient(base_url=centre.http, timeout=20) as http:
-        who = {"agent_id": "4001", "password": centre.person("4001")["password"]}
+        who = {"agent_id": agent_id, "password": centre.person(agent_id)["password"]}
         grant = (await http.post("/api/v1/auth/token", json=who)).json()
         http.headers["Authorization"] = f"Bearer {grant['access_token']}"
         yield Desk(http)
@@ -149,6 +157,47 @@ async def test_people_reach_agents_and_nobody_else_does(centre: TestCentre, desk
 
 async def _heard(people: Carrier, number: str) -> int:
     return people.heard.get(number, 0)
+
+
+async def test_an_agent_looks_first_and_calls(centre: TestCentre, desk: Desk) -> None:
+    numbers = ["13900000003", "13900000004"]
+    async with (
+        seat(centre, "1001", "persistent") as agent,
+        carrier(outside_port(centre), behind) as people,
+        signed_in(centre, "1001") as own,
+    ):
+        campaign_id = await desk.campaign(numbers, mode="preview")
+        path = f"campaigns/{campaign_id}/preview"
+        first = await own.post(f"{path}/next")
+        await own.http.post(f"/api/v1/{path}/{first['record_id']}/skip")
+        second = await own.post(f"{path}/next")
+        assert (first["number"], second["number"]) == ("139****0003", "139****0004")
+        dialled = await own.post(f"{path}/{second['record_id']}/dial", json={"request_id": "dial-1"})
+        await agent.told("contact.connected", dialled["contact_id"], 30)
+        await agent.client.hang_up(dialled["contact_id"])
+        await agent.told("contact.ended", dialled["contact_id"])
+        await agent.client.wrap_up(dialled["contact_id"], "never")
+        await desk.outcomes(campaign_id, {"answered": 1})
+        assert dict(people.called) == {numbers[1]: 1}
+        check = await desk.post("do-not-call/checks", json={"number": numbers[1]})
+        assert check["listed"] is True
+    await centre.empty()
+
+
+async def test_a_machine_is_left_a_message(centre: TestCentre, desk: Desk) -> None:
+    """Once it has said what it says."""
+    number = "13900000902"
+
+    def machine(_number: str) -> Callee:
+        return Callee(speech=spoken(GREETING[1]))
+
+    async with seat(centre, "1001", "persistent"), carrier(outside_port(centre), machine) as people:
+        campaign_id = await desk.campaign([number], machine_message="welcome")
+        await desk.outcomes(campaign_id, {"machine": 1}, 90)
+        assert await _heard(people, number) > 50
+        assert number in people.ended
+        await desk.post(f"campaigns/{campaign_id}/stop")
+    await centre.empty()
 
 
 async def test_nobody_is_free(centre: TestCentre, desk: Desk) -> None:

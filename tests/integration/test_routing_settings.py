@@ -114,7 +114,7 @@ async def test_killed_right_after_a_change(centre: TestCentre, operations: httpx
         assert now.headers["etag"] == f'"{version}"'
         assert agent.client.ledger.intact
     await centre.empty()
-    await figures_agree(centre)
+    await figures_agree(centre, tolerance=10)  # what the fallback queue joined is noted when a server is back
 
 
 async def test_what_is_refused_and_the_way_back(centre: TestCentre, operations: httpx.AsyncClient) -> None:
