@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import signal
 import sys
@@ -53,6 +54,7 @@ def serve() -> None:
 
     运行一台 CTI 服务器。
     """
+    gc.disable()  # all that is made while starting stays, and agents wait: `bootstrap.garbage` takes over
     from cti_server.bootstrap.server import run
 
     run()

@@ -34,6 +34,7 @@ async def collect_when_quiet(signals: Callable[[], int]) -> None:
     before = gc.get_threshold()
     gc.set_threshold(YOUNG, MIDDLE, NEVER)
     gc.freeze()
+    gc.enable()  # the command line turns it off while the server starts
     try:
         await _watch(signals)
     finally:

@@ -96,9 +96,15 @@ Measured, in milliseconds on the one monotonic clock of the machine: from writin
 program having read the notification that it causes (`contact.offered`, `contact.connected`, `contact.ended`,
 all together); and a command's round trip (`contact.set_data`, `contact.wrap_up`). Medians of {ROUNDS} rounds,
 worst of all. Beside them how late (p99) the measuring processes' own timers were: all of them share the cores
-with the server.
+with the server. The machine's load average was {os.getloadavg()[1]:.1f}, of which the benchmark makes
+about 2; {_priority()}.
 
 {table(header, rows)}"""
+
+
+def _priority() -> str:
+    real_time = os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR)
+    return f"its processes ran {'with' if real_time else 'without'} priority over other work"
 
 
 def _round(checkout: Path, size: int) -> Round:
