@@ -45,7 +45,7 @@ async def test_dialled_held_passed_on(centre: TestCentre, mode: Mode) -> None:
     ):
         contact_id = await dialled(first)
         await first.in_state("reserved")
-        ringing = await customer.event("CALL_INCOMING")
+        ringing = await customer.event("CALL_INCOMING", 15)
         assert "4000@" in ringing.peer
         assert await first.phone.hears(CALL_PROGRESS) >= MOSTLY
         await customer.accept()
@@ -110,10 +110,10 @@ async def test_called_in_vain(centre: TestCentre, mode: Mode) -> None:
                 await agent.in_state("ready")
         async with centre.outside_phone(NUMBER, answermode="manual") as customer:
             contact_id = await dialled(agent)
-            await customer.event("CALL_INCOMING")
+            await customer.event("CALL_INCOMING", 15)
             ended = (await agent.told("contact.ended", contact_id, 20)).contact
             assert (ended["state"], ended["end_reason"]) == ("wrap_up", "no_answer")
-            await customer.event("CALL_CLOSED")
+            await customer.event("CALL_CLOSED", 15)
             await agent.wrap_up(contact_id)
             await centre.logged(contact_id, state="ended", end_reason="no_answer", connected_at=None)
     await centre.empty()
@@ -126,22 +126,33 @@ async def test_given_up(centre: TestCentre, mode: Mode) -> None:
     ):
         for by_phone in (False, True):
             contact_id = await dialled(agent)
-            await customer.event("CALL_INCOMING")
+            await customer.event("CALL_INCOMING", 15)
             if by_phone:
                 await agent.phone.hears(CALL_PROGRESS)
                 await agent.phone.hang_up()
-                ended = (await agent.told("contact.ended", contact_id)).contact
             else:
-                ended = await agent.client.hang_up(contact_id)
+                await agent.client.hang_up(contact_id)
+            ended = (await agent.told("contact.ended", contact_id)).contact
             assert (ended["state"], ended["end_reason"]) == ("wrap_up", "cancelled")
-            await customer.event("CALL_CLOSED")
+            await customer.event("CALL_CLOSED", 15)
             await agent.wrap_up(contact_id)
         with pytest.raises(CtiRequestError) as refused:
             await agent.client.dial(number="110")
-        if mode == "persistent":  # its phone hung up the one call that it is there by
-            assert refused.value.code == "station_not_registered"
-        else:
-            assert refused.value.code == "number_not_allowed"
+        # a persistent station's phone hung up the one call that it is there by
+        gone = "station_not_registered" if mode == "persistent" else "number_not_allowed"
+        assert refused.value.code == gone
+        await agent.client.ready()
+        contact_id = await dialled(agent)
+        await customer.event("CALL_INCOMING", 15)
+        await agent.phone.unregister()  # the phone leaves altogether
+        ended = (await agent.told("contact.ended", contact_id)).contact
+        assert ended["end_reason"] in ("cancelled", "station_lost")
+        await customer.event("CALL_CLOSED", 15)
+        await agent.wrap_up(contact_id)
+        await agent.in_state("not_ready", "station_lost")
+        with pytest.raises(CtiRequestError) as refused:
+            await agent.client.dial(number=NUMBER)
+        assert refused.value.code == "station_not_registered"
     await centre.empty()
 
 
@@ -152,7 +163,7 @@ async def test_a_killed_server_costs_no_dialled_call(centre: TestCentre, mode: M
         centre.outside_phone(NUMBER, answermode="manual") as customer,
     ):
         contact_id = await dialled(agent)
-        await customer.event("CALL_INCOMING")
+        await customer.event("CALL_INCOMING", 15)
         with centre.server_restart:
             centre.kill_server()
             await customer.accept()
