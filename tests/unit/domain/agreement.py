@@ -40,7 +40,9 @@ def _contact(centre: Centre, contact: Contact) -> None:
         assert contact.contact_id in pbx.channels, (contact, "a ghost")
         in_voicemail = pbx.channels[contact.contact_id].context == "cti-voicemail"
         assert in_voicemail == (contact.state is ContactState.VOICEMAIL), (contact, "leaves a message")
-        if _outside(centre, pbx.channels[contact.contact_id]):
+        if in_voicemail:
+            assert not pbx.channels[contact.contact_id].bridge, (contact, "talks though it leaves a message")
+        elif _outside(centre, pbx.channels[contact.contact_id]):
             assert contact.state is not ContactState.OFFERED, "offered, but it talks"
         else:
             _customer(contact, pbx.channels[contact.contact_id], pbx)
