@@ -213,6 +213,7 @@ async def test_it_goes_on_after_kill_9(centre: TestCentre, mode: Mode) -> None:
         await talk(first.phone, second.phone)
         centre.kill_server()
         await first.client.ping()
+        await centre.serving()
         await talk(first.phone, second.phone)
         await customer.hears_music()
         view = await first.client.complete_transfer(contact_id)

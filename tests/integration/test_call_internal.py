@@ -80,6 +80,7 @@ async def test_a_killed_server_costs_no_internal_call(centre: TestCentre, mode: 
         with centre.server_restart:
             centre.kill_server()
             await talk(first.phone, second.phone)
+        await centre.serving()
         await first.client.hold(contact_id)
         await second.phone.hears_music()
         await first.client.retrieve(contact_id)

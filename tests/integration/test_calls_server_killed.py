@@ -177,6 +177,15 @@ async def test_conversation_outlives_the_server_and_its_end_is_seen_later(centre
         assert row["ended_at"].timestamp() == pytest.approx(cel.ended, abs=0.01)
 
 
+async def _rings_in_the_fallback(centre: TestCentre, address: str) -> None:
+    """Signing in is answered before Asterisk has added the phone."""
+
+    async def look() -> list[str]:
+        return await centre.console("queue show cti-fallback-general")
+
+    await eventually(look, lambda lines: f"Local/{address}@" in "".join(lines), f"{address} a member")
+
+
 async def test_frozen_server(centre: TestCentre) -> None:
     """Callers are rescued; thawed, the server adopts what happened and does nothing it meant to do before."""
     async with AsyncExitStack() as stack:
@@ -192,6 +201,7 @@ async def test_frozen_server(centre: TestCentre) -> None:
         await callers.all_answered()
         offered = await ringing.offered()
         rescuer = await enter(seat(centre, "1003", tone_hz=LEADER_TONE, state="not_ready"))
+        await _rings_in_the_fallback(centre, "1003")
 
         frozen_at = time.time()
         with centre.server_frozen():

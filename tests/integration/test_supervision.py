@@ -125,6 +125,7 @@ async def test_it_goes_on_after_kill_9(centre: TestCentre, mode: Mode) -> None:
         await leader.client.supervise("listen", agent_id="1001")
         centre.kill_server()
         await leader.client.ping()
+        await centre.serving()
         await hears_both(leader, agent, customer)
         await leader.client.supervise("whisper", agent_id="1001")
         assert await agent.phone.hears(leader.phone.tone_hz, share=SHARE) >= SHARE

@@ -134,6 +134,18 @@ class TestCentre:
             answer: dict[str, Any] = (await client.get("/health/ready")).json()
             return answer
 
+    async def serving(self, deadline: float = 20) -> None:
+        """Return once the server leads and is in step with the PBX, as it is soon after it was killed."""
+
+        async def look() -> list[str]:
+            try:
+                dependencies = (await self.health())["dependencies"]
+            except httpx.TransportError:  # not back yet
+                return ["server"]
+            return [each["name"] for each in dependencies if each["required"] and not each["ready"]]
+
+        await eventually(look, lambda missing: not missing, "serving", deadline)
+
     async def figure(self, name: str) -> float:
         """One gauge of `/metrics`."""
         async with httpx.AsyncClient(base_url=self.http, timeout=5) as client:

@@ -296,7 +296,7 @@ def _next(step: Step, contact: Contact, consultation: Consult) -> None:
     leg, agent_leg = contact.consulted_leg, contact.agent_leg
     if consultation.goal is not Talk.NOBODY or leg is None:
         return
-    if leg.state is LegState.UP:
+    if leg in arrangement.present(contact):
         arrange(step, contact, consultation, Talk.CONSULTED)
     elif agent_leg and parties.outside(step, leg):
         address = parties.address(step, agent_leg)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 
 import pytest
 
-import cti_server.api.errors
-import cti_server.campaigns.errors
-import cti_server.domain.errors
-import cti_server.engine.codec
-import cti_server.engine.port
-import cti_server.store.errors
-import cti_server.store.messages
+import cti_server
 from cti_server.api.messages import MESSAGES, preferred, text_of, title
 from cti_server.api.models.notifications import SessionClosed
 from cti_server.api.problems import STATUS, problem
 from cti_server.api.rpc import _INTEGERS
 from cti_server.domain.errors import DomainError, refusals
 from cti_server.errors import CtiError
+
+for module in pkgutil.walk_packages(cti_server.__path__, "cti_server."):  # their errors exist once imported
+    if "__main__" not in module.name and ".migrations" not in module.name:
+        importlib.import_module(module.name)
 
 
 def tree(root: type[Exception]) -> set[type[Exception]]:
@@ -27,7 +27,13 @@ def tree(root: type[Exception]) -> set[type[Exception]]:
 
 def reaches_the_edge(error: type[Exception]) -> bool:
     """Errors of starting up and of the doctor are told at the console, whatever else is loaded by now."""
-    console = ("cti_server.up.", "cti_server.doctor.", "cti_server.client.", "cti_server.simulate.")
+    console = (
+        "cti_server.up.",
+        "cti_server.doctor.",
+        "cti_server.client.",
+        "cti_server.simulate.",
+        "cti_server.bootstrap.report_check",
+    )
     return error.__module__.startswith("cti_server.") and not error.__module__.startswith(console)
 
 

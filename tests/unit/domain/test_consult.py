@@ -74,6 +74,23 @@ def test_consult_is_answered_when_the_customer_is_on_hold(mode):
     check_allowed_actions(centre)
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_a_phone_may_be_picked_up_before_the_customer_is_on_hold(mode):
+    centre, contact_id = with_colleague(mode, ON_DEMAND)
+    centre.command(s.ConsultParty, "1001", contact_id, TO_1002)
+    while centre.pbx.effects:
+        centre.pbx.carry_out()
+    (ringing,) = scenes.ringing(centre)
+    centre.pbx.answer(ringing)
+    while ringing in centre.pbx.sources():
+        centre.apply(centre.pbx.read(ringing))
+    assert contact(centre, contact_id).operation, "the customer is not on hold yet"
+    centre.settle()
+    there = bridges(centre, contact_id)
+    assert there["agent"] == there["consulted"] != there["customer"] == ""
+    check_agreement(centre)
+
+
 def test_a_group_is_asked_by_its_agent_idle_longest():
     centre, contact_id = with_colleague()
     centre.command(s.ConsultParty, "1001", contact_id, Target(TargetKind.GROUP, "credit_card"))
