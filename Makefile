@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .PHONY: help setup up test test-fast compose-test lint types bench storm doctor lock clean
 
 UP_FLAGS := $(if $(FREE_PORTS),--free-ports) $(if $(VAR),--var $(VAR))
-WORKERS ?= 6
+WORKERS ?= 7
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18

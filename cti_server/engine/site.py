@@ -41,6 +41,7 @@ from cti_server.engine.port import (
     Overloaded,
     Resume,
 )
+from cti_server.engine.settling import Settling
 
 log = structlog.get_logger(__name__)
 
@@ -100,6 +101,7 @@ class Site:
     ) -> None:
         """`lives`: see `Lease`."""
         self.world = World()
+        self._settling = Settling()
         self.lease = Lease(journal, lives)
         self.counters = Counters()
         self._journal, self._outside, self._load_directory = journal, outside, load_directory
@@ -161,6 +163,7 @@ class Site:
         self._leading = False
         self.lease.drop()
         self._outside.follow()
+        self._settling.end()
         self._inbox.clear()
         stopped = JournalUnavailable("this server stopped leading; repeat with the same id")
         self._answers.give_up(stopped)
@@ -178,6 +181,7 @@ class Site:
             first.insert(0, s.EpochBegan(0.0, max(int(self._clock()), self.world.state.epoch + 1)))
         first += [s.AgentConnected(0.0, agent_id) for agent_id in self._mailboxes.attached()]
         await self._apply(term, first)
+        self._settling.begin(self.world.state)
         if recovered.new_history:
             await self._save_snapshot(term)
         log.info(
@@ -257,6 +261,7 @@ class Site:
             if done and not done.done():
                 done.set_result(None)
         self._position = position or self._position
+        self._settling.look(self.world.state)
 
     async def _journaled(self, term: int, batch: list[s.Signal]) -> tuple[list[s.Signal], str]:
         """Write the batch down, without commands that were answered before; those are answered again."""
@@ -305,6 +310,7 @@ class Site:
 
     async def execute(self, command: s.Command) -> dict[str, Any]:
         """See `port.Centre.execute`."""
+        await self._settling.over()
         key = self._answers.check(command)
         reply = self._answers.given(key) or await self._submit(key, command)
         return _result(reply)

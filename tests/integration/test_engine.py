@@ -191,6 +191,35 @@ async def test_a_repeated_request_is_recognised_after_a_crash(redis_server: Redi
             assert second.site.world.state.agents["1001"].seq == 1
 
 
+async def test_in_the_first_moments_commands_wait_for_the_pbx(redis_server: RedisServer) -> None:
+    async with running(redis_server) as first:
+        await first.leading()
+        await first.post(*NODE_UP)
+        await first.crash()
+        async with running(redis_server) as second:
+            await second.leading()
+            asked = asyncio.create_task(second.sign_in())
+            await second.post(NODE_UP[0])
+            assert not asked.done(), "neither done nor refused"
+            await second.post(NODE_UP[1])
+            assert (await asked)["agent"]["agent_id"] == "1001"
+
+
+async def test_a_pbx_that_stays_away_is_waited_for_no_longer(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cti_server.engine.settling.PATIENCE", 0.1)
+    async with running(redis_server) as first:
+        await first.leading()
+        await first.post(*NODE_UP)
+        await first.crash()
+        async with running(redis_server) as second:
+            await second.leading()
+            with pytest.raises(CommandRefused) as refused:
+                await second.site.execute(s.SignIn(0.0, "in", "1001", "1001", "persistent"))
+            assert refused.value.code == "pbx_unavailable"
+
+
 async def long_ago(redis_server: RedisServer, server: Server) -> None:
     """The server has crashed; its successor will begin after all that happened, and replay nothing."""
     await server.until(lambda: not server.site._answers.unsaved)

@@ -77,8 +77,10 @@ async def test_joined_both_hear_each_other_and_it_is_recorded_in_stereo(tmp_path
         await c.ami.event(lambda event: event["Event"] == "MixMonitorStop")
         sound = np.frombuffer((c.node.recordings / f"{customer}.raw").read_bytes(), dtype="<i2")[2 * 2000 :]
         left, right = sound[0::2], sound[1::2]
-        assert tone_share(left, 8000, caller.tone_hz) > 0.9
-        assert tone_share(right, 8000, agent.tone_hz) > 0.9
+        # What a busy machine played late are gaps in it; the other side's voice never is.
+        for heard, own, other in ((left, caller, agent), (right, agent, caller)):
+            assert tone_share(heard, 8000, own.tone_hz) > 0.5
+            assert tone_share(heard, 8000, other.tone_hz) < 0.1
 
 
 async def test_recording_cannot_leave_its_folder(tmp_path: Path) -> None:
