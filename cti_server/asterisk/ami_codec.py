@@ -43,21 +43,18 @@ _RESPONSE: Final = "Response: "
 _ACTION_ID: Final = "\r\nActionID: "
 
 
-class _Needles(dict[str, tuple[str, int]]):
-    """What to look for in a message's text for a header, and how long that is; made once for each key."""
-
-    _MAX: Final = 1024
-    """Keys kept. Ours are a few dozen, all written in the code."""
-
-    def __missing__(self, key: str) -> tuple[str, int]:
-        needle = f"\r\n{key}: "
-        found = needle, len(needle)
-        if len(self) < self._MAX:
-            self[key] = found
-        return found
+_NEEDLES: Final[dict[str, tuple[str, int]]] = {}
+"""What to look for in a message's text for a header, and how long that is; made once for each key."""
+_MAX_NEEDLES: Final = 1024
+"""Keys kept. Ours are a few dozen, all written in the code."""
 
 
-_NEEDLES: Final = _Needles()
+def _needle(key: str) -> tuple[str, int]:
+    needle = f"\r\n{key}: "
+    found = needle, len(needle)
+    if len(_NEEDLES) < _MAX_NEEDLES:
+        _NEEDLES[key] = found
+    return found
 
 
 class AmiKind(StrEnum):
@@ -113,7 +110,10 @@ class AmiMessage:
     def get(self, key: str, default: str | None = None) -> str | None:
         """The first value of a header; `Event` and `Response` themselves are `name`."""
         text = self._text  # `find` copies nothing; `partition` would copy the rest of the message twice
-        needle, length = _NEEDLES[key]
+        try:
+            needle, length = _NEEDLES[key]
+        except KeyError:
+            needle, length = _needle(key)
         at = text.find(needle)
         if at < 0:
             return default
@@ -128,7 +128,7 @@ class AmiMessage:
         return value
 
     def __contains__(self, key: str) -> bool:
-        return _NEEDLES[key][0] in self._text
+        return f"\r\n{key}: " in self._text
 
     def pairs(self) -> Iterable[tuple[str, str]]:
         """Every header in order, repeated ones too, without the first line."""
@@ -187,6 +187,8 @@ class AmiDecoder:
         """The protocol version that the greeting told, for example `11.0.0`."""
         self.skipped = 0
         """Events nobody wanted."""
+        self.unasked = 0
+        """Messages given back that are no wanted events: responses, and what carries an `ActionID`."""
         self.malformed = 0
         """Messages that were neither an event nor a response."""
         self.invalid_utf8 = 0
@@ -256,7 +258,10 @@ class AmiDecoder:
                 continue
             end = part.find("\r\n")
             name = part[7:end] if end > 0 else part[7:]  # 7: what `Event: ` takes
-            if wanted is None or name in wanted or _ACTION_ID in part:
+            if wanted is None or name in wanted:
+                messages.append(AmiMessage(event, name, part))
+            elif _ACTION_ID in part:
+                self.unasked += 1
                 messages.append(AmiMessage(event, name, part))
             else:
                 self.skipped += 1
@@ -266,6 +271,7 @@ class AmiDecoder:
         """A response, a message with an empty line too many before it, or what cannot be made out."""
         if part.startswith(_RESPONSE):
             name = part.partition("\r\n")[0][len(_RESPONSE) :]
+            self.unasked += 1
             messages.append(AmiMessage(AmiKind.RESPONSE, name, part))
         elif part.startswith("\r\n"):
             messages.extend(self._messages([part.lstrip("\r\n")]))

@@ -90,6 +90,7 @@ class AmiProtocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Decode, settle answers, queue events. Never calls a handler."""
         self.last_received = time.monotonic()
+        unasked = self.decoder.unasked
         try:
             messages = self.decoder.feed(data)
         except AmiProtocolError:
@@ -97,7 +98,9 @@ class AmiProtocol(asyncio.Protocol):
             return
         if not self.greeted.done() and self.decoder.version is not None:
             self.greeted.set_result(None)
-        events = self._news(messages)
+        # Most reads hold nothing but news: no answer, no list under way.
+        only_news = self._lists == 0 and self.decoder.unasked == unasked and self.booted.done()
+        events = messages if only_news else self._news(messages)
         if events and not self._events.put(events):
             self.abort("event_queue_overflow")
 
