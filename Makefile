@@ -1,7 +1,7 @@
 # make help lists what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-fast compose-test lint types bench storm doctor lock clean
+.PHONY: help setup up test test-failed test-fast compose-test lint types bench storm doctor lock clean
 
 UP_FLAGS := $(if $(FREE_PORTS),--free-ports) $(if $(VAR),--var $(VAR))
 WORKERS ?= 7
@@ -21,6 +21,9 @@ setup-test:
 
 test: setup-test ## run all tests
 	@.venv/bin/pytest -q -n $(WORKERS) --dist loadfile
+
+test-failed: setup-test ## run what failed last time once more, one at a time
+	@.venv/bin/pytest -q --last-failed --last-failed-no-failures none
 
 test-fast: setup-test ## run the tests that need neither Asterisk nor a browser
 	@.venv/bin/pytest -q -n $(WORKERS) --dist loadfile tests/unit tests/contract
