@@ -123,9 +123,27 @@ def _confer(effect: e.Confer) -> list[Action]:
     return [
         *(_set(channel, "CTI_CONFERENCE", effect.channel) for channel in channels),
         *_in_use(effect.addresses),
-        _redirect(effect.channel, "cti-conference", "customer"),
-        *(_redirect(channel, "cti-conference", "agent") for channel in effect.others),
+        *_into_conference(effect, channels),
     ]
+
+
+def _into_conference(effect: e.Confer, channels: tuple[str, ...]) -> list[Action]:
+    """One Redirect for the two who share a bridge: neither goes on before both are on their way."""
+    extens = {channel: "customer" if channel == effect.channel else "agent" for channel in channels}
+    pair = effect.talking if len(effect.talking) == 2 else ()  # noqa: PLR2004  # Redirect takes two
+    alone = [
+        _redirect(channel, "cti-conference", extens[channel]) for channel in channels if channel not in pair
+    ]
+    if not pair:
+        return alone
+    first, second = pair
+    extra: Fields = {
+        "ExtraChannel": second,
+        "ExtraContext": "cti-conference",
+        "ExtraExten": extens[second],
+        "ExtraPriority": 1,
+    }
+    return [Action("Redirect", {**_redirect(first, "cti-conference", extens[first]).fields, **extra}), *alone]
 
 
 def _in_use(addresses: tuple[str, ...]) -> list[Action]:

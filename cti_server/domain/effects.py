@@ -85,6 +85,8 @@ class Confer(Effect):
     """The customer's."""
     others: tuple[str, ...]
     addresses: tuple[str, ...]
+    talking: tuple[str, ...] = ()
+    """The two who share a bridge now. They go at once, or the one left behind falls out of its dialplan."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,10 @@ def _join(step: Step, contact: Contact, goal: Talk) -> None:
     addresses = tuple(a for leg in together if (a := parties.address(step, leg)))
     first, *others = together
     if goal is Talk.ALL:
-        step.do(Confer(contact.node, first.channel, tuple(leg.channel for leg in others), addresses))
+        agent = contact.agent_leg
+        shared = [leg.channel for leg in together if agent and leg.bridge and leg.bridge == agent.bridge]
+        channels = tuple(leg.channel for leg in others)
+        step.do(Confer(contact.node, first.channel, channels, addresses, tuple(shared)))
     elif goal is Talk.CONSULTED:
         agent, third = together
         step.do(Join(contact.node, third.channel, agent.channel, addresses))

@@ -39,6 +39,17 @@ MANY = [
 """Effects of which each step may fail by itself."""
 
 
+def test_two_who_share_a_bridge_are_sent_into_the_conference_at_once() -> None:
+    talking = ("station-1001-1", "station-1002-1")
+    moves = [
+        a.fields
+        for a in actions(e.Confer("pbx-a", "pbx-a-1.1", talking, (), talking))
+        if a.name == "Redirect"
+    ]
+    assert [(move["Channel"], move.get("ExtraChannel")) for move in moves] == [talking, ("pbx-a-1.1", None)]
+    assert [move["Exten"] for move in moves] == ["agent", "customer"]
+
+
 @pytest.mark.parametrize("effect", EFFECTS + MANY, ids=lambda effect: type(effect).__name__)
 def test_every_recipe_can_be_sent(effect: e.Effect) -> None:
     for action in actions(effect):
