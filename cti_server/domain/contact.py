@@ -283,6 +283,8 @@ class Contact:
     patience: float = 0.0
     """Seconds it may wait for an agent before we let it go, because it is we who called; 0: for ever."""
     held_at_phone: bool = False
+    on_its_way: bool = False
+    """Queued on arrival, its channel not seen at the waiting place yet: nothing may move it so far."""
     taken_back_at: float = 0.0
     """When it was last fetched from the fallback queue."""
     queued_at: float | None = None

@@ -1,8 +1,10 @@
 """The demo customer directory; a bank puts its own behind the same function."""
 
+from typing import Any
+
 import msgspec
 import structlog
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cti_server.domain.customer import STRANGER, CustomerProfile
@@ -21,14 +23,11 @@ log = structlog.get_logger(__name__)
 
 async def customer(database: Database, number: str) -> CustomerProfile:
     """Who calls from that number; a stranger when nobody is known or the database does not answer in time."""
-
-    async def work(connection: AsyncConnection) -> CustomerProfile:
-        return await profile(connection, number) or STRANGER
-
     if not number:
         return STRANGER
     try:
-        return await database.read(work, deadline=_DEADLINE)
+        rows = await database.glance(_query(number), deadline=_DEADLINE)
+        return _profile(rows[0]) if rows else STRANGER
     except StoreUnavailable as error:
         log.warning(_NOT_KNOWN, code=error.code)
         return STRANGER
@@ -36,18 +35,18 @@ async def customer(database: Database, number: str) -> CustomerProfile:
 
 async def profile(connection: AsyncConnection, number: str) -> CustomerProfile | None:
     """The customer of that number in the directory; None for nobody."""
-    query = select(*_PROFILE).where(customers.c.number == number)
-    row = (await connection.execute(query)).mappings().one_or_none()
-    if row is None:
-        return None
-    known = {str(name): value for name, value in row.items()}  # plain keys, which SQLAlchemy's are not
-    return _profile({**known, "requires": known["requires"] or {}})
+    row = (await connection.execute(_query(number))).mappings().one_or_none()
+    return None if row is None else _profile({str(name): value for name, value in row.items()})
+
+
+def _query(number: str) -> Select[Any]:
+    return select(*_PROFILE).where(customers.c.number == number)
 
 
 def _profile(row: dict[str, object]) -> CustomerProfile:
     """A stranger for a row that cannot be read."""
     try:
-        return msgspec.convert(row, CustomerProfile)
+        return msgspec.convert({**row, "requires": row["requires"] or {}}, CustomerProfile)
     except msgspec.ValidationError as error:
         log.error(_NOT_KNOWN, why=str(error))  # noqa: TRY400  # the text says all
         return STRANGER

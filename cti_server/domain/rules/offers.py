@@ -30,16 +30,32 @@ OPERATION_TIME = 5.0
 
 
 def queue(step: Step, contact: Contact) -> None:
-    """The customer reached the waiting place for the first time."""
+    """The customer reached the waiting place for the first time, or is about to (`on_its_way`)."""
     contact.apply(ContactEvent.QUEUE)
     contact.queued_at = step.at
-    step.clear_timer(f"arrival:{contact.contact_id}")
+    if not contact.on_its_way:
+        step.clear_timer(f"arrival:{contact.contact_id}")
     contact.customer_leg.state = LegState.WAITING
     waiting.enter(step, contact)
     if not contact.patience:
         preference.begin(step, contact)
     step.enqueue(contact)
     step.tell_contact(contact, Event.CONTACT_QUEUED)
+
+
+def arrived(step: Step, contact: Contact) -> None:
+    """Who was queued on the way there is at the waiting place; whoever took the contact meanwhile gets it."""
+    if not contact.on_its_way:
+        return
+    contact.on_its_way = False
+    step.clear_timer(f"arrival:{contact.contact_id}")
+    leg = contact.agent_leg
+    if contact.state is not ContactState.OFFERED or leg is None:
+        return
+    accepted = contact.operation is not None and contact.operation.kind is OperationKind.ACCEPT
+    persistent = step.state.agents[leg.party].station_mode is StationMode.PERSISTENT
+    if leg.state is LegState.UP or (persistent and accepted):
+        _connect(step, contact)
 
 
 def offer(step: Step, contact: Contact, agent: Agent) -> None:
@@ -157,7 +173,10 @@ def accept(step: Step, command: Accept) -> dict[str, Any] | None:
 
 
 def _connect(step: Step, contact: Contact) -> None:
+    """Join them; who is on its way, when it has arrived (till then a Redirect could be lost)."""
     leg = contact.agent_leg
+    if contact.on_its_way:
+        return
     if leg and contact.to_be_called:
         _call_back(step, contact, leg)
     elif leg:
@@ -283,6 +302,7 @@ def connected(step: Step, contact: Contact) -> None:
     contact.apply(ContactEvent.CONNECT)
     hangs_up = contact.operation is not None and contact.operation.kind is OperationKind.HANG_UP
     contact.connected_at = contact.connected_at or step.at
+    contact.on_its_way = False
     contact.end_reason = "agent_hung_up" if hangs_up else ""
     contact.dialling, contact.patience = None, 0.0
     contact.waits_in = ""  # should it wait again, its time in that queue begins again
