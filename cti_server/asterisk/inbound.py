@@ -67,7 +67,7 @@ def inbound(
                 await session.set_variable("CHANNEL(language)", contact.language)
             if greeting and greeting.prompt != prompt:
                 await session.set_variable("CTI_GREETING", greeting.prompt)
-            await tell_way(session, contact, state().ivrs, group_known=group_id)
+            await tell_way(session, contact, state().ivrs, group_known=group_id, arriving=True)
             await session.set_variable("CTI_ROUTED", "1")
 
     return handle

@@ -2,19 +2,19 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import asyncpg  # type: ignore[import-untyped]  # it ships no type information
-from sqlalchemy import CursorResult, Select, create_engine, event, text
-from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy import Select, event, text
+from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import QueuePool
 
 from cti_server.store.errors import StoreUnavailable
 from cti_server.store.faults import translated
+from cti_server.store.glances import Glances
 
 T = TypeVar("T")
 Work = Callable[[AsyncConnection], Awaitable[T]]
@@ -56,7 +56,7 @@ class Database:
         self.deadline = deadline
         self.engine = _engine(self.url, deadline, pool_size)
         # aiosqlite goes to its thread and back for every step of a query; this goes once.
-        self._glances = _sqlite_engine(self.url, deadline) if _is_file(self.url) else None
+        self._glances = Glances(str(self.url.database)) if _is_file(self.url) else None
         self._glancing = ThreadPoolExecutor(1, "glance")
         self._abandoned: set[asyncio.Task[Any]] = set()
 
@@ -79,18 +79,22 @@ class Database:
         """
         return await self._run(work, "IMMEDIATE", deadline)
 
-    async def glance(self, query: Select[Any], *, deadline: float | None = None) -> list[dict[str, Any]]:
+    async def glance(
+        self, query: Select[Any], parameters: Mapping[str, Any], *, deadline: float | None = None
+    ) -> list[tuple[Any, ...]]:
         """The rows of one short query, with as few steps as the database allows: somebody waits on the line.
 
-        Raises as `write`.
+        On SQLite values come as they are stored: 0 and 1 for booleans, text for JSON. Raises as `write`.
         """
         if self._glances is None:
 
-            async def work(connection: AsyncConnection) -> list[dict[str, Any]]:
-                return _plain(await connection.execute(query))
+            async def work(connection: AsyncConnection) -> list[tuple[Any, ...]]:
+                return [tuple(row) for row in await connection.execute(query, parameters)]
 
             return await self.read(work, deadline=deadline)
-        looking = asyncio.get_running_loop().run_in_executor(self._glancing, _glanced, self._glances, query)
+        looking = asyncio.get_running_loop().run_in_executor(
+            self._glancing, self._glances.look, query, parameters
+        )
         try:
             async with asyncio.timeout(self.deadline if deadline is None else deadline):
                 return await looking
@@ -108,9 +112,9 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections, waiting no longer than the deadline for a dead database."""
-        self._glancing.shutdown(wait=False)
         if self._glances is not None:
-            self._glances.dispose()
+            self._glancing.submit(self._glances.close)
+        self._glancing.shutdown(wait=False)
         disposing = asyncio.create_task(self.engine.dispose())
         _, late = await asyncio.wait({disposing, *self._abandoned}, timeout=self.deadline)
         for task in late:
@@ -198,28 +202,6 @@ def _engine(url: URL, deadline: float, pool_size: int) -> AsyncEngine:
 
 def _is_file(url: URL) -> bool:
     return url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
-
-
-def _sqlite_engine(url: URL, deadline: float) -> Engine:
-    """For one thread that reads."""
-    engine = create_engine(
-        url.set(drivername="sqlite"),
-        hide_parameters=True,
-        poolclass=QueuePool,
-        connect_args={**_sqlite_arguments(deadline), "check_same_thread": False},
-    )
-    event.listen(engine, "connect", _prepare_sqlite)
-    return engine
-
-
-def _glanced(engine: Engine, query: Select[Any]) -> list[dict[str, Any]]:
-    with engine.connect() as connection:
-        return _plain(connection.execute(query))
-
-
-def _plain(result: CursorResult[Any]) -> list[dict[str, Any]]:
-    """Rows with plain keys, which SQLAlchemy's are not."""
-    return [{str(name): value for name, value in row.items()} for row in result.mappings()]
 
 
 def _to_json(value: Any) -> str:

@@ -181,7 +181,9 @@ def _connect(step: Step, contact: Contact) -> None:
         _call_back(step, contact, leg)
     elif leg:
         agent = step.state.agents[leg.party]
-        step.do(Connect(contact.node, contact.contact_id, leg.channel, agent.station or ""))
+        nailed_up = agent.station_mode is StationMode.PERSISTENT  # any other has no state of being in use
+        address = (nailed_up and agent.station) or ""
+        step.do(Connect(contact.node, contact.contact_id, leg.channel, address))
 
 
 def _call_back(step: Step, contact: Contact, leg: Leg) -> None:
