@@ -157,6 +157,8 @@ def refuse_audio(step: Step, contact: Contact, refusal: type[errors.Refusal]) ->
 def accept(step: Step, command: Accept) -> dict[str, Any] | None:
     """Take the offered contact. Persistent: connect now; on demand: when the phone is picked up."""
     contact, agent = own_contact(step, command)
+    if _just_picked_up(step, contact, agent):
+        return {"contact": contact_view(contact, agent)}
     require(contact, "contact.accept", ContactState.OFFERED)
     leg = contact.agent_leg
     if leg is None:
@@ -170,6 +172,13 @@ def accept(step: Step, command: Accept) -> dict[str, Any] | None:
         # The phone has to be picked up (docs/adr/0005); the offer's own timer bounds the wait.
         step.clear_timer(f"operation:{contact.contact_id}")
     return None
+
+
+def _just_picked_up(step: Step, contact: Contact, agent: Agent) -> bool:
+    """Whether the phone, picked up in the same moment, was quicker than the program."""
+    on_demand = agent.station_mode is StationMode.ON_DEMAND
+    talks = contact.state is ContactState.ACTIVE
+    return on_demand and talks and step.at - agent.state_since < OPERATION_TIME
 
 
 def _connect(step: Step, contact: Contact) -> None:
