@@ -56,7 +56,11 @@ def serve() -> None:
     """
     gc.disable()  # all that is made while starting stays, and agents wait: `bootstrap.garbage` takes over
     from cti_server.bootstrap.server import run
+    from cti_server.bootstrap.standby import stand_by
+    from cti_server.logs import configure_logging
 
+    configure_logging()
+    stand_by()
     run()
 
 
