@@ -55,13 +55,9 @@ def serve() -> None:
     运行一台 CTI 服务器。
     """
     gc.disable()  # all that is made while starting stays, and agents wait: `bootstrap.garbage` takes over
-    from cti_server.bootstrap.server import run
-    from cti_server.bootstrap.standby import stand_by
-    from cti_server.logs import configure_logging
+    from cti_server.bootstrap.server import prepare, serve_until_told
 
-    configure_logging()
-    stand_by()
-    run()
+    serve_until_told(prepare())
 
 
 @app.command()

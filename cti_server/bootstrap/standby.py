@@ -1,7 +1,7 @@
 """The standby: a process that has imported everything and holds nothing, and starts the server by a fork.
 
-Importing is nearly all that starting costs (2 to 3 s of processor), and the dialplan gives a server up after 3 s
-without a beat. So whoever starts a server stays behind it: a killed one is followed by the next in some
+Importing is nearly all that starting costs (2 to 3 s of processor), and the dialplan gives a server up after
+3 s without a beat. So what was started stays behind the server: a killed one is followed by the next in some
 milliseconds. The standby opens no connection, no file and no thread, and never leads; the server is a process
 of its own with a life of its own (`engine.lives`), reads its settings anew, and dies with its standby.
 """
@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 import structlog
 
@@ -24,7 +25,7 @@ TITLE = "cti-standby"
 FOLLOWED = "server.followed"
 """Name of the event in the log: a server was killed, and the next is on its way."""
 SHORT = 5.0
-"""Seconds. A server that ended by itself so soon, with an error, could not start: that is for the caller to know."""
+"""Seconds. A server that ended by itself so soon, with an error, could not start: the caller has to know."""
 MOST_SHORT = 5
 """Servers in a row that were killed so soon; then the standby gives up."""
 _STOPS = (signal.SIGINT, signal.SIGTERM)
@@ -37,10 +38,10 @@ log = structlog.get_logger(__name__)
 def stand_by() -> None:
     """Return in a new process, to become the server, and again in each that has to follow it.
 
-    The calling process stays in here and hands SIGINT and SIGTERM on. It ends (SystemExit) when the server ended
-    in order, could not start, or was told to stop: with the server's exit code, or 128 and the signal's number.
+    The calling process stays in here and hands SIGINT and SIGTERM on. It ends (SystemExit) when the server
+    ended in order, could not start, or was told to stop: with its exit code, or 128 and the signal's number.
     """
-    if len(os.listdir("/proc/self/task")) > 1:
+    if len(list(Path("/proc/self/task").iterdir())) > 1:
         log.error("standby.impossible", why="there are threads, which a fork does not take along")
         return
     gc.freeze()  # the collector would write to every page that both processes share
@@ -72,7 +73,7 @@ def _in_a_server() -> bool:
 
 
 def _end_of(server: int) -> tuple[int, bool]:
-    """Wait for it: the exit code, or a signal's number below zero; and whether the server was told to stop."""
+    """Wait for it: the exit code, or a signal's number below zero; and whether it was told to stop."""
     told = False
     while True:
         number = signal.sigwait(_HEARD)

@@ -40,3 +40,34 @@ def end(process: subprocess.Popen[bytes], how: signal.Signals, timeout: float = 
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait(timeout)
+
+
+def children(pid: int) -> list[int]:
+    """Ids of a process's own children, dead ones that nobody asked for among them."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def descendants(pid: int) -> set[int]:
+    """Process ids below a process."""
+    found: set[int] = set()
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in task.read_text().split():
+            found |= {int(child)} | descendants(int(child))
+    return found
+
+
+def alive(pid: int) -> bool:
+    """Whether the process is there and runs, or could (a frozen one)."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def command(pid: int) -> str:
+    """Its arguments as `ps` shows them; empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+    except FileNotFoundError:
+        return ""
