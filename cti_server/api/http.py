@@ -86,8 +86,8 @@ def create_app(
     """The application over a centre. `app.state.hub` ends sessions (`revoke`, `stop`).
 
     It needs `cti_server.api.serving.ApiServer` (or `serve`) under it: the socket uses its connection class.
-    `clock` gives epoch seconds; `registry` gets the edge's figures (its own one when left out); `bare`, one of
-    `bare_app`, becomes this application (a fresh one when left out).
+    `clock` gives epoch seconds; `registry` gets the figures of the edge (its own one when left out); `bare`,
+    one of `bare_app`, becomes this application.
     """
     settings = settings or ApiSettings()
     metrics = ApiMetrics(registry or CollectorRegistry())
