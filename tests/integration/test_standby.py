@@ -1,4 +1,4 @@
-"""The standby behind a server, once by the plain command. Without Redis a server answers, but does not lead."""
+"""The standby behind a server, once by the plain command. A server without Redis answers, but never leads."""
 
 import asyncio
 import json
