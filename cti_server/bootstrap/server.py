@@ -48,7 +48,7 @@ from cti_server.engine.site import Site
 from cti_server.logs import configure_logging
 from cti_server.messaging.dispatcher import Dispatcher
 from cti_server.settings import PbxNodeSettings, Settings
-from cti_server.store.carrier import Carrier
+from cti_server.store.carrier import Carrier, forked_carrier
 from cti_server.store.customers import customer
 from cti_server.store.database import Database
 from cti_server.store.drain import OutboxDrain
@@ -76,26 +76,28 @@ def serve_until_told(app: FastAPI) -> None:
     configure_logging()
     stand_by()
     settings = Settings()
+    carrier = Carrier(settings.database_url, forked_carrier())
     sys.setswitchinterval(SWITCH)
-    uvloop.run(_run(settings, app))
+    uvloop.run(_run(settings, app, carrier))
 
 
-async def _run(settings: Settings, app: FastAPI) -> None:
+async def _run(settings: Settings, app: FastAPI, carrier: Carrier) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
-        server = await Server.build(settings, stack)
+        server = await Server.build(settings, carrier, stack)
         await server.serve(stop, app)
 
 
 class Server:
     """Everything one server process is made of."""
 
-    def __init__(self, settings: Settings, redis: Redis, database: Database, outbox: Outbox) -> None:
+    def __init__(
+        self, settings: Settings, redis: Redis, database: Database, outbox: Outbox, carrier: Carrier
+    ) -> None:
         self.settings, self.redis, self.database = settings, redis, database
-        self.carrier = Carrier(settings.database_url)
-        self.drain = OutboxDrain(outbox, self.carrier)
+        self.drain = OutboxDrain(outbox, carrier)
         self.keeper = RecordKeeper(outbox)
         self.passwords = Passwords(CHEAP if settings.cheap_passwords else STANDARD)
         self.recordings = RecordingDesk(self._intakes(), self.keeper, self._live_contacts)
@@ -143,18 +145,18 @@ class Server:
         )
 
     @classmethod
-    async def build(cls, settings: Settings, stack: AsyncExitStack) -> Server:
-        """Open what has to be open before anything runs; `stack` closes it."""
+    async def build(cls, settings: Settings, carrier: Carrier, stack: AsyncExitStack) -> Server:
+        """Open what has to be open before anything runs; `stack` closes it, and `carrier`."""
+        stack.push_async_callback(carrier.close)
         redis = connect_redis(settings.redis_url)
         stack.push_async_callback(redis.aclose)
         database = Database(settings.database_url)
         stack.push_async_callback(database.close)
         outbox = await Outbox.open(settings.outbox_dir)
         stack.push_async_callback(outbox.close)
-        server = cls(settings, redis, database, outbox)
+        server = cls(settings, redis, database, outbox, carrier)
         stack.callback(server.passwords.close)
         stack.callback(server.lives.close)
-        stack.push_async_callback(server.carrier.close)
         return server
 
     async def serve(self, stop: asyncio.Event, app: FastAPI) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import structlog
 
-from cti_server.bootstrap.process_title import ProcessTitle
+from cti_server.process_title import ProcessTitle
 
 TITLE = "cti-standby"
 """What `ps` shows for the standby; the server goes by the command that was given."""

@@ -94,6 +94,8 @@ async def test_a_killed_server_is_followed_by_one_with_the_settings_of_now(tmp_p
         standby = one.child.pid
         assert command(standby) == "cti-standby"
         assert command(first) == " ".join(COMMAND)
+        below = descendants(first)
+        assert {command(pid) for pid in below} == {"cti-carrier"}
         one.http_port = free_port()
         one.write_settings()
         os.kill(first, signal.SIGKILL)
@@ -102,6 +104,7 @@ async def test_a_killed_server_is_followed_by_one_with_the_settings_of_now(tmp_p
         assert not alive(first)
         assert one.child.pid == standby
         assert "server.followed" in one.logged()
+        await gone(below)
         below = descendants(standby)
         one.child.signal(signal.SIGTERM)
         assert await one.child.wait() == 0
