@@ -197,8 +197,7 @@ class Site:
         """A signal of the journal was applied again: its news and records, but not its effects."""
         if isinstance(signal, s.Command):
             self._answers.asked_before(signal)
-        for notification in outcome.notifications:
-            self._mailboxes.deliver(notification)
+        self._mailboxes.deliver(outcome.notifications)
         for reply in outcome.replies:
             self._answers.replayed(reply)
         self._outside.keep(outcome.records)
@@ -284,8 +283,7 @@ class Site:
         for what in outcome.anomalies:
             self.counters.anomalies += 1
             log.warning("world.anomaly", what=what)
-        for notification in outcome.notifications:
-            self._mailboxes.deliver(notification)
+        self._mailboxes.deliver(outcome.notifications)
         for reply in outcome.replies:
             self._answers.give(reply)
         if outcome.effects:
