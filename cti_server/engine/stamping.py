@@ -16,8 +16,9 @@ S = TypeVar("S", bound=Signal)
 
 def stamped(signal: S, at: float) -> S:
     """The same signal at that time."""
-    kind: type[Signal] = type(signal)
-    return type(signal)(at, *[getattr(signal, name) for name in _after_time(kind)])
+    kind = type(signal)
+    names = _after_time(kind)  # type: ignore[arg-type]  # a class is hashable, which mypy does not see here
+    return kind(at, *[getattr(signal, name) for name in names])
 
 
 @cache
