@@ -18,8 +18,9 @@ import structlog
 log = structlog.get_logger(__name__)
 
 YOUNG = 1_000
-"""So many new containers before the youngest are looked at, which takes 1 to 2 ms. What survives is old at once:
-a second look at several times as many is a pause of 5 to 12 ms (measured), and a call leaves no cycles behind.
+"""So many new containers before the youngest are looked at: a pause of 1 to 2 ms. What survives it is old at
+once. A second look at several times as many is a pause of 5 to 12 ms (measured) and finds nothing: a call
+leaves no cycles behind.
 """
 NEVER = 1_000_000_000
 LOOK_EVERY = 10.0
