@@ -172,7 +172,10 @@ class PbxLink:
         Before what the snapshot leads to is done, or callers fetched from the fallback would go there again;
         not before it was taken, or a node that we cannot follow would keep its callers waiting for us.
         """
-        fields = {"Variables": ",".join(translate.SNAPSHOT_VARIABLES), "AllVariables": "false"}
+        fields = {
+            "Variables": ",".join((*translate.SNAPSHOT_VARIABLES, translate.HELD)),
+            "AllVariables": "false",
+        }
         taken_at = self._clock()
         status = await self.client.list_action("Status", fields)
         devices = await self.client.list_action("DeviceStateList", {})
