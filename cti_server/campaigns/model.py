@@ -64,7 +64,10 @@ class Outcome(StrEnum):
     ANSWERED = "answered"
     """A person, who talked to an agent."""
     ABANDONED = "abandoned"
-    """A person, for whom no agent was free in time."""
+    """A person, for whom no agent was free in time, or who rang off while it waited."""
+    HUNG_UP = "hung_up"
+    """Somebody answered and rang off within `pacing.PATIENCE`, while it was listened whether it is a person:
+    neither reached nor abandoned. Who rings off later than that is abandoned."""
     MACHINE = "machine"
     BUSY = "busy"
     NO_ANSWER = "no_answer"
@@ -89,6 +92,7 @@ class Retry:
 
 RETRIES: dict[Outcome, Retry] = {
     Outcome.ABANDONED: Retry(DAY, 1),
+    Outcome.HUNG_UP: Retry(4 * 3600.0, 1),
     Outcome.MACHINE: Retry(4 * 3600.0, 2),
     Outcome.BUSY: Retry(600.0, 3),
     Outcome.NO_ANSWER: Retry(3600.0, 3),
