@@ -4,31 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
-import httpx
 import pytest
 import pytest_asyncio
 
+from tests.support.campaigning import NEW, Desk, outside_port, signed_in
 from tests.support.carrier import GREETING, HELLO, Callee, Carrier, carrier, spoken
 from tests.support.centre import TestCentre, eventually, whole_centre
 from tests.support.seats import Seat, seat
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
-ALWAYS = {"windows": [{"weekday": day, "opens": 0, "closes": 1440} for day in range(1, 8)]}
-NEW = {
-    "name": "renewal",
-    "group_id": "general",
-    "mode": "progressive",
-    "hours": {"": ALWAYS},
-    "ring_time": 10,
-    "dispositions": [
-        {"code": "done"},
-        {"code": "later", "then": "call_back"},
-        {"code": "never", "then": "do_not_call"},
-    ],
-}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -37,61 +22,10 @@ async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Test
         yield running
 
 
-def outside_port(centre: TestCentre) -> int:
-    return int(centre.centre.rendered.config.outside.port)  # type: ignore[union-attr]  # always set here
-
-
-class Desk:
-    """Somebody at work over HTTP."""
-
-    def __init__(self, http: httpx.AsyncClient) -> None:
-        self.http = http
-
-    async def post(self, path: str, **options: Any) -> dict[str, Any]:
-        answer = await self.http.post(f"/api/v1/{path}", **options)
-        assert answer.is_success, answer.text
-        return dict(answer.json())
-
-    async def campaign(self, numbers: list[str], **more: Any) -> str:
-        """Made, filled and started."""
-        campaign_id = str((await self.post("campaigns", json=NEW | more))["campaign_id"])
-        rows = "number,name,card\n" + "".join(f"{number},张伟,gold\n" for number in numbers)
-        found = await self.post(
-            f"campaigns/{campaign_id}/imports", content=rows.encode(), headers={"Content-Type": "text/csv"}
-        )
-        assert found["accepted"] == len(numbers), found
-        await self.post(f"campaigns/{campaign_id}/start")
-        return campaign_id
-
-    async def view(self, campaign_id: str) -> dict[str, Any]:
-        return dict((await self.http.get(f"/api/v1/campaigns/{campaign_id}")).json())
-
-    async def outcomes(
-        self, campaign_id: str, expected: dict[str, int], deadline: float = 60
-    ) -> dict[str, Any]:
-        """The view, once the attempts ended like this."""
-        return await eventually(
-            lambda: self.view(campaign_id),
-            lambda view: view["outcomes"] == expected,
-            f"{expected}",
-            deadline,
-        )
-
-
 @pytest_asyncio.fixture(loop_scope="module")
 async def desk(centre: TestCentre) -> AsyncIterator[Desk]:
     async with signed_in(centre, "4001") as operations:
         yield operations
-
-
-@asynccontextmanager
-async def signed_in(centre: TestCentre, agent_id: str) -> AsyncIterator[Desk]:
-    """Somebody at work over HTTP."""
-    async with httpx.AsyncClient(base_url=centre.http, timeout=20) as http:
-        who = {"agent_id": agent_id, "password": centre.person(agent_id)["password"]}
-        grant = (await http.post("/api/v1/auth/token", json=who)).json()
-        http.headers["Authorization"] = f"Bearer {grant['access_token']}"
-        yield Desk(http)
 
 
 def behind(number: str) -> Callee:

@@ -11,9 +11,7 @@ from cti_server.api.models.fields import Instant, Model, OptionalWord, Sentence,
 
 ModeName = Literal["preview", "progressive", "predictive"]
 StateName = Literal["created", "running", "paused", "stopped"]
-RetriedName = Literal[
-    "abandoned", "hung_up", "machine", "busy", "no_answer", "failed", "unknown", "skipped"
-]
+RetriedName = Literal["abandoned", "hung_up", "machine", "busy", "no_answer", "failed", "unknown", "skipped"]
 Script = Annotated[str, Field(max_length=8000)]
 _EXAMPLE: dict[str, Any] = {
     "name": "Card renewal, November",
