@@ -177,6 +177,8 @@ class Settings:
     dispositions: tuple[Disposition, ...] = ()
     machine_message: str = ""
     """Prompt played to an answering machine; empty: it is hung up."""
+    ends_at: float | None = None
+    """Epoch second from which nobody is called any more; None: no end."""
 
     def retry(self, outcome: Outcome) -> Retry | None:
         """The rule for an outcome; None: the record is closed by it."""
@@ -184,7 +186,9 @@ class Settings:
         return rule if rule and rule.times else None
 
     def open_regions(self, at: float) -> frozenset[str]:
-        """Regions whose people may be called at an epoch second."""
+        """Regions whose people may be called at an epoch second; none after the campaign's end."""
+        if self.ends_at is not None and at >= self.ends_at:
+            return frozenset()
         return frozenset(region for region, calling in self.hours.items() if calling.allows(at))
 
     def disposition(self, code: str) -> Disposition | None:

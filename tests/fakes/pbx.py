@@ -320,7 +320,7 @@ class FakePbx:
             self._place(customer, "wait")
 
     def heard(self, channel: str, who: str, after: float = 0.0) -> None:
-        """Detection has listened to a campaign's call: a person waits, a machine is hung up, or it rings off."""
+        """Detection has listened to a campaign's call: a person waits; else it ends."""
         self._tell(channel, s.AnswerHeard(self.now, self.name, channel, who, after))
         if who in ("machine", "hangup"):
             self.hang_up(channel)

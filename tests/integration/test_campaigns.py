@@ -13,6 +13,8 @@ from tests.support.carrier import GREETING, HELLO, Callee, Carrier, carrier, spo
 from tests.support.centre import TestCentre, eventually, whole_centre
 from tests.support.seats import Seat, seat
 
+ROWS = "number,name\n13900000201,a\n13900000202,b\nnobody,c\n"
+MORE = "13900000203,d\n"
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
 
 
@@ -161,6 +163,7 @@ async def _ended(people: Carrier) -> set[str]:
 
 
 async def test_a_killed_server_calls_nobody_twice(centre: TestCentre, desk: Desk) -> None:
+    """And the list it was reading is known to be half read, what came of it is there."""
     numbers = [f"139000001{n:02}" for n in range(10, 13)]
 
     def slow(_number: str) -> Callee:
@@ -173,14 +176,29 @@ async def test_a_killed_server_calls_nobody_twice(centre: TestCentre, desk: Desk
     ):
         campaign_id = await desk.campaign(numbers, ring_time=30)
         await eventually(lambda: _all_calls(people), lambda count: count == 2, "called", 20)
+        half_read = await desk.half_import(ROWS)
         centre.kill_server()
         await asyncio.gather(*(_work(agent) for agent in (first, second)))
         await second.client.set_state("not_ready", "lunch")
         await _work(first)
         await desk.outcomes(campaign_id, {"answered": 3}, 90)
         assert dict(people.called) == dict.fromkeys(numbers, 1)
+        await _given_up(desk, half_read)
         await desk.post(f"campaigns/{campaign_id}/stop")
     await centre.empty()
+
+
+async def _given_up(desk: Desk, campaign_id: str) -> None:
+    path = f"campaigns/{campaign_id}/imports"
+    (dead,) = await eventually(
+        lambda: desk.imports(campaign_id), lambda found: found[0]["state"] == "failed", "given up", 60
+    )
+    assert (dead["rows"], dead["accepted"], dead["refused"]) == (3, 2, {"not_a_number": 1})
+    assert dead["ended_at"]
+    report = (await desk.http.get(f"/api/v1/{path}/{dead['import_id']}/refused.csv")).text
+    assert "nobody" in report
+    again = await desk.post(path, content=(ROWS + MORE).encode(), headers={"Content-Type": "text/csv"})
+    assert (again["accepted"], again["refused"]) == (1, {"duplicate": 2, "not_a_number": 1})
 
 
 async def _work(agent: Seat) -> None:

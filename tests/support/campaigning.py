@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -46,6 +47,7 @@ class Desk:
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self.http = http
+        self.uploads: list[asyncio.Task[None]] = []
 
     async def post(self, path: str, **options: Any) -> dict[str, Any]:
         answer = await self.http.post(f"/api/v1/{path}", **options)
@@ -65,6 +67,36 @@ class Desk:
             f"campaigns/{campaign_id}/imports", content=rows.encode(), headers={"Content-Type": "text/csv"}
         )
         assert (found["rows"], found["refused"]) == (found["accepted"], {}), found
+        return campaign_id
+
+    async def imports(self, campaign_id: str) -> list[dict[str, Any]]:
+        """The newest first."""
+        found = (await self.http.get(f"/api/v1/campaigns/{campaign_id}/imports")).json()
+        return list(found["imports"])
+
+    async def half_import(self, rows: str) -> str:
+        """A campaign whose list has come so far, and the rest never does; the upload is under way."""
+        campaign_id = str((await self.post("campaigns", json=NEW))["campaign_id"])
+
+        async def pieces() -> AsyncIterator[bytes]:
+            yield rows.encode()
+            await asyncio.Event().wait()
+
+        async def upload() -> None:
+            with contextlib.suppress(httpx.HTTPError):
+                await self.http.post(
+                    f"/api/v1/campaigns/{campaign_id}/imports",
+                    content=pieces(),
+                    headers={"Content-Type": "text/csv"},
+                )
+
+        self.uploads.append(asyncio.create_task(upload()))
+        await eventually(
+            lambda: self.imports(campaign_id),
+            lambda found: bool(found and found[0]["rows"] == rows.count("\n") - 1),
+            "half the list kept",
+            15,
+        )
         return campaign_id
 
     async def view(self, campaign_id: str) -> dict[str, Any]:
@@ -89,7 +121,10 @@ async def signed_in(centre: TestCentre, agent_id: str) -> AsyncIterator[Desk]:
         who = {"agent_id": agent_id, "password": centre.person(agent_id)["password"]}
         grant = (await http.post("/api/v1/auth/token", json=who)).json()
         http.headers["Authorization"] = f"Bearer {grant['access_token']}"
-        yield Desk(http)
+        desk = Desk(http)
+        yield desk
+        for upload in desk.uploads:
+            upload.cancel()
 
 
 def number_list(numbers: Sequence[str]) -> str:
@@ -119,10 +154,10 @@ class Working:
 
 @asynccontextmanager
 async def calling_agents(about: About, count: int, chance: Random) -> AsyncIterator[Working]:
-    """So many agents of group `general` at persistent SIP stations, who talk for 1 to 4 s."""
+    """So many agents of group `general` at persistent SIP stations, who talk for 3 to 7 s."""
     people = [who for who in about.agents(20) if "general" in who.groups][:count]
     assert len(people) == count, len(people)
-    pattern = Pattern(talk=(1.0, 4.0), after_call=(0.1, 0.5), hold=0.0, sound=0.0)
+    pattern = Pattern(talk=(3.0, 7.0), after_call=(0.1, 0.5), hold=0.0, sound=0.0)
     tally = Tally()
     crew = [
         SimulatedAgent(about, who, "persistent", pattern=pattern, tally=tally, chance=Random(chance.random()))
@@ -187,7 +222,7 @@ async def attempted(centre: TestCentre, campaign_id: str) -> list[Attempted]:
 
 
 async def yesterday(centre: TestCentre, campaign_id: str, *, persons: int, others: int) -> None:
-    """The campaign has called so many before: what its pacing measures. Persons after 4 s, busy for 3 s."""
+    """The campaign has called so many before: what its pacing measures. Persons after 4 s, busy for 6 s."""
     now = datetime.now(UTC)
 
     def row(order: int, outcome: str) -> dict[str, Any]:
@@ -201,7 +236,7 @@ async def yesterday(centre: TestCentre, campaign_id: str, *, persons: int, other
             "node": "pbx-a",
             "placed_at": placed,
             "person_at": person,
-            "ended_at": (person or placed) + timedelta(seconds=2 + order % 3),
+            "ended_at": (person or placed) + timedelta(seconds=4 + order % 5),
             "outcome": outcome,
             "agent_id": "",
             "disposition": "",
