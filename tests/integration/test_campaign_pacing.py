@@ -27,7 +27,7 @@ from tests.support.centre import TestCentre, eventually, whole_centre
 from tests.support.figures import figures_agree
 
 pytestmark = pytest.mark.asterisk
-REDUCED = {"agents": 8, "calls": 70, "cap": 10, "seed": 20261122, "history": 200}
+REDUCED = {"agents": 8, "calls": 50, "cap": 10, "seed": 20261122, "history": 200}
 """The cap in per cent; with a history of persons reached before, since the pacing only then over-dials."""
 SHARES = {
     Kind.QUICK: 16,
