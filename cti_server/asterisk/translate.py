@@ -58,7 +58,9 @@ def facts(node: str, message: AmiMessage) -> list[s.PbxFact]:
 
 def _user_event(node: str, message: AmiMessage) -> list[s.PbxFact]:
     if message.get("UserEvent") == "CTIHeard":
-        return [s.AnswerHeard(0.0, node, message["Uniqueid"], message.get("Who", "").lower())]
+        after = message.get("After", "0")
+        seconds = int(after) / 1000 if after.isdigit() else 0.0
+        return [s.AnswerHeard(0.0, node, message["Uniqueid"], message.get("Who", "").lower(), seconds)]
     if message.get("UserEvent") != "CTIPlace":
         return []
     channel, place = message["Uniqueid"], message.get("Place", "")

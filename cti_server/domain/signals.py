@@ -409,6 +409,8 @@ class AnswerHeard(PbxFact):
 
     channel: str
     who: str
+    after: float = 0.0
+    """Of one who rang off meanwhile (`hangup`): seconds since the answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -326,10 +326,10 @@ class FakePbx:
         else:
             self._place(customer, "wait")
 
-    def heard(self, channel: str, who: str) -> None:
-        """Detection has listened to a campaign's call: a person waits, a machine is hung up."""
-        self._tell(channel, s.AnswerHeard(self.now, self.name, channel, who))
-        if who == "machine":
+    def heard(self, channel: str, who: str, after: float = 0.0) -> None:
+        """Detection has listened to a campaign's call: a person waits; else it ends."""
+        self._tell(channel, s.AnswerHeard(self.now, self.name, channel, who, after))
+        if who in ("machine", "hangup"):
             self.hang_up(channel)
         else:
             self._place(self.channels[channel], "wait")
