@@ -285,6 +285,10 @@ class Contact:
     held_at_phone: bool = False
     on_its_way: bool = False
     """Queued on arrival, its channel not seen at the waiting place yet: nothing may move it so far."""
+    referred_to: str = ""
+    """Whom its agent's phone wants to pass it on to (REFER), until we have said whether it may."""
+    refer_refused_at: float = 0.0
+    """When it last must not."""
     taken_back_at: float = 0.0
     """When it was last fetched from the fallback queue."""
     queued_at: float | None = None
