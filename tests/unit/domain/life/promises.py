@@ -17,7 +17,18 @@ from cti_server.domain.views import allowed_actions
 from tests.unit.domain import centre as c
 from tests.unit.domain.actions import METHODS
 from tests.unit.domain.agreement import check_agreement
-from tests.unit.domain.life.drive import OUTSIDE, SEATS, Drive, agents, modes, pick, some, states, which
+from tests.unit.domain.life.drive import (
+    OUTSIDE,
+    SEATS,
+    TALKING,
+    Drive,
+    agents,
+    modes,
+    pick,
+    some,
+    states,
+    which,
+)
 
 WITHIN = 24.0
 """Seconds in which everything that was begun comes to its end, in doubt and out of it."""
@@ -123,10 +134,16 @@ class Promises(Drive):
         unanswered = [key for key in centre.commands if len(centre.replies[key]) != 1]
         assert not unanswered, unanswered
 
-    @rule(number=which, which_action=which, to=targets, order=some)
-    def an_action_is_done(self, number: int, which_action: int, to: Target, order: list[int]) -> None:
-        """From rest, what the view allows and is not refused at once is done, and stays done."""
-        self._to_rest()
+    @rule(wishes=st.lists(st.tuples(which, which, targets, some), min_size=1, max_size=6))
+    def actions_are_done(self, wishes: list[tuple[int, int, Target, list[int]]]) -> None:
+        """From rest, what the view allows and is not refused at once is done, one after the other."""
+        for wish in wishes:
+            self._to_rest()
+            if not any(x.state in TALKING or x.consult for x in self.centre.state.contacts.values()):
+                self._somebody_talks()
+            self._one_is_done(*wish)
+
+    def _one_is_done(self, number: int, which_action: int, to: Target, order: list[int]) -> None:
         state = self.centre.state
         theirs = [(a, state.contacts[one]) for a in state.agents.values() for one in a.contact_ids]
         found = pick(theirs, number)
@@ -134,6 +151,7 @@ class Promises(Drive):
         if found is None or method is None:
             return
         agent, contact = found
+        to = self._reachable(to, agent, number)
         before = contact.consult.talk if contact.consult else None
         third = contact.consulted_leg
         party = third.party if third else ""
@@ -149,6 +167,26 @@ class Promises(Drive):
             assert self._passed_on(contact, to), (method, contact)
         assert self._is_done(method, agent, contact, before, party), (method, contact)
         check_agreement(self.centre)
+
+    def _somebody_talks(self) -> None:
+        """Everybody is ready; a caller comes and is served."""
+        for agent_id, own in SEATS.items():
+            if own not in self.centre.pbx.registered:
+                self.centre.pbx.register(own)
+            self.play([])
+            self.centre.command(s.SignIn, agent_id, own, "on_demand")
+            self.centre.command(s.SetState, agent_id, "ready")
+        self.play([])
+        channel = self.centre.pbx.arrive("4000", c.NUMBERS["4000"])
+        self.play([])
+        self.centre.pbx.greeted(channel)
+        self.play([])
+
+    def _reachable(self, to: Target, agent: Agent, number: int) -> Target:
+        """Rather a colleague who is free than one who is not."""
+        free = [a.agent_id for a in self.centre.state.agents.values() if a.may_be_offered()]
+        chosen = pick([a for a in free if a != agent.agent_id], number)
+        return Target(to.kind, chosen) if to.kind is TargetKind.AGENT and chosen else to
 
     def _answered(self, request: tuple[str, str]) -> Reply:
         replies = self.centre.replies[request]
