@@ -19,7 +19,7 @@ from cti_server.asterisk.inbound import ChannelLife
 from cti_server.domain import effects as e
 from cti_server.domain import signals as s
 from cti_server.engine.port import JournalUnavailable, NotLeader, Overloaded
-from cti_server.errors import CtiError, LocalFault
+from cti_server.errors import AmiRefused, CtiError, LocalFault
 
 log = structlog.get_logger(__name__)
 
@@ -176,10 +176,18 @@ class PbxLink:
         taken_at = self._clock()
         status = await self.client.list_action("Status", fields)
         devices = await self.client.list_action("DeviceStateList", {})
+        queues = await self._queues()
         if first:
             await self._beat_once()
             self._following = True
-        self._hand_in(translate.snapshot(self.name, status, devices, taken_at))
+        self._hand_in(translate.snapshot(self.name, status, devices, taken_at, queues))
+
+    async def _queues(self) -> list[AmiMessage] | None:
+        """The fallback queues' members; None when Asterisk has no queues to tell of."""
+        try:
+            return await self.client.list_action("QueueStatus", {})
+        except AmiRefused:
+            return None
 
     async def _unseen_calls(self, since: float) -> None:
         path = self._address.cel_file

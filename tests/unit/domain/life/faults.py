@@ -101,6 +101,8 @@ class Faults(Drive):
                 "Join",
                 "Confer",
                 "Supervise",
+                "AddFallbackMember",
+                "RemoveFallbackMember",
             ]
         ),
         number=which,

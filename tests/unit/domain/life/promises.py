@@ -210,7 +210,7 @@ class Promises(Drive):
         done: dict[str, Callable[[], object]] = {
             "contact.hold": lambda: contact.state is ContactState.HELD,
             "contact.retrieve": lambda: contact.state is ContactState.ACTIVE,
-            "contact.hang_up": lambda: not (contact.live and led) and agent.state is not AgentState.TALKING,
+            "contact.hang_up": lambda: not (contact.live and contact.contact_id in agent.contact_ids),
             "contact.consult": lambda: (
                 consult and consult.connected and consult.settled and consult.talk is Talk.CONSULTED
             ),
