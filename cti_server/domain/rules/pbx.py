@@ -17,6 +17,7 @@ from cti_server.domain.rules import (
     menu,
     offers,
     preference,
+    referring,
     seats,
     supervision,
     transfers,
@@ -92,10 +93,13 @@ def contact_arrived(step: Step, fact: ContactArrived) -> None:
 
 def customer_placed(step: Step, fact: CustomerPlaced) -> None:
     """A customer's channel reached a waiting place."""
-    contact = _placed(step, fact)
+    contact = _placed_contact(step, fact)
     if contact is None:
         return
     contact.customer_leg.bridge = ""
+    if fact.place == "referred":
+        referring.placed(step, contact)
+        return
     if contact.consult:
         consults.placed(step, contact, contact.customer_leg)
         return
@@ -120,8 +124,8 @@ def customer_placed(step: Step, fact: CustomerPlaced) -> None:
         _take_back(step, contact)
 
 
-def _placed(step: Step, fact: CustomerPlaced) -> Contact | None:
-    """Whose channel it is; the contact begins here when nobody asked for its way before."""
+def _placed_contact(step: Step, fact: CustomerPlaced) -> Contact | None:
+    """Whose place it is; taken up now if nobody told us of it."""
     if fact.channel not in step.state.contacts:
         arrived = ContactArrived(
             fact.at,

@@ -55,7 +55,7 @@ class Calling(Drive):
             self.centre.pbx.customer_answers(channel)
             self.heard(0, who)
 
-    @rule(number=which, who=st.sampled_from(["person", "machine", "notsure"]))
+    @rule(number=which, who=st.sampled_from(["person", "machine", "notsure", "hangup"]))
     def heard(self, number: int, who: str) -> None:
         """Detection has listened."""
         channel = pick(self._customers("cti-campaign"), number)

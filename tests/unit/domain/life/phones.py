@@ -8,10 +8,14 @@ from hypothesis.stateful import rule
 from tests.fakes.pbx import BUSY, NO_ANSWER, NORMAL, OUT_OF_ORDER
 from tests.unit.domain import centre as c
 from tests.unit.domain.life.drive import (
+    OUTSIDE,
+    SEATS,
     Drive,
     pick,
     which,
 )
+
+REFERRED_TO = ("4001", "credit_card", *SEATS, OUTSIDE, "110")
 
 
 class Phones(Drive):
@@ -42,6 +46,17 @@ class Phones(Drive):
             self.centre.pbx.retrieve(channel.channel)
         elif channel:
             self.centre.pbx.hold(channel.channel)
+
+    @rule(number=which, to=st.sampled_from(REFERRED_TO), gone=st.booleans(), settle=st.booleans())
+    def phone_passes_on(self, number: int, to: str, gone: bool, settle: bool) -> None:
+        """By REFER; some phones hang up at once."""
+        channel = pick([ch for ch in self._phones() if ch.bridge], number)
+        if channel:
+            self.centre.pbx.refer(channel.channel, to)
+        if channel and gone:
+            self.centre.pbx.hang_up(channel.channel)
+        if settle:
+            self.centre.settle()
 
     @rule(address=st.sampled_from(c.STATIONS))
     def registration(self, address: str) -> None:
