@@ -10,8 +10,8 @@ from cti_server.simulate.outside import Kind, number_of
 from tests.support.centre import TestCentre
 
 POLICIES: Final[dict[str, dict[str, Any]]] = {
-    "elder": {"overflow_to": "voicemail", "overflow_after": 2.0},
-    "credit_card": {
+    "elder": {"overflow_to": "voicemail", "overflow_after": 1.0},
+    "vtm": {
         "announce_every": 2.0,
         "callback": True,
         "callback_retry": 1.0,
@@ -42,9 +42,9 @@ async def wish_call_backs(centre: TestCentre, chance: Random) -> None:
     """Somebody calls again and again and presses the keys for a call-back, until cancelled."""
     async with centre.customer(_WISHER) as caller:
         while True:
-            await caller.dial(centre.about["numbers"]["credit_card"])
-            for _ in range(chance.randrange(2, 5)):
-                await asyncio.sleep(chance.uniform(0.5, 2.0))
+            await caller.dial(centre.about["numbers"]["vtm"])
+            for _ in range(chance.randrange(8, 20)):
+                await asyncio.sleep(chance.uniform(0.5, 1.5))
                 await caller.send_dtmf("1")
             await asyncio.sleep(chance.uniform(0.5, 3.0))
             await caller.hang_up()
