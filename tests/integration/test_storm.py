@@ -27,7 +27,7 @@ REDUCED = "calls=12,commands=200,seed=20261121,agents=8,leaders=1"
 DEADLINE = 900
 TOLERANCE = 1.0
 """Seconds by which times may differ on a busy machine."""
-FULL = 100
+FULL = 300
 """Contacts of a storm in which everything that may happen should have."""
 NEVER = {"internal_error", "invalid_params", "invalid_request", "unknown_method", "not_leader"}
 """Refusals that even a storm does not explain."""
