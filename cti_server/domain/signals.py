@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cti_server.domain.agent import CAPACITY
+from cti_server.domain.agent import CAPACITY, StationMode
 from cti_server.domain.customer import CustomerProfile
 from cti_server.domain.ivr import Ivr
 from cti_server.domain.outside import OutsideRules
@@ -415,8 +415,9 @@ class AnswerHeard(PbxFact):
 
 @dataclass(frozen=True, slots=True)
 class CustomerPlaced(PbxFact):
-    """A customer's channel reached a waiting place of the dialplan: `wait`, `hold` or `unserved`.
+    """A customer's channel reached a place of the dialplan where it waits.
 
+    `wait`, `hold`, `unserved`, `voicemail`, or `referred`: its agent's phone passes it on (`PhoneTransfers`).
     Carries all that is needed to take up a contact nobody told us of (AGI refused, server was away).
     """
 
@@ -482,6 +483,18 @@ class PhoneRetrieved(PbxFact):
 
 
 @dataclass(frozen=True, slots=True)
+class PhoneTransfers(PbxFact):
+    """An agent's phone passes its customer on by itself (REFER); the PBX lets the customer wait for our word.
+
+    `channel` is the customer's, `by` the phone's, `to` what it asked for.
+    """
+
+    channel: str
+    by: str
+    to: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class StationChanged(PbxFact):
     """A station's registration came or went."""
 
@@ -528,6 +541,17 @@ class ChannelFact:
     caller_number: str = ""
     language: str = ""
     variables: dict[str, str] = field(default_factory=dict)
+    held: bool = False
+    """Its phone holds the call by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class FallbackMember:
+    """A station that rings from a group's fallback queue, by what its mode shows to be free."""
+
+    address: str
+    group_id: str
+    mode: StationMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -539,6 +563,8 @@ class NodeSnapshot(PbxFact):
     """Addresses of registered stations."""
     taken_at: float | None = None
     """When it was asked for, on the clock of `at`: what began later may be missing in it."""
+    members: tuple[FallbackMember, ...] | None = None
+    """Of the fallback queues; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,7 +173,15 @@ async def test_conversation_outlives_the_server_and_its_end_is_seen_later(centre
             await agent.phone.hears(customer.tone_hz)
             await customer.hang_up()
             await agent.phone.event("CALL_CLOSED")
+            queue = "cti-fallback-general"
+            await centre.console(f"queue remove member Local/1001@cti-fallback-agent from {queue}")
+            await centre.console(f"queue add member Local/1009@cti-fallback-agent to {queue}")
         await back([agent])
+        await eventually(
+            lambda: centre.console(f"queue show {queue}"),
+            lambda lines: "Local/1001@" in "".join(lines) and "Local/1009@" not in "".join(lines),
+            "who is signed in rings from the fallback queue, nobody else",
+        )
         ended = (await agent.told("contact.ended", contact_id)).contact
         assert ended["state"] == "wrap_up"
         await agent.in_state("wrap_up")
@@ -183,6 +191,28 @@ async def test_conversation_outlives_the_server_and_its_end_is_seen_later(centre
         cel = cel_calls(centre)[contact_id]
         assert cel.ended
         assert row["ended_at"].timestamp() == pytest.approx(cel.ended, abs=0.01)
+
+
+async def test_a_phone_that_holds_without_a_server_is_seen_later(centre: TestCentre) -> None:
+    async with seat(centre, "1001") as agent, centre.customer() as customer:
+        await customer.dial("4000")
+        contact_id = await agent.next_contact()
+        await customer.hears(agent.phone.tone_hz)
+        with centre.server_restart:
+            centre.kill_server()
+            await agent.phone.hold()
+            await customer.hears_music()
+        await back([agent])
+        view = (await agent.told("contact.held", contact_id)).contact
+        assert (view["state"], "contact.retrieve" in view["allowed_actions"]) == ("held", False)
+        with centre.server_restart:
+            centre.kill_server()
+            await agent.phone.resume()
+            await customer.hears(agent.phone.tone_hz)
+        await back([agent])
+        assert (await agent.told("contact.retrieved", contact_id)).contact["state"] == "active"
+        await agent.client.hang_up(contact_id)
+        await agent.wrap_up(contact_id)
 
 
 async def _rings_in_the_fallback(centre: TestCentre, address: str) -> None:

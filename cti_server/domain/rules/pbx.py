@@ -5,7 +5,7 @@ from __future__ import annotations
 from cti_server.domain import errors
 from cti_server.domain.agent import Agent
 from cti_server.domain.contact import Contact, ContactState, Customer, Leg, LegRole, LegState, RecordingState
-from cti_server.domain.effects import HangUpChannel, Resync, ReturnToQueue
+from cti_server.domain.effects import Apologise, HangUpChannel, Resync, ReturnToQueue
 from cti_server.domain.events import Event
 from cti_server.domain.rules import (
     audio,
@@ -13,9 +13,11 @@ from cti_server.domain.rules import (
     consults,
     conversation,
     dialling,
+    fallback,
     menu,
     offers,
     preference,
+    referring,
     seats,
     supervision,
     transfers,
@@ -91,21 +93,13 @@ def contact_arrived(step: Step, fact: ContactArrived) -> None:
 
 def customer_placed(step: Step, fact: CustomerPlaced) -> None:
     """A customer's channel reached a waiting place."""
-    if fact.channel not in step.state.contacts:
-        arrived = ContactArrived(
-            fact.at,
-            fact.node,
-            fact.channel,
-            fact.service_number,
-            fact.customer_number,
-            group_id=fact.group_id,
-            language=fact.language,
-        )
-        contact_arrived(step, arrived)
-    contact = step.state.contacts.get(fact.channel)
+    contact = _placed_contact(step, fact)
     if contact is None:
         return
     contact.customer_leg.bridge = ""
+    if fact.place == "referred":
+        referring.placed(step, contact)
+        return
     if contact.consult:
         consults.placed(step, contact, contact.customer_leg)
         return
@@ -128,6 +122,24 @@ def customer_placed(step: Step, fact: CustomerPlaced) -> None:
         # The dialplan gave us up (a hiccup, a refused AGI), and here we are: take the caller back.
         step.note_contact(contact, "contact.unserved")
         _take_back(step, contact)
+
+
+def _placed_contact(step: Step, fact: CustomerPlaced) -> Contact | None:
+    """Whose place it is; taken up now if nobody told us of it."""
+    if fact.channel not in step.state.contacts:
+        arrived = ContactArrived(
+            fact.at,
+            fact.node,
+            fact.channel,
+            fact.service_number,
+            fact.customer_number,
+            group_id=fact.group_id,
+            language=fact.language,
+        )
+        contact_arrived(step, arrived)
+    if fact.channel in step.state.ended and fact.place in ("wait", "unserved"):
+        step.do(Apologise(fact.node, fact.channel))  # it was let go while it could not be told
+    return step.state.contacts.get(fact.channel)
 
 
 def _waits(step: Step, contact: Contact) -> None:
@@ -380,10 +392,10 @@ def station_changed(step: Step, fact: StationChanged) -> None:
 
 
 def effect_failed(step: Step, fact: EffectFailed) -> None:
-    """The PBX did not do it: answer the command that wanted it; the state follows by resync.
-
-    The fallback queue's members are no matter: every snapshot sets them again.
-    """
+    """The PBX did not do it: answer the command that wanted it; the state follows by resync."""
+    if fact.effect in fallback.EFFECTS:
+        fallback.failed(step, fact)
+        return
     if fact.effect == "RingStation":
         _ring_failed(step, fact)
         return

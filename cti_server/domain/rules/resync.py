@@ -10,10 +10,11 @@ from cti_server.domain.rules import (
     consults,
     conversation,
     dialling,
+    fallback,
     handing,
     offers,
     pbx,
-    seats,
+    referring,
     supervision,
     transfers,
 )
@@ -22,6 +23,8 @@ from cti_server.domain.signals import (
     ChannelGone,
     CustomerPlaced,
     NodeSnapshot,
+    PhoneHeld,
+    PhoneRetrieved,
     StationChanged,
     StationPlaced,
 )
@@ -37,6 +40,8 @@ PLACES = {
     "cti-voicemail": "voicemail",
 }
 """Contexts of the dialplan's waiting places (`cti-connect`: on the way from there into a conversation)."""
+LET_GO_FROM = ("cti-wait", "cti-unserved")
+"""Contexts in which a caller whose contact has ended still waits."""
 
 
 def node_snapshot(step: Step, snapshot: NodeSnapshot) -> None:
@@ -58,10 +63,11 @@ def node_snapshot(step: Step, snapshot: NodeSnapshot) -> None:
     for fact in customers:
         if fact.channel not in partners:
             _alone(step, snapshot, fact, channels)
+    _held_at_phones(step, snapshot, channels)
     audio.corrected(step, snapshot, channels)
     supervision.corrected(step, snapshot.node, channels)
     _strays(step, snapshot)
-    _members(step, snapshot)
+    fallback.corrected(step, snapshot)
 
 
 def _dialled(step: Step, fact: ChannelFact) -> bool:
@@ -273,7 +279,9 @@ def _outside(
 
 def _without_partner(step: Step, contact: Contact, place: str, channels: dict[str, ChannelFact]) -> None:
     leg = contact.agent_leg
-    if leg is None:
+    if contact.referred_to:
+        referring.placed(step, contact)
+    elif leg is None:
         conversation.end_call(step, contact)
     elif leg.channel not in channels:
         conversation.agent_leg_gone(step, contact, UNKNOWN_CAUSE)
@@ -294,6 +302,19 @@ def _rejoin(step: Step, contact: Contact, agent_channel: str) -> None:
 # --- the rest --------------------------------------------------------------------------------------------
 
 
+def _held_at_phones(step: Step, snapshot: NodeSnapshot, channels: dict[str, ChannelFact]) -> None:
+    """A phone held its call, or took it back, while nobody looked."""
+    for contact in [c for c in step.state.contacts.values() if c.node == snapshot.node and c.live]:
+        for leg in [leg for leg in contact.legs.values() if leg.role is not LegRole.CUSTOMER]:
+            fact = channels.get(leg.channel)
+            if fact is None or leg.state is LegState.GONE or leg.held is fact.held:
+                continue
+            if fact.held:
+                pbx.phone_held(step, PhoneHeld(step.at, snapshot.node, leg.channel))
+            else:
+                pbx.phone_retrieved(step, PhoneRetrieved(step.at, snapshot.node, leg.channel))
+
+
 def _strays(step: Step, snapshot: NodeSnapshot) -> None:
     """Station channels of ours that nobody waits for: a phone must not hang in an empty place."""
     for fact in snapshot.channels:
@@ -305,13 +326,5 @@ def _strays(step: Step, snapshot: NodeSnapshot) -> None:
         known = fact.channel in step.state.station_channels or fact.channel in step.state.channels
         if ours and not fact.bridge and not known:
             step.do(HangUpChannel(snapshot.node, fact.channel))
-        elif fact.channel in step.state.ended and fact.context == "cti-wait":
+        elif fact.channel in step.state.ended and fact.context in LET_GO_FROM and not fact.bridge:
             step.do(Apologise(snapshot.node, fact.channel))  # it was let go, and nobody told it so
-
-
-def _members(step: Step, snapshot: NodeSnapshot) -> None:
-    """Who signed in while the node was out of reach shall ring from the fallback queue too."""
-    for agent in step.state.agents.values():
-        station = step.state.stations.get(agent.station or "")
-        if agent.signed_in and station and station.node == snapshot.node:
-            seats.join_fallback(step, agent)

@@ -5,6 +5,7 @@ import pytest
 from cti_server.asterisk import translate
 from cti_server.asterisk.ami_codec import AmiMessage
 from cti_server.domain import signals as s
+from cti_server.domain.agent import StationMode
 
 NODE = "pbx-a"
 
@@ -45,6 +46,13 @@ def test_other_user_events_are_none_of_ours() -> None:
 @pytest.mark.parametrize(("cause", "number"), [("16", 16), ("0", 0), ("", 0), ("x", 0)])
 def test_hang_ups_carry_their_cause(cause: str, number: int) -> None:
     assert facts("Hangup", Uniqueid="x", Cause=cause) == [s.ChannelGone(0.0, NODE, "x", number)]
+
+
+def test_a_phone_that_passes_its_customer_on() -> None:
+    told = {"TransfereeUniqueid": "x", "TransfererUniqueid": "y", "Extension": "4001"}
+    assert facts("BlindTransfer", Result="Success", **told) == [s.PhoneTransfers(0.0, NODE, "x", "y", "4001")]
+    assert facts("BlindTransfer", Result="Fail", **told) == []
+    assert facts("BlindTransfer", Result="Success", Extension="4001") == []
 
 
 def test_bridges_holds_and_recordings() -> None:
@@ -114,7 +122,26 @@ def test_a_snapshot_knows_customers_from_stations_and_unset_variables_from_set_o
         AmiMessage.event("DeviceStateChange", {"Device": "PJSIP/1001", "State": "INUSE"}),
         AmiMessage.event("DeviceStateChange", {"Device": "PJSIP/1002", "State": "UNAVAILABLE"}),
     ]
-    fact = translate.snapshot(NODE, status, devices, 7.0)
+    queues = [
+        AmiMessage.event("QueueParams", {"Queue": "cti-fallback-general"}),
+        *(
+            AmiMessage.event(
+                "QueueMember",
+                {"Queue": "cti-fallback-general", "Location": where, "StateInterface": state},
+            )
+            for where, state in (
+                ("Local/1001@cti-fallback-agent", "Custom:cti-1001"),
+                ("Local/1002-browser@cti-fallback-agent", "PJSIP/1002-browser"),
+                ("PJSIP/somebody", "PJSIP/somebody"),
+            )
+        ),
+    ]
+    fact = translate.snapshot(NODE, status, devices, 7.0, queues)
+    assert fact.members == (
+        s.FallbackMember("1001", "general", StationMode.PERSISTENT),
+        s.FallbackMember("1002-browser", "general", StationMode.ON_DEMAND),
+    )
+    assert translate.snapshot(NODE, status, devices, 7.0).members is None
     customer, station = fact.channels
     assert customer.variables == {"CTI_NUMBER": "4000", "CTI_GROUP": "general"}
     assert (customer.peer_station, customer.up, customer.bridge) == ("", True, "")
