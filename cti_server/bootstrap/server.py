@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from importlib import import_module
 from pathlib import Path
 
 import uvloop
@@ -63,8 +64,14 @@ SWITCH = 0.0005
 """Seconds that a thread which works for the disk may keep the event loop from going on, instead of 0.005."""
 
 
+LATE = ("aiosqlite", "anyio._backends._asyncio", "encodings.idna", "uvicorn.lifespan.off")
+"""What libraries import when they first need it: in a server that serves, everybody would wait for that."""
+
+
 def prepare() -> None:
     """Do what takes long and needs neither settings nor a connection, so that a standby has it done."""
+    for module in LATE:
+        import_module(module)
     all_routes()
 
 
