@@ -10,11 +10,11 @@ from cti_server.domain.rules import (
     consults,
     conversation,
     dialling,
+    fallback,
     handing,
     offers,
     pbx,
     referring,
-    seats,
     supervision,
     transfers,
 )
@@ -40,6 +40,8 @@ PLACES = {
     "cti-voicemail": "voicemail",
 }
 """Contexts of the dialplan's waiting places (`cti-connect`: on the way from there into a conversation)."""
+LET_GO_FROM = ("cti-wait", "cti-unserved")
+"""Contexts in which a caller whose contact has ended still waits."""
 
 
 def node_snapshot(step: Step, snapshot: NodeSnapshot) -> None:
@@ -65,7 +67,7 @@ def node_snapshot(step: Step, snapshot: NodeSnapshot) -> None:
     audio.corrected(step, snapshot, channels)
     supervision.corrected(step, snapshot.node, channels)
     _strays(step, snapshot)
-    _members(step, snapshot)
+    fallback.corrected(step, snapshot)
 
 
 def _dialled(step: Step, fact: ChannelFact) -> bool:
@@ -324,13 +326,5 @@ def _strays(step: Step, snapshot: NodeSnapshot) -> None:
         known = fact.channel in step.state.station_channels or fact.channel in step.state.channels
         if ours and not fact.bridge and not known:
             step.do(HangUpChannel(snapshot.node, fact.channel))
-        elif fact.channel in step.state.ended and fact.context == "cti-wait":
+        elif fact.channel in step.state.ended and fact.context in LET_GO_FROM and not fact.bridge:
             step.do(Apologise(snapshot.node, fact.channel))  # it was let go, and nobody told it so
-
-
-def _members(step: Step, snapshot: NodeSnapshot) -> None:
-    """Who signed in while the node was out of reach shall ring from the fallback queue too."""
-    for agent in step.state.agents.values():
-        station = step.state.stations.get(agent.station or "")
-        if agent.signed_in and station and station.node == snapshot.node:
-            seats.join_fallback(step, agent)
