@@ -142,7 +142,8 @@ recorded by MixMonitor on every way. `Queue()` is plain: one free member. Millis
 clock, from taking the INVITE (`Newchannel`) until the phone's channel rings (`Newstate`) and until both
 channels are in one bridge (`BridgeEnter`). Ours includes FastAGI, the customer's look-up in the database, the
 journal, routing, the agent's socket and its answer: what `Queue()` does without, and by what it is ahead. A
-persistent station has been picked up once for the shift: a call waits for no phone. {load()}
+persistent station has been picked up once for the shift: a call waits for no phone.
+{load()}
 
 {figures}
 
