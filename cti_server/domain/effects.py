@@ -272,6 +272,25 @@ class RemoveFallbackMember(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class NoteNumbers(Effect):
+    """Let the node know which numbers are service numbers, all of them: then it needs no server for that."""
+
+    version: int
+    """Of the routing settings they are from."""
+    numbers: tuple[NotedNumber, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NotedNumber:
+    """A service number as a node is told of it; the greeting (a prompt's name) may be empty."""
+
+    number: str
+    group_id: str
+    greeting: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
 class Resync(Effect):
     """State and PBX may differ: take a snapshot of the node."""
 

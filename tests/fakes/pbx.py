@@ -66,6 +66,8 @@ class FakePbx:
         self.members: dict[str, set[str]] = {}
         """Stations to the groups in whose fallback queues they ring."""
         """Stations that ring from the fallback queue."""
+        self.numbers: dict[str, e.NotedNumber] = {}
+        """Service numbers, as noted in the node's own database."""
         self.effects: deque[e.Effect] = deque()
         self.told: list[tuple[str, int, float | None]] = []
         """What waiting customers were told: channel, position, expected wait."""
@@ -674,6 +676,10 @@ class FakePbx:
         if not there:
             self.members.pop(effect.channel, None)
         return known
+
+    def _do_NoteNumbers(self, effect: e.NoteNumbers) -> bool:  # noqa: N802
+        self.numbers = {one.number: one for one in effect.numbers}
+        return True
 
     def _do_Resync(self, effect: e.Resync) -> bool:  # noqa: N802
         if self.snapshot is None:

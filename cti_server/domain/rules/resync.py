@@ -13,6 +13,7 @@ from cti_server.domain.rules import (
     handing,
     offers,
     pbx,
+    reroute,
     seats,
     supervision,
     transfers,
@@ -62,6 +63,7 @@ def node_snapshot(step: Step, snapshot: NodeSnapshot) -> None:
     supervision.corrected(step, snapshot.node, channels)
     _strays(step, snapshot)
     _members(step, snapshot)
+    reroute.note_numbers(step, snapshot.node)
 
 
 def _dialled(step: Step, fact: ChannelFact) -> bool:
