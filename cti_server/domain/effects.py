@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from cti_server.domain.agent import StationMode, SupervisionMode
+from cti_server.domain.ivr import Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,20 @@ class HoldCustomer(Effect):
 
     channel: str
     agent_channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifyCustomer(Effect):
+    """Let the machine ask the customer who it is, from a first question on; then back to the agent."""
+
+    channel: str
+    agent_channel: str
+    serial: int
+    question: Question
+    parted: bool
+    """They are apart already."""
+    silent: bool
+    """The recording is paused until the customer is back."""
 
 
 class Place(StrEnum):

@@ -11,6 +11,7 @@ from cti_server.domain.rules import (
     conversation,
     dialling,
     handing,
+    identity,
     offers,
     pbx,
     reroute,
@@ -36,8 +37,11 @@ PLACES = {
     "cti-hold": "hold",
     "cti-unserved": "unserved",
     "cti-voicemail": "voicemail",
+    "cti-identify": "identify",
 }
 """Contexts of the dialplan's waiting places (`cti-connect`: on the way from there into a conversation)."""
+_HELD = ("hold", "identify")
+"""Where only those are who have an agent."""
 
 
 def node_snapshot(step: Step, snapshot: NodeSnapshot) -> None:
@@ -230,7 +234,7 @@ def _alone(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, channels: dict
     new = contact is None or contact.state is ContactState.IVR
     alone = contact is not None and contact.dialling is not None and fact.context == "cti-wait"
     if place and (new or alone or place == "unserved" or _elsewhere(contact, place)):
-        _take_up(step, snapshot, fact, "wait" if place == "hold" else place)
+        _take_up(step, snapshot, fact, "wait" if place in _HELD else place)
         contact = step.state.contacts.get(fact.channel)
     if contact is None or not contact.live:
         return
@@ -241,7 +245,7 @@ def _alone(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, channels: dict
         _without_partner(step, contact, place, channels)
     elif contact.state is ContactState.OUTSIDE:
         _outside(step, contact, fact, place, channels)
-    elif contact.state is ContactState.QUEUED and place == "hold":
+    elif contact.state is ContactState.QUEUED and place in _HELD:
         step.do(ReturnToQueue(contact.node, contact.contact_id))
 
 
@@ -281,7 +285,11 @@ def _without_partner(step: Step, contact: Contact, place: str, channels: dict[st
         conversation.agent_leg_gone(step, contact, UNKNOWN_CAUSE)
     else:
         leg.bridge = channels[leg.channel].bridge
-        if place == "hold" and contact.state is ContactState.ACTIVE:
+        if identity.under_way(contact) and place == "identify":
+            identity.placed(step, contact)
+        elif identity.under_way(contact) and place == "hold":
+            identity.unserved(step, contact)
+        elif place == "hold" and contact.state is ContactState.ACTIVE:
             conversation.customer_on_hold(step, contact)
         elif contact.operation is None and (place != "hold" or contact.held_at_phone):
             _rejoin(step, contact, leg.channel)
