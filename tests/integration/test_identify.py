@@ -135,32 +135,6 @@ async def _recording_has_no_keys(centre: TestCentre, contact_id: str) -> None:
         assert keyed == []
 
 
-async def test_three_wrong_pins_lock_the_customer_and_a_hang_up_in_it_ends_the_call(
-    centre: TestCentre,
-) -> None:
-    _, wrong = pins(centre)
-    async with seat(centre, "1001", "persistent") as agent, centre.customer("13811113333") as caller:
-        contact_id = await in_talk(agent, caller)
-        await agent.client.identify(contact_id)
-        for _ in range(3):
-            await types(caller, "62000003", wrong)
-            await hears(caller, "not_verified")
-        await agent.until(
-            lambda: agent.client.contacts[contact_id]["identification"]["state"] != "running", "over", SOON
-        )
-        assert agent.client.contacts[contact_id]["identification"]["failures"] == 3
-        ended = agent.client.contacts[contact_id]["identification"]["state"]
-        assert ended in ("not_verified", "locked")
-        await comes_back(agent, contact_id, caller, ended)
-        await agent.client.identify(contact_id)
-        await hears(caller, "type_card")
-        await caller.hang_up()
-        await agent.in_state("wrap_up")
-        assert agent.client.contacts[contact_id]["identification"]["state"] == "cancelled"
-        await agent.wrap_up(contact_id)
-    await centre.empty()
-
-
 async def test_the_server_killed_in_it(centre: TestCentre) -> None:
     """Back before the next key: it goes on. Not back: the dialplan brings the two together."""
     right, _ = pins(centre)
@@ -192,23 +166,4 @@ async def test_the_server_killed_in_it(centre: TestCentre) -> None:
         )
         await agent.client.hang_up(contact_id)
         await agent.wrap_up(contact_id)
-    await centre.empty()
-
-
-async def test_the_agents_phone_is_lost_in_it(centre: TestCentre) -> None:
-    async with centre.customer("13811115555") as caller, seat(centre, "1002", "on_demand") as second:
-        await second.client.set_state("not_ready")
-        async with seat(centre, "1001", "on_demand") as agent:
-            contact_id = await in_talk(agent, caller)
-            await agent.client.identify(contact_id)
-            await hears(caller, "type_card")
-            await agent.phone.hang_up()
-            await caller.hears_music(SOON)
-            await second.client.set_state("ready")
-            assert await second.next_contact(SOON) == contact_id
-            view = second.client.contacts[contact_id]
-            assert view["identification"]["state"] == "cancelled"
-            assert not view["customer"]["verified"]
-            await second.client.hang_up(contact_id)
-            await second.wrap_up(contact_id)
     await centre.empty()

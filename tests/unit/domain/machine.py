@@ -30,6 +30,7 @@ ON_CONTACT = (
     s.Reject,
     s.Hold,
     s.Retrieve,
+    s.Identify,
     s.HangUp,
     s.TransferContact,
     *SOUND,
@@ -239,6 +240,21 @@ class Life(RuleBasedStateMachine):
         contact = self.centre.state.contacts.get(channel.channel) if channel else None
         if channel and contact and contact.walk and contact.walk.over and channel.context == "cti-entry":
             self.centre.pbx.greeted(channel.channel)
+
+    @rule(number=which, keys=st.lists(ANSWERS, max_size=6), back=st.booleans())
+    def identified(self, number: int, keys: list[str], back: bool) -> None:
+        """Whom its agent sent to the machine types card and PIN, or not; the dialplan brings it back."""
+        pbx = self.centre.pbx
+        channel = pick(self._customers("cti-identify"), number)
+        for key in keys:
+            contact = self.centre.state.contacts.get(channel.channel) if channel else None
+            if channel is None or contact is None or contact.walk is None or not pbx.link:
+                return
+            who = PROVED if key == "right" else None
+            pbx.press(channel.channel, contact.walk.serial, key, "13900000002", who)
+            self.centre.settle()
+        if channel and back and channel.context == "cti-identify" and channel.channel in pbx.channels:
+            pbx.asked_enough(channel.channel)
 
     @rule(number=which, leaves=st.booleans())
     def message(self, number: int, leaves: bool) -> None:
@@ -659,6 +675,7 @@ class Life(RuleBasedStateMachine):
             [
                 "Connect",
                 "HoldCustomer",
+                "IdentifyCustomer",
                 "HangUpChannel",
                 "Mute",
                 "PauseRecording",
