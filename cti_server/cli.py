@@ -55,9 +55,9 @@ def serve() -> None:
     运行一台 CTI 服务器。
     """
     gc.disable()  # all that is made while starting stays, and agents wait: `bootstrap.garbage` takes over
-    from cti_server.bootstrap.server import run
+    from cti_server.bootstrap.server import prepare, serve_until_told
 
-    run()
+    serve_until_told(prepare())
 
 
 @app.command()

@@ -33,6 +33,8 @@ BEAT_EVERY = 0.5
 """Seconds; the dialplan gives the server up after three without a beat."""
 DIGIT_PAUSE = 0.06
 """Seconds between two DTMF digits."""
+ON_THE_WAY = 0.25
+"""Seconds in which a held customer who went back for want of a beat has reached its agent."""
 CEL_SLACK = 5.0
 """Seconds before the last known moment from which unseen calls are looked for (clocks, buffered rows)."""
 
@@ -176,14 +178,21 @@ class PbxLink:
         Before what the snapshot leads to is done, or callers fetched from the fallback would go there again;
         not before it was taken, or a node that we cannot follow would keep its callers waiting for us.
         """
-        fields = {"Variables": ",".join(translate.SNAPSHOT_VARIABLES), "AllVariables": "false"}
-        taken_at = self._clock()
-        status = await self.client.list_action("Status", fields)
-        devices = await self.client.list_action("DeviceStateList", {})
+        taken_at, status = await self._status()
         if first:
             await self._beat_once()
             self._following = True
+            if any(translate.is_on_hold(message) for message in status):
+                # Until the beat they went back to their agents by themselves; no retrieval must cross that.
+                await asyncio.sleep(ON_THE_WAY)
+                taken_at, status = await self._status()
+        devices = await self.client.list_action("DeviceStateList", {})
         self._hand_in(translate.snapshot(self.name, status, devices, taken_at))
+
+    async def _status(self) -> tuple[float, list[AmiMessage]]:
+        """All channels, and when they were asked for."""
+        fields = {"Variables": ",".join(translate.SNAPSHOT_VARIABLES), "AllVariables": "false"}
+        return self._clock(), await self.client.list_action("Status", fields)
 
     async def _unseen_calls(self, since: float) -> None:
         path = self._address.cel_file

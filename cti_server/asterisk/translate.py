@@ -141,6 +141,11 @@ def snapshot(
     return s.NodeSnapshot(0.0, node, channels, tuple(registered), taken_at)
 
 
+def is_on_hold(message: AmiMessage) -> bool:
+    """Whether a row of `Status` is a customer who waits on hold."""
+    return message.get("Context", "") == "cti-hold" and not message.get("BridgeID", "")
+
+
 def _channel(message: AmiMessage) -> s.ChannelFact:
     station = _STATION_CHANNEL.fullmatch(message.get("Channel", ""))
     variables = {name: value for name, value in message.variables().items() if value != UNSET}

@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 
 from cti_server.api.auth import Authenticator
 from cti_server.api.guards import RedisLoginGuard, RedisOneTimeStore
-from cti_server.api.http import create_app
+from cti_server.api.http import bare_app, create_app
 from cti_server.api.serving import serve
 from cti_server.api.settings import ApiSettings
 from cti_server.api.tokens import Tokens
@@ -34,6 +34,7 @@ from cti_server.bootstrap.outgoing import MessageDesk, senders
 from cti_server.bootstrap.recording_desk import RecordingDesk
 from cti_server.bootstrap.reporting import StoredReports
 from cti_server.bootstrap.routing_desk import RoutingDesk
+from cti_server.bootstrap.standby import stand_by
 from cti_server.bootstrap.surroundings import Surroundings
 from cti_server.bootstrap.voicemail_desk import StoredVoicemails
 from cti_server.bootstrap.wallboard import Wallboard
@@ -47,7 +48,7 @@ from cti_server.engine.site import Site
 from cti_server.logs import configure_logging
 from cti_server.messaging.dispatcher import Dispatcher
 from cti_server.settings import PbxNodeSettings, Settings
-from cti_server.store.carrier import Carrier
+from cti_server.store.carrier import Carrier, forked_carrier
 from cti_server.store.customers import customer
 from cti_server.store.database import Database
 from cti_server.store.drain import OutboxDrain
@@ -62,30 +63,41 @@ SWITCH = 0.0005
 """Seconds that a thread which works for the disk may keep the event loop from going on, instead of 0.005."""
 
 
-def run() -> None:
-    """Run one server until SIGINT or SIGTERM."""
-    settings = Settings()
+def prepare() -> FastAPI:
+    """Everything that takes long and needs neither settings nor a connection."""
+    return bare_app()
+
+
+def serve_until_told(app: FastAPI) -> None:
+    """Run a server until SIGINT or SIGTERM, with a standby behind it; `app` is of `prepare`.
+
+    SystemExit as of `stand_by`.
+    """
     configure_logging()
+    stand_by()
+    settings = Settings()
+    carrier = Carrier(settings.database_url, forked_carrier())
     sys.setswitchinterval(SWITCH)
-    uvloop.run(_run(settings))
+    uvloop.run(_run(settings, app, carrier))
 
 
-async def _run(settings: Settings) -> None:
+async def _run(settings: Settings, app: FastAPI, carrier: Carrier) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
-        server = await Server.build(settings, stack)
-        await server.serve(stop)
+        server = await Server.build(settings, carrier, stack)
+        await server.serve(stop, app)
 
 
 class Server:
     """Everything one server process is made of."""
 
-    def __init__(self, settings: Settings, redis: Redis, database: Database, outbox: Outbox) -> None:
+    def __init__(
+        self, settings: Settings, redis: Redis, database: Database, outbox: Outbox, carrier: Carrier
+    ) -> None:
         self.settings, self.redis, self.database = settings, redis, database
-        self.carrier = Carrier(settings.database_url)
-        self.drain = OutboxDrain(outbox, self.carrier)
+        self.drain = OutboxDrain(outbox, carrier)
         self.keeper = RecordKeeper(outbox)
         self.passwords = Passwords(CHEAP if settings.cheap_passwords else STANDARD)
         self.recordings = RecordingDesk(self._intakes(), self.keeper, self._live_contacts)
@@ -134,22 +146,22 @@ class Server:
         )
 
     @classmethod
-    async def build(cls, settings: Settings, stack: AsyncExitStack) -> Server:
-        """Open what has to be open before anything runs; `stack` closes it."""
+    async def build(cls, settings: Settings, carrier: Carrier, stack: AsyncExitStack) -> Server:
+        """Open what has to be open before anything runs; `stack` closes it, and `carrier`."""
+        stack.push_async_callback(carrier.close)
         redis = connect_redis(settings.redis_url)
         stack.push_async_callback(redis.aclose)
         database = Database(settings.database_url)
         stack.push_async_callback(database.close)
         outbox = await Outbox.open(settings.outbox_dir)
         stack.push_async_callback(outbox.close)
-        server = cls(settings, redis, database, outbox)
+        server = cls(settings, redis, database, outbox, carrier)
         stack.callback(server.passwords.close)
         stack.callback(server.lives.close)
-        stack.push_async_callback(server.carrier.close)
         return server
 
-    async def serve(self, stop: asyncio.Event) -> None:
-        """Run everything until `stop`."""
+    async def serve(self, stop: asyncio.Event, app: FastAPI) -> None:
+        """Run everything until `stop`; `app` is of `prepare`."""
         settings = self.settings
         await self.agi.start()
         try:
@@ -162,14 +174,14 @@ class Server:
                     tasks.create_task(collect_when_quiet(self._signals), name="garbage"),
                     tasks.create_task(self.routing.run(), name="routing settings"),
                 ]
-                await serve(self._app(), settings.http_host, settings.http_port, stop=stop)
+                await serve(self._furnished(app), settings.http_host, settings.http_port, stop=stop)
                 for task in reversed(background):
                     task.cancel()
         finally:
             await self.agi.close()
             await self.surroundings.close()
 
-    def _app(self) -> FastAPI:
+    def _furnished(self, app: FastAPI) -> FastAPI:
         tokens = Tokens([_token_key(self.settings.token_key_file)], RedisOneTimeStore(self.redis))
         credentials = StoredCredentials(self.database, self.passwords)
         return create_app(
@@ -186,6 +198,7 @@ class Server:
             ),
             settings=ApiSettings(allowed_origins=frozenset(self.settings.origins)),
             registry=CollectorRegistry(),
+            bare=app,
         )
 
     # --- what the parts ask of each other -----------------------------------------------------------

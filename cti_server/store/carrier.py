@@ -26,6 +26,7 @@ from cti_server.logs import configure_logging
 from cti_server.store.database import Database
 from cti_server.store.delivery import DatabaseDelivery, Refused
 from cti_server.store.errors import SchemaOutdated, StoreUnavailable
+from cti_server.store.forked import Forked, fork
 
 PATIENCE = 30.0
 """Seconds beyond the deadline of a transaction: a refused batch is tried in halves."""
@@ -43,9 +44,11 @@ Link = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 class Carrier:
     """A `Delivery` in a process of its own, started when it is first needed and again after its end."""
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, first: Forked | None = None) -> None:
+        """`first`: of `forked_carrier`, for the first time, so that it has nothing to import."""
         self._url = database_url
-        self._process: Process | None = None
+        self._waiting = first
+        self._process: Process | Forked | None = None
         self._link: Link | None = None
 
     async def deliver(self, records: Sequence[Record], deadline: float) -> list[Refused]:
@@ -68,6 +71,9 @@ class Carrier:
     async def close(self) -> None:
         """End the process, by force if it takes long. Idempotent."""
         process, self._process = self._process, None
+        if self._waiting:
+            self._waiting.line.close()
+            process, self._waiting = self._waiting, None
         if self._link:
             self._link[1].close()
             self._link = None
@@ -82,6 +88,9 @@ class Carrier:
         await process.wait()
 
     async def _start(self) -> Link:
+        if self._waiting:
+            self._process, self._waiting = self._waiting, None
+            return await self._meet(self._process.line)
         ours, theirs = socket.socketpair()
         try:
             self._process = await asyncio.create_subprocess_exec(
@@ -97,7 +106,10 @@ class Carrier:
             raise
         finally:
             theirs.close()
-        self._link = await asyncio.open_connection(sock=ours)
+        return await self._meet(ours)
+
+    async def _meet(self, line: socket.socket) -> Link:
+        self._link = await asyncio.open_connection(sock=line)
         _say(self._link[1], {"url": self._url})
         return self._link
 
@@ -148,13 +160,23 @@ async def _answer(delivery: DatabaseDelivery, asked: dict[str, Any]) -> dict[str
     return {"refused": [[each.index, each.why] for each in refused]}
 
 
+def forked_carrier() -> Forked:
+    """A carrier on its way, for a `Carrier`. Only before the event loop, threads and connections."""
+    return fork(_work, "cti-carrier")
+
+
 def main() -> None:
-    """`python -m cti_server.store.carrier DESCRIPTOR`. A signal to the whole group is the server's matter."""
+    """`python -m cti_server.store.carrier DESCRIPTOR`."""
+    configure_logging()
+    _work(socket.socket(fileno=int(sys.argv[1])))
+
+
+def _work(line: socket.socket) -> None:
+    """A signal to the whole group is the server's matter."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.nice(NICE)
-    configure_logging()
-    asyncio.run(carry(socket.socket(fileno=int(sys.argv[1]))))
+    asyncio.run(carry(line))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """Password hashes (Argon2id, RFC 9106): made and checked beside the event loop, never telling who exists."""
 
 import asyncio
+import base64
+import secrets
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -43,7 +45,7 @@ class Passwords:
     def __init__(self, cost: PasswordCost = STANDARD, *, at_once: int = 4) -> None:
         self._hasher = PasswordHasher(cost.passes, cost.memory, cost.lanes)
         self._threads = ThreadPoolExecutor(at_once, "passwords")
-        self._nobody = self._hasher.hash("nobody's password")
+        self._nobody = _nobodys(cost)
 
     async def hash(self, password: str) -> str:
         """Return the encoded hash, salt and cost in it. Raises ValueError when it is too long or empty."""
@@ -71,3 +73,9 @@ class Passwords:
 
     def _better(self, stored: str, password: str) -> str | None:
         return self._hasher.hash(password) if self._hasher.check_needs_rehash(stored) else None
+
+
+def _nobodys(cost: PasswordCost) -> str:
+    """A hash that no password is known for, and that takes as long to check; made at no cost itself."""
+    salt, digest = (base64.b64encode(secrets.token_bytes(size)).decode().rstrip("=") for size in (16, 32))
+    return f"$argon2id$v=19$m={cost.memory},t={cost.passes},p={cost.lanes}${salt}${digest}"

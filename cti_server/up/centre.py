@@ -17,6 +17,7 @@ from asterisk_config.install import install
 from asterisk_config.installation import Installation
 from asterisk_config.node import RenderedNode, render
 from asterisk_config.process import NodeProcess
+from cti_server.bootstrap.standby import FOLLOWED
 from cti_server.errors import CtiError
 from cti_server.up.child import Child, ChildFailed
 from cti_server.up.contents import about_centre, prepare_database, server_settings, service_numbers
@@ -25,6 +26,7 @@ from cti_server.up.plan import LOOPBACK, Plan, load_secrets, node_config, write_
 Say = Callable[[str], None]
 READY_TIME = 30.0
 RESTART_PAUSE = 0.2
+LOOK_EVERY = 0.5
 MOST_RESTARTS = 20
 
 
@@ -49,9 +51,14 @@ class Centre:
 
 @asynccontextmanager
 async def running_centre(
-    plan: Plan, say: Say, root_dir: Path | None = None, *, cheap_passwords: bool = False
+    plan: Plan,
+    say: Say,
+    root_dir: Path | None = None,
+    *,
+    cheap_passwords: bool = False,
+    server_child: type[Child] = Child,
 ) -> AsyncIterator[Centre]:
-    """Run until the block ends; nothing is left behind but the folder.
+    """Run until the block ends; nothing is left behind but the folder. `server_child` starts the server.
 
     Raises AlreadyRunning, PortTaken, ChildFailed, and asterisk_config's errors, each with what to do.
     """
@@ -70,7 +77,8 @@ async def running_centre(
         node = NodeProcess(rendered)
         stack.push_async_callback(node.stop)
         await node.start()
-        server = Child("cti-a", [sys.executable, "-m", "cti_server", "serve"], plan.log("cti-a"), _env(plan))
+        argv = [sys.executable, "-m", "cti_server", "serve"]
+        server = server_child("cti-a", argv, plan.log("cti-a"), _env(plan))
         stack.push_async_callback(server.stop)
         write_private(
             plan.server_json, json.dumps(server_settings(plan, known, rendered, cheap=cheap_passwords))
@@ -90,6 +98,8 @@ async def running_centre(
         for name, program, log in programs:
             watch = asyncio.create_task(_keep_alive(name, program, log, say))
             stack.callback(watch.cancel)
+        telling = asyncio.create_task(_tell_of_followers(server.log, server.log.stat().st_size, say))
+        stack.callback(telling.cancel)
         yield Centre(plan, node, rendered, redis, server, about)
 
 
@@ -191,3 +201,23 @@ async def _keep_alive(name: str, program: Program, log: Path, say: Say) -> None:
         await asyncio.sleep(RESTART_PAUSE)
         await program.start()
     say(f"[red]{name} ended {MOST_RESTARTS} times; not started again[/red]")
+
+
+async def _tell_of_followers(log: Path, told: int, say: Say) -> None:
+    """The standby has the next server follow a killed one by itself: a person in front wants to know.
+
+    `told`: bytes of the log that are from before.
+    """
+    while True:
+        await asyncio.sleep(LOOK_EVERY)
+        new = await asyncio.to_thread(_whole_lines, log, told)
+        told += len(new)
+        for _ in range(new.count(FOLLOWED.encode())):
+            say(f"[red]the CTI server was killed[/red], the next one follows; its log: {log}")
+
+
+def _whole_lines(path: Path, start: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(start)
+        new = file.read()
+    return new[: new.rfind(b"\n") + 1]

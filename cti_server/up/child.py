@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO, Protocol
 
 from cti_server.errors import CtiError
 
@@ -18,6 +19,21 @@ class ChildFailed(CtiError):  # noqa: N818  # says what is, like its siblings in
     code = "program_failed"
 
 
+class Running(Protocol):
+    """A process that was started, as asyncio has it."""
+
+    @property
+    def pid(self) -> int:
+        """Its id."""
+
+    @property
+    def returncode(self) -> int | None:
+        """None as long as it runs."""
+
+    async def wait(self) -> int:
+        """Return the exit code when it has ended."""
+
+
 class Child:
     """One program. The kernel kills it when we die, however we die."""
 
@@ -25,7 +41,7 @@ class Child:
         self.name = name
         self.log = log
         self._argv, self._env = argv, {**os.environ, **(env or {})}
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Running | None = None
 
     @property
     def pid(self) -> int:
@@ -44,19 +60,22 @@ class Child:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             try:
-                self._process = await asyncio.create_subprocess_exec(
-                    "setpriv",
-                    "--pdeathsig",
-                    "KILL",
-                    *self._argv,
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    env=self._env,
-                    process_group=0,
-                )
+                self._process = await self._begin(log)
             except OSError as error:
                 raise ChildFailed(f"{self.name} cannot be started: {error.strerror}") from error
+
+    async def _begin(self, log: IO[bytes]) -> Running:
+        return await asyncio.create_subprocess_exec(
+            "setpriv",
+            "--pdeathsig",
+            "KILL",
+            *self._argv,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=self._env,
+            process_group=0,
+        )
 
     async def wait(self) -> int:
         """Return its exit code when it has ended."""

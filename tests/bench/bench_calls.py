@@ -112,7 +112,7 @@ async def _climbed(folder: Path) -> list[Step]:
 async def _step(centre: TestCentre, rate: float, seed: int) -> Step:
     about = About.read(centre.centre.plan.centre_json)
     wish = Wish("steady", AGENTS, rate, SECONDS, seed)
-    server, asterisk = centre.centre.server.pid, centre.centre.node.pid
+    server, asterisk = centre.server_pid, centre.centre.node.pid
     before = (_cpu(server), _cpu(asterisk), _resident(server))
     with patch.dict("cti_server.simulate.run.PATTERNS", {"steady": BRIEF}):
         report = await simulate(about, wish, lambda _: None, asyncio.Event())

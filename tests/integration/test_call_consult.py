@@ -98,7 +98,7 @@ async def test_consult_alternate_complete(centre: TestCentre, mode: Mode) -> Non
             lambda: centre.rows("recordings", contact_id=contact_id), lambda rows: len(rows) == 1, "recorded"
         )
         lasted = (row["ended_at"] - row["connected_at"]).total_seconds()
-        assert abs(found[0]["duration_s"] - lasted) < 0.5, "the recording went on across all of it"
+        assert abs(found[0]["duration_s"] - lasted) < 1.5, "the recording went on across all of it"
 
 
 async def test_conference_and_drop(centre: TestCentre, mode: Mode) -> None:

@@ -67,8 +67,7 @@ async def test_killed_in_the_middle_of_thirty_calls(centre: TestCentre) -> None:
         stats = callers.stats()
         assert (stats.current, stats.failed, stats.ended_by_centre) == (CALLS, 0, 0)
 
-        if seats[0].client.contacts[connected[0]]["state"] == "held":  # three seconds bring it back by itself
-            await seats[0].client.retrieve(connected[0])
+        await _retrieved(seats[0], connected[0])
         accepting = asyncio.create_task(seats[-1].client.accept(offered))
         await seats[-1].phone.accept()
         await accepting
@@ -80,6 +79,15 @@ async def test_killed_in_the_middle_of_thirty_calls(centre: TestCentre) -> None:
         assert (stats.answered, stats.failed, stats.ended_by_centre) == (CALLS, 0, CALLS)
         await centre.empty(stations=4)
         await _all_tell_the_same(centre, story, seats, served)
+
+
+async def _retrieved(it: Seat, contact_id: str) -> None:
+    """Three seconds without a server bring the customer back by itself: perhaps it is there already."""
+    try:
+        await it.client.retrieve(contact_id)
+    except CtiRequestError as refused:
+        if refused.code != "action_not_allowed":
+            raise
 
 
 async def _all_tell_the_same(centre: TestCentre, story: Story, seats: list[Seat], served: list[str]) -> None:

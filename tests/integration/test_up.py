@@ -19,7 +19,7 @@ import pytest
 
 from asterisk_config.install import install
 from cti_server.up.plan import Ports, PortTaken
-from tests.support.processes import wait_until
+from tests.support.processes import alive, command, descendants, wait_until
 
 pytestmark = pytest.mark.asterisk
 
@@ -74,23 +74,6 @@ async def cti_up(var: Path, *options: str) -> AsyncIterator[Up]:
             await up.ended()
 
 
-def descendants(pid: int) -> set[int]:
-    """Process ids below a process."""
-    found: set[int] = set()
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
-            found |= {int(child)} | descendants(int(child))
-    return found
-
-
-def alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
-
-
 def is_ready(about: dict[str, Any]) -> bool:
     try:
         with urllib.request.urlopen(about["http"] + "/health/ready", timeout=2) as answer:
@@ -134,14 +117,8 @@ async def test_what_dies_is_started_again(tmp_path: Path) -> None:
             os.kill(victims[0], signal.SIGKILL)
             await up.until(lambda pid=victims[0]: not alive(pid), f"{program} dead")  # type: ignore[misc]
             await up.until(lambda: is_ready(about), f"ready again after {program}", 40)
-        assert up.printed.count("starting it again") == 3
-
-
-def command(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-    except FileNotFoundError:
-        return ""
+        assert up.printed.count("starting it again") == 2
+        await up.until(lambda: up.printed.count("the next one follows") == 1, "the person in front told")
 
 
 def test_a_taken_port_is_named_and_the_way_out_too() -> None:

@@ -22,10 +22,13 @@ from cti_server.store.database import Database
 from cti_server.store.schema import upgrade
 from cti_server.store.tables import groups, metadata, service_numbers
 from cti_server.up.centre import Centre, Program, running_centre
+from cti_server.up.child import Child
 from cti_server.up.plan import Plan, Ports
 from tests.support.audio import COLLEAGUE_TONE, sine, write_wav
+from tests.support.nursery import BornServer
 from tests.support.phones import AnswerMode, BaresipPhone
 from tests.support.port_block import port_block
+from tests.support.processes import alive, children, wait_until
 
 GREETING_TONE: Final = 2683
 """What callers hear as the greeting: a bank's own prompt, short and to be told from music."""
@@ -57,6 +60,19 @@ class RestartBrake:
         self._may_start.set()
 
 
+class StandbyBrake:
+    """Holds the standby's hand: in `with`, the server, once dead, has no follower."""
+
+    def __init__(self, standby: Child) -> None:
+        self._standby = standby
+
+    def __enter__(self) -> None:
+        os.kill(self._standby.pid, signal.SIGSTOP)
+
+    def __exit__(self, *_: object) -> None:
+        os.kill(self._standby.pid, signal.SIGCONT)
+
+
 class TestCentre:
     """A running centre and the ways a test takes hold of it."""
 
@@ -69,7 +85,7 @@ class TestCentre:
         self.http = centre.about["http"]
         self.ws = centre.about["ws"]
         self.database_url = centre.plan.database_url
-        self.server_restart = RestartBrake(centre.server)
+        self.server_restart = StandbyBrake(centre.server)
         self.redis_restart = RestartBrake(centre.redis)
         self.asterisk_restart = RestartBrake(centre.node)
 
@@ -102,18 +118,30 @@ class TestCentre:
 
     # --- the server process ---------------------------------------------------------------------------
 
+    @property
+    def server_pid(self) -> int:
+        """Of the server itself, which its standby forked."""
+        standby = self.centre.server.pid
+
+        def running() -> list[int]:
+            return [pid for pid in children(standby) if alive(pid)]
+
+        wait_until(lambda: len(running()) == 1, 10, "one server behind its standby")
+        return running()[0]
+
     def kill_server(self) -> None:
-        """`kill -9`; the supervisor starts it again."""
-        os.kill(self.centre.server.pid, signal.SIGKILL)
+        """`kill -9`; the standby has the next follow."""
+        os.kill(self.server_pid, signal.SIGKILL)
 
     @contextmanager
     def server_frozen(self) -> Iterator[None]:
         """In `with`, the server is stopped by SIGSTOP."""
-        os.kill(self.centre.server.pid, signal.SIGSTOP)
+        server = self.server_pid
+        os.kill(server, signal.SIGSTOP)
         try:
             yield
         finally:
-            os.kill(self.centre.server.pid, signal.SIGCONT)
+            os.kill(server, signal.SIGCONT)
 
     def kill_redis(self) -> None:
         """`kill -9`."""
@@ -280,7 +308,7 @@ async def whole_centre(
         plan = Plan(tmp_path / "var", Ports.free(), folder, node, OUTSIDE_SETTINGS)
         await _directory(plan.database_url, ring_timeout, policies or {}, greeted=greeted)
         centre = await stack.enter_async_context(
-            running_centre(plan, lambda _what: None, cheap_passwords=True)
+            running_centre(plan, lambda _what: None, cheap_passwords=True, server_child=BornServer)
         )
         try:
             yield TestCentre(centre)

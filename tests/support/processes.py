@@ -40,3 +40,42 @@ def end(process: subprocess.Popen[bytes], how: signal.Signals, timeout: float = 
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait(timeout)
+
+
+_GONE = (FileNotFoundError, ProcessLookupError)
+"""What `/proc` says of a process that ends at the moment it is looked at."""
+
+
+def children(pid: int) -> list[int]:
+    """Ids of a process's own children, dead ones that nobody asked for among them."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except _GONE:
+        return []
+
+
+def descendants(pid: int) -> set[int]:
+    """Process ids below a process."""
+    found: set[int] = set()
+    for task in Path(f"/proc/{pid}/task").glob("*"):
+        with contextlib.suppress(*_GONE):
+            for child in map(int, (task / "children").read_text().split()):
+                found |= {child} | descendants(child)
+    return found
+
+
+def alive(pid: int) -> bool:
+    """Whether the process is there and runs, or could (a frozen one)."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except _GONE:
+        return False
+    return state != "Z"
+
+
+def command(pid: int) -> str:
+    """Its arguments as `ps` shows them; empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+    except _GONE:
+        return ""

@@ -171,7 +171,7 @@ async def work_off(
 
     async def work(it: Seat) -> None:
         while True:
-            contact_id = await it.next_contact(deadline * 2)
+            contact_id = await _given(it, deadline * 2)
             if hold(it):
                 await it.client.hold(contact_id)
                 await it.client.retrieve(contact_id)
@@ -192,6 +192,23 @@ async def work_off(
         for task in working:
             task.cancel()
     return served
+
+
+async def _given(it: Seat, deadline: float) -> str:
+    """The contact an agent has got and talks to; one out of the fallback queue comes without an offer."""
+
+    def of_now() -> View | None:
+        ids = it.view["contact_ids"]
+        contact: View | None = it.client.contacts.get(ids[0]) if ids else None
+        return contact if contact and contact["state"] in ("offered", "active") else None
+
+    await it.until(lambda: of_now() is not None, "given a contact", deadline)
+    contact = of_now()
+    assert contact is not None
+    contact_id: str = contact["contact_id"]
+    if contact["state"] == "offered":
+        await it.accept(contact_id)
+    return contact_id
 
 
 async def _leave(it: Seat) -> None:
