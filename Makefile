@@ -1,7 +1,7 @@
 # make help lists what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-failed test-fast compose-test lint types bench storm doctor lock clean
+.PHONY: help setup up test test-failed test-fast compose-test lint types bench storm campaign doctor lock clean
 
 UP_FLAGS := $(if $(FREE_PORTS),--free-ports) $(if $(VAR),--var $(VAR))
 WORKERS ?= 7
@@ -43,6 +43,10 @@ types: setup ## mypy strict
 storm: setup-test ## 60 calls at once and 2,000 commands by chance on a real Asterisk; SEED=number repeats one
 	@CTI_STORM=calls=60,commands=2000,seed=$(or $(SEED),$(shell date +%s)) .venv/bin/pytest -q -s --timeout 1800 \
 	  tests/integration/test_storm.py
+
+campaign: setup-test ## 800 calls of a predictive campaign, 12 agents, on a real Asterisk: is the abandon cap kept? SEED=number
+	@CTI_CAMPAIGN=agents=12,calls=800,cap=3,seed=$(or $(SEED),$(shell date +%s)) .venv/bin/pytest -q -s \
+	  --timeout 3600 tests/integration/test_campaign_pacing.py
 
 bench: setup-test ## run the benchmarks and write docs/benchmarks.md
 	@.venv/bin/python -m tests.bench

@@ -28,6 +28,7 @@ MODULES = (
     "res_pjsip_header_funcs",
     "res_pjsip_maintenance",
     "res_pjsip_pubsub",
+    "res_pjsip_refer",
     "res_pjsip_rfc3326",
     "chan_pjsip",
     "chan_bridge_media",
@@ -48,6 +49,7 @@ MODULES = (
     "res_mutestream",
     # dialplan
     "pbx_config",
+    "pbx_loopback",
     "app_amd",
     "app_bridgewait",
     "app_celgenuserevent",
@@ -120,6 +122,7 @@ AMI_EVENTS = (
     "UserEvent",
     "OriginateResponse",
     "DeviceStateChange",
+    "BlindTransfer",
     "Hold",
     "Unhold",
     "MixMonitorStart",

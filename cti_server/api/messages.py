@@ -146,6 +146,15 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "unknown_campaign": ("No such campaign", "没有这个外呼活动"),
     "campaign_state": ("The campaign's state does not allow this", "外呼活动的当前状态不允许此操作"),
     "caller_id_not_allowed": ("Not one of the centre's own numbers", "不是本中心的号码,不能作为主叫显示"),
+    "end_in_the_past": ("The campaign's end is over", "外呼活动的结束时间已过"),
+    "region_in_use": (
+        "Records that may still be called belong to a region without calling hours",
+        "仍有待呼叫记录属于未设置外呼时段的地区",
+    ),
+    "import_given_up": (
+        "The import took too long and was given up; send the file again",
+        "导入超时已放弃,请重新上传文件",
+    ),
     "unknown_import": ("No such import", "没有这次导入"),
     "empty_list": ("The file is empty", "文件为空"),
     "missing_column": ("The first line names no column for the number", "首行没有号码列"),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from cti_server.campaigns.kept import Campaign, Counts, Import, Record
+from cti_server.campaigns.kept import Campaign, Counts, Import, Record, Version
 from cti_server.campaigns.model import Change, Settings
 from cti_server.messaging.model import Medium, Message
 
@@ -29,7 +29,27 @@ class Campaigns(Protocol):
         """Those of the groups (None: of all), the newest first."""
 
     async def change(self, campaign_id: str, what: Change, by: str) -> Campaign:
-        """Raises UnknownCampaign, CampaignState."""
+        """Raises UnknownCampaign, CampaignState, EndInThePast."""
+
+    async def edit(
+        self,
+        campaign_id: str,
+        expected: int,
+        wished: Callable[[Campaign], tuple[str, Settings]],
+        *,
+        author: str,
+        why: str,
+    ) -> Campaign:
+        """Change name and settings to what `wished` makes of the campaign; unchanged: no new version.
+
+        Raises UnknownCampaign, CampaignState, EndInThePast, RegionInUse, `version_conflict`.
+        """
+
+    async def versions(self, campaign_id: str) -> Sequence[Version]:
+        """The newest first."""
+
+    async def version_of(self, campaign_id: str, version: int) -> tuple[str, Settings] | None:
+        """Name and settings as they were."""
 
     async def counts(self, campaign_id: str) -> Counts:
         """How far it is."""

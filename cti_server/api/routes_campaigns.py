@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Literal
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, Depends, Path, Request, Response
 
 from cti_server.api.access import Caller, Having, Known, Services, json_only
 from cti_server.api.errors import UnsupportedMediaType
+from cti_server.api.etag import tag
 from cti_server.api.models.campaigns import (
     AuditEntry,
     AuditList,
@@ -21,6 +22,7 @@ from cti_server.api.models.campaigns import (
 )
 from cti_server.api.models.fields import Identifier
 from cti_server.api.openapi import problems
+from cti_server.campaigns.editing import require_to_come
 from cti_server.campaigns.errors import CallerIdNotAllowed, CampaignGroup, CampaignOfAnotherTeam
 from cti_server.campaigns.kept import Campaign, Counts, Import
 from cti_server.campaigns.model import Change, Settings
@@ -71,13 +73,29 @@ async def own(having: Services, known: Caller, campaign_id: str) -> Campaign:
     return found
 
 
+def shown_settings(settings: Settings) -> dict[str, Any]:
+    """The settings as they go over the wire."""
+    ends_at = settings.ends_at
+    end = None if ends_at is None else instant(datetime.fromtimestamp(ends_at, UTC))
+    return {**msgspec.to_builtins(settings), "ends_at": end}
+
+
+def settings_from(given: dict[str, Any]) -> Settings:
+    """Settings out of valid fields; `ends_at` as a client gives it, or as it is kept."""
+    ends_at = given.get("ends_at")
+    if isinstance(ends_at, str):
+        given = {**given, "ends_at": datetime.fromisoformat(ends_at).timestamp()}
+    return msgspec.convert(given, Settings)
+
+
 def shown(found: Campaign, counts: Counts | None = None) -> CampaignView:
     """The view of a campaign."""
     return CampaignView(
         campaign_id=found.campaign_id,
         name=found.name,
         state=found.state.value,
-        settings=msgspec.to_builtins(found.settings),
+        version=found.version,
+        settings=shown_settings(found.settings),
         created_by=found.created_by,
         created_at=instant(found.created_at),
         updated_at=instant(found.updated_at),
@@ -126,8 +144,8 @@ async def create(having: Having, known: Campaigner, body: NewCampaign) -> Campai
         raise CampaignOfAnotherTeam
     if body.caller_id and body.caller_id not in having.campaigns.caller_ids():
         raise CallerIdNotAllowed
-    given = body.model_dump(exclude={"name"}, exclude_none=True)
-    settings = msgspec.convert(given, Settings)
+    settings = settings_from(body.model_dump(exclude={"name"}, exclude_none=True))
+    require_to_come(settings, datetime.now(UTC).timestamp())
     return shown(await having.campaigns.create(body.name, settings, known.agent_id))
 
 
@@ -143,9 +161,12 @@ async def campaigns(having: Having, known: Campaigner) -> CampaignList:
     responses=problems(401, 403, 404, 422, 503),
     summary="A campaign and how far it is",
 )
-async def campaign(having: Having, known: Campaigner, campaign_id: CampaignId) -> CampaignView:
+async def campaign(
+    having: Having, known: Campaigner, campaign_id: CampaignId, response: Response
+) -> CampaignView:
     """Records by state, closed records by why, attempts by outcome."""
     found = await own(having, known, campaign_id)
+    tag(response, found.version)
     return shown(found, await having.campaigns.counts(campaign_id))
 
 

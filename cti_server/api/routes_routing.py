@@ -6,16 +6,16 @@ told.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Annotated, Any, TypeVar
 
 import msgspec
-from fastapi import APIRouter, Depends, Header, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from cti_server.api.access import Caller, Having, Known, json_only
-from cti_server.api.errors import FAULTS, PreconditionRequired, UnknownSetting, UnknownVersion
+from cti_server.api.errors import FAULTS, UnknownSetting, UnknownVersion
+from cti_server.api.etag import Expected, tag
 from cti_server.api.models import routing as m
 from cti_server.api.models.fields import Model
 from cti_server.api.openapi import problems
@@ -35,7 +35,6 @@ from cti_server.domain.views import timestamp
 MAY = frozenset({"administrator", "operations_manager"})
 READ = problems(401, 403, 404, 422, 503)
 WRITE = problems(401, 403, 404, 412, 415, 422, 428, 503)
-_ETAG = re.compile(r'"([0-9]{1,9})"')
 T = TypeVar("T")
 M = TypeVar("M", bound=Model)
 
@@ -45,16 +44,7 @@ def _operator(known: Known) -> Caller:
     return known
 
 
-def _expected(if_match: Annotated[str | None, Header()] = None) -> int:
-    """The version the change was made from. Raises PreconditionRequired."""
-    found = _ETAG.fullmatch(if_match or "")
-    if found is None:
-        raise PreconditionRequired
-    return int(found[1])
-
-
 Operator = Annotated[Caller, Depends(_operator)]
-Expected = Annotated[int, Depends(_expected)]
 GroupId = Annotated[m.Key, Path()]
 ServiceNumber = Annotated[m.Number, Path()]
 AgentId = Annotated[str, Path(max_length=128)]
@@ -87,10 +77,6 @@ def _version(one: RoutingVersion) -> dict[str, Any]:
     return {**shown, "changes": [_change(change).model_dump() for change in one.changes]}
 
 
-def _tag(response: Response, version: int) -> None:
-    response.headers["ETag"] = f'"{version}"'
-
-
 def _found(among: dict[str, T], key: str) -> T:
     """Raises UnknownSetting."""
     if key not in among:
@@ -114,7 +100,7 @@ class Edit:
             detail = {"faults": [asdict(fault) for fault in found]}
             raise FAULTS[found[0].code](found[0].where, detail=detail)
         saved = await self._routing.save(self._expected, edited, author=self._who.agent_id, why=why)
-        _tag(self._response, saved.version.version)
+        tag(self._response, saved.version.version)
         return m.SavedView.model_validate({**_version(saved.version), "in_effect": saved.in_effect})
 
 
@@ -126,7 +112,7 @@ Body = [Depends(json_only)]
 async def all_settings(having: Having, response: Response) -> m.RoutingView:
     """Groups, numbers, agents' skills, holidays, priorities; the version is the `ETag` too."""
     version, settings = await having.routing.current()
-    _tag(response, version)
+    tag(response, version)
     return m.RoutingView(version=version, settings=_model(m.SettingsModel, settings))
 
 
@@ -141,7 +127,7 @@ async def put_all(editing: Editing, body: m.RoutingChange) -> m.SavedView:
 async def group(having: Having, group_id: GroupId, response: Response) -> m.GroupModel:
     """With its queue's policy."""
     version, settings = await having.routing.current()
-    _tag(response, version)
+    tag(response, version)
     return _model(m.GroupModel, _found(settings.groups, group_id))
 
 
@@ -187,7 +173,7 @@ async def delete_group(editing: Editing, group_id: GroupId, body: m.Reason) -> m
 async def number(having: Having, number: ServiceNumber, response: Response) -> m.NumberModel:
     """With its target."""
     version, settings = await having.routing.current()
-    _tag(response, version)
+    tag(response, version)
     return _model(m.NumberModel, _found(settings.numbers, number))
 
 
@@ -229,7 +215,7 @@ async def delete_number(editing: Editing, number: ServiceNumber, body: m.Reason)
 async def agent(having: Having, agent_id: AgentId, response: Response) -> m.AgentModel:
     """Groups and skills with their levels."""
     version, settings = await having.routing.current()
-    _tag(response, version)
+    tag(response, version)
     return _model(m.AgentModel, _found(settings.agents, agent_id))
 
 

@@ -191,7 +191,8 @@ class PbxLink:
 
     async def _status(self) -> tuple[float, list[AmiMessage]]:
         """All channels, and when they were asked for."""
-        fields = {"Variables": ",".join(translate.SNAPSHOT_VARIABLES), "AllVariables": "false"}
+        variables = ",".join((*translate.SNAPSHOT_VARIABLES, translate.HELD))
+        fields = {"Variables": variables, "AllVariables": "false"}
         return self._clock(), await self.client.list_action("Status", fields)
 
     async def _unseen_calls(self, since: float) -> None:

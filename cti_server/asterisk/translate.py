@@ -18,6 +18,7 @@ WANTED = frozenset(
         "BridgeLeave",
         "OriginateResponse",
         "DeviceStateChange",
+        "BlindTransfer",
         "Hold",
         "Unhold",
         "MixMonitorStart",
@@ -31,6 +32,8 @@ WANTED = frozenset(
 
 UNSET = "(null)"
 """How `Status` shows a variable that the channel does not have."""
+HELD = "CHANNEL(rtp,hold)"
+"""1 while the phone itself holds the call; `Status` reads functions, too."""
 SNAPSHOT_VARIABLES = (
     "CTI_NUMBER",
     "CTI_GROUP",
@@ -55,7 +58,9 @@ def facts(node: str, message: AmiMessage) -> list[s.PbxFact]:
 
 def _user_event(node: str, message: AmiMessage) -> list[s.PbxFact]:
     if message.get("UserEvent") == "CTIHeard":
-        return [s.AnswerHeard(0.0, node, message["Uniqueid"], message.get("Who", "").lower())]
+        after = message.get("After", "0")
+        seconds = int(after) / 1000 if after.isdigit() else 0.0
+        return [s.AnswerHeard(0.0, node, message["Uniqueid"], message.get("Who", "").lower(), seconds)]
     if message.get("UserEvent") != "CTIPlace":
         return []
     channel, place = message["Uniqueid"], message.get("Place", "")
@@ -99,6 +104,14 @@ def _unhold(node: str, message: AmiMessage) -> list[s.PbxFact]:
     return [s.PhoneRetrieved(0.0, node, message["Uniqueid"])]
 
 
+def _blind_transfer(node: str, message: AmiMessage) -> list[s.PbxFact]:
+    """Only what the dialplan lets through: [cti-may-transfer]."""
+    customer, phone = message.get("TransfereeUniqueid", ""), message.get("TransfererUniqueid", "")
+    if not customer or message.get("Result") != "Success":
+        return []
+    return [s.PhoneTransfers(0.0, node, customer, phone, message.get("Extension", ""))]
+
+
 def _mix_monitor_start(node: str, message: AmiMessage) -> list[s.PbxFact]:
     return [s.RecordingChanged(0.0, node, message["Uniqueid"], recording=True)]
 
@@ -120,6 +133,7 @@ _HANDLERS = {
     "Hangup": _hangup,
     "BridgeEnter": _bridge_enter,
     "BridgeLeave": _bridge_leave,
+    "BlindTransfer": _blind_transfer,
     "Hold": _hold,
     "Unhold": _unhold,
     "MixMonitorStart": _mix_monitor_start,
@@ -160,5 +174,6 @@ def _channel(message: AmiMessage) -> s.ChannelFact:
         peer_station=station[1] if station else "",
         caller_number=message.get("CallerIDNum", ""),
         language=message.get("Language", ""),
+        held=variables.get(HELD) == "1",
         variables={name: variables[name] for name in SNAPSHOT_VARIABLES if variables.get(name)},
     )

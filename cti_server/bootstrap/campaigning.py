@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 
 from cti_server.campaigns.errors import NoSeat
-from cti_server.campaigns.kept import Campaign, Counts, Import, Record
+from cti_server.campaigns.kept import Campaign, Counts, Import, Record, Version
 from cti_server.campaigns.lists import ListReader, as_csv
 from cti_server.campaigns.model import Change, Outcome, Settings
 from cti_server.dialler.dialler import attached, new_attempt
@@ -19,7 +21,7 @@ from cti_server.domain.state import WorldState
 from cti_server.domain.target import Target, TargetKind
 from cti_server.engine.port import CommandRefused
 from cti_server.errors import CtiError
-from cti_server.store import campaign_lists, campaigns, dialling
+from cti_server.store import campaign_lists, campaign_settings, campaigns, dialling
 from cti_server.store.database import Database
 
 Execute = Callable[[s.Command], Awaitable[dict[str, Any]]]
@@ -62,6 +64,23 @@ class StoredCampaigns:
     async def change(self, campaign_id: str, what: Change, by: str) -> Campaign:
         """See the port."""
         return await campaigns.change(self._database, campaign_id, what, by)
+
+    async def edit(
+        self, campaign_id: str, expected: int, wished: campaign_settings.Edit, *, author: str, why: str
+    ) -> Campaign:
+        """See the port."""
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        return await campaign_settings.edit(
+            self._database, campaign_id, expected, wished, author=author, why=why, now=now
+        )
+
+    async def versions(self, campaign_id: str) -> Sequence[Version]:
+        """See the port."""
+        return await campaign_settings.versions(self._database, campaign_id)
+
+    async def version_of(self, campaign_id: str, version: int) -> tuple[str, Settings] | None:
+        """See the port."""
+        return await campaign_settings.version_of(self._database, campaign_id, version)
 
     async def counts(self, campaign_id: str) -> Counts:
         """See the port."""
@@ -161,6 +180,13 @@ class _Importing:
     async def run(self, pieces: AsyncIterator[bytes]) -> Import:
         """Keep what comes; the import as it ended. What breaks it is raised after it was noted as failed."""
         now = await campaign_lists.begin(self._database, self._campaign_id, self._by)
+        living = asyncio.create_task(self._live(now))
+        try:
+            return await self._read(now, pieces)
+        finally:
+            living.cancel()
+
+    async def _read(self, now: Import, pieces: AsyncIterator[bytes]) -> Import:
         try:
             async for piece in pieces:
                 now = await self._keep(now, piece, final=False)
@@ -179,6 +205,13 @@ class _Importing:
                 self._database, now, batch, self._reader.encoding, self._reader.columns
             )
         return now
+
+    async def _live(self, now: Import) -> None:
+        """Tell that it is being read, however slowly the file comes."""
+        while True:
+            await asyncio.sleep(campaign_lists.ALIVE_EVERY)
+            with contextlib.suppress(CtiError):
+                await campaign_lists.alive(self._database, now)
 
     async def _failed(self, now: Import) -> None:
         try:

@@ -41,10 +41,29 @@ class CallerIdNotAllowed(CampaignError):
     code = "caller_id_not_allowed"
 
 
+class EndInThePast(CampaignError):
+    """The campaign's end is over."""
+
+    code = "end_in_the_past"
+
+
+class RegionInUse(CampaignError):
+    """Records that may still be called are of regions that would have no hours: `detail["regions"]`."""
+
+    code = "region_in_use"
+
+
 class UnknownImport(CampaignError):
     """The campaign has no such import."""
 
     code = "unknown_import"
+
+
+class ImportGivenUp(CampaignError):
+    """The import was taken for dead: nothing was heard of it for too long."""
+
+    code = "import_given_up"
+    retryable = True
 
 
 class EmptyList(CampaignError):

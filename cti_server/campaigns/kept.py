@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from cti_server.campaigns.model import Progress, Settings, State
+from cti_server.domain.settings import Change
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,19 @@ class Campaign:
     created_by: str
     created_at: datetime
     updated_at: datetime
+    version: int = 1
+    """Of name and settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of a campaign's name and settings; `changes` are those against the one before."""
+
+    version: int
+    at: datetime
+    author: str
+    why: str
+    changes: tuple[Change, ...]
 
 
 @dataclass(frozen=True, slots=True)

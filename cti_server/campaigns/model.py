@@ -64,7 +64,10 @@ class Outcome(StrEnum):
     ANSWERED = "answered"
     """A person, who talked to an agent."""
     ABANDONED = "abandoned"
-    """A person, for whom no agent was free in time."""
+    """A person, for whom no agent was free in time, or who rang off while it waited."""
+    HUNG_UP = "hung_up"
+    """Somebody answered and rang off within `pacing.PATIENCE`, while it was listened whether it is a person:
+    neither reached nor abandoned. Who rings off later than that is abandoned."""
     MACHINE = "machine"
     BUSY = "busy"
     NO_ANSWER = "no_answer"
@@ -89,6 +92,7 @@ class Retry:
 
 RETRIES: dict[Outcome, Retry] = {
     Outcome.ABANDONED: Retry(DAY, 1),
+    Outcome.HUNG_UP: Retry(4 * 3600.0, 1),
     Outcome.MACHINE: Retry(4 * 3600.0, 2),
     Outcome.BUSY: Retry(600.0, 3),
     Outcome.NO_ANSWER: Retry(3600.0, 3),
@@ -173,6 +177,8 @@ class Settings:
     dispositions: tuple[Disposition, ...] = ()
     machine_message: str = ""
     """Prompt played to an answering machine; empty: it is hung up."""
+    ends_at: float | None = None
+    """Epoch second from which nobody is called any more; None: no end."""
 
     def retry(self, outcome: Outcome) -> Retry | None:
         """The rule for an outcome; None: the record is closed by it."""
@@ -180,7 +186,9 @@ class Settings:
         return rule if rule and rule.times else None
 
     def open_regions(self, at: float) -> frozenset[str]:
-        """Regions whose people may be called at an epoch second."""
+        """Regions whose people may be called at an epoch second; none after the campaign's end."""
+        if self.ends_at is not None and at >= self.ends_at:
+            return frozenset()
         return frozenset(region for region, calling in self.hours.items() if calling.allows(at))
 
     def disposition(self, code: str) -> Disposition | None:

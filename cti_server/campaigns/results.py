@@ -9,6 +9,7 @@ from typing import Any
 from cti_server.campaigns.model import Outcome
 
 _OUTCOMES = {
+    "hung_up": Outcome.HUNG_UP,
     "machine": Outcome.MACHINE,
     "busy": Outcome.BUSY,
     "rejected": Outcome.BUSY,

@@ -22,7 +22,7 @@ from cti_server.domain.records import Record as Told
 from cti_server.domain.state import WorldState
 from cti_server.engine.port import JournalUnavailable, Overloaded
 from cti_server.errors import CtiError
-from cti_server.store import campaigns, dialling
+from cti_server.store import campaign_lists, campaigns, dialling
 from cti_server.store.database import Database
 
 log = structlog.get_logger(__name__)
@@ -31,6 +31,7 @@ CAMPAIGNS_EVERY = 2.0
 """Seconds until a campaign that was started begins to call, or a paused one stops."""
 MEASURE_EVERY = 5.0
 RECONCILE_EVERY = 20.0
+IMPORTS_EVERY = 5.0
 LOST_AFTER = 300.0
 """Seconds after which an attempt that nobody knows anything of is `unknown`."""
 MOST_AT_ONCE = 50
@@ -87,6 +88,10 @@ class Dialler:
             self._running = await campaigns.list_campaigns(self._database, state=State.RUNNING)
         if self._is_due("reconcile", RECONCILE_EVERY):
             await self._reconcile()
+        if self._is_due("imports", IMPORTS_EVERY):
+            given_up = await campaign_lists.give_up_dead(self._database, self._clock())
+            if given_up:
+                log.warning("dialler.imports_given_up", count=given_up)
         for campaign in self._running:
             if campaign.settings.mode is not Mode.PREVIEW:
                 await self._begin_calls(campaign)

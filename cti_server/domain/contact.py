@@ -287,6 +287,10 @@ class Contact:
     patience: float = 0.0
     """Seconds it may wait for an agent before we let it go, because it is we who called; 0: for ever."""
     held_at_phone: bool = False
+    referred_to: str = ""
+    """Whom its agent's phone wants to pass it on to (REFER), until we have said whether it may."""
+    refer_refused_at: float = 0.0
+    """When it last must not."""
     taken_back_at: float = 0.0
     """When it was last fetched from the fallback queue."""
     queued_at: float | None = None

@@ -152,12 +152,13 @@ def _loops(settings: RoutingSettings) -> Iterator[Fault]:
 
 def changes(before: RoutingSettings, after: RoutingSettings) -> list[Change]:
     """What differs, by its place in the document."""
-    return list(_differences("", asdict(before), asdict(after)))
+    return list(differences("", asdict(before), asdict(after)))
 
 
-def _differences(where: str, before: Any, after: Any) -> Iterator[Change]:
+def differences(where: str, before: Any, after: Any) -> Iterator[Change]:
+    """What differs between two documents at that place."""
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for key in sorted(before.keys() | after.keys()):
-            yield from _differences(f"{where}.{key}".lstrip("."), before.get(key), after.get(key))
+            yield from differences(f"{where}.{key}".lstrip("."), before.get(key), after.get(key))
     elif before != after:
         yield Change(where, before, after)

@@ -414,12 +414,15 @@ class AnswerHeard(PbxFact):
 
     channel: str
     who: str
+    after: float = 0.0
+    """Of one who rang off meanwhile (`hangup`): seconds since the answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerPlaced(PbxFact):
-    """A customer's channel reached a waiting place of the dialplan: `wait`, `hold` or `unserved`.
+    """A customer's channel reached a place of the dialplan where it waits.
 
+    `wait`, `hold`, `unserved`, `voicemail`, or `referred`: its agent's phone passes it on (`PhoneTransfers`).
     Carries all that is needed to take up a contact nobody told us of (AGI refused, server was away).
     """
 
@@ -485,6 +488,18 @@ class PhoneRetrieved(PbxFact):
 
 
 @dataclass(frozen=True, slots=True)
+class PhoneTransfers(PbxFact):
+    """An agent's phone passes its customer on by itself (REFER); the PBX lets the customer wait for our word.
+
+    `channel` is the customer's, `by` the phone's, `to` what it asked for.
+    """
+
+    channel: str
+    by: str
+    to: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class StationChanged(PbxFact):
     """A station's registration came or went."""
 
@@ -531,6 +546,8 @@ class ChannelFact:
     caller_number: str = ""
     language: str = ""
     variables: dict[str, str] = field(default_factory=dict)
+    held: bool = False
+    """Its phone holds the call by itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,8 @@ class Call:
     entered: bool = False
     answered_at: float | None = None
     ended_at: float | None = None
+    let_go_at: float | None = None
+    """Nobody was free for whom a campaign called: from here on it heard so, and nobody waited any more."""
     talk: float = 0.0
     since: float | None = None
     """Talking right now, since then."""
@@ -58,6 +60,8 @@ def calls(rows: Iterable[CelRow], station_of: Callable[[str], str]) -> dict[str,
         call = found.setdefault(channel, Call(channel, at))
         if row["userdeftype"] == "CTI_ENTRY":
             call.entered = True
+        elif row["userdeftype"] == "CTI_LET_GO":
+            call.let_go_at = at
         elif event == "BRIDGE_ENTER":
             bridges.setdefault(_bridge(row), {})[channel] = bool(station_of(row["channame"]))
             _look(bridges[_bridge(row)], found, at)
@@ -176,6 +180,7 @@ def _compare(story: ContactStory, call: Call, until: datetime, tolerance: float)
         yield Deviation(call.channel, What.ANSWERED, answered, call.answered_at)
     ended = None if story.ended_at is None else story.ended_at.timestamp()
     lasts = story.left_for == "callback"  # the call goes on for the words that agree to it
+    lasts = lasts or (call.let_go_at is not None and _same(ended, call.let_go_at, tolerance))
     if call.ended_at is not None and not lasts and not _same(ended, call.ended_at, tolerance):
         yield Deviation(call.channel, What.ENDED, ended, call.ended_at)
     if call.ended_at is None and ended is not None:

@@ -22,19 +22,27 @@ from cti_server.simulate.waiting import until
 SCENARIOS: Final = Path(__file__).parent / "sipp"
 HOST: Final = "127.0.0.1"
 FOR_EVER: Final = 3_600_000
-SPEECH: Final = '<nop><action><exec rtp_stream="{file},-1,0,PCMU/8000"/></action></nop>'
+SPEECH: Final = '<nop><action><exec rtp_stream="{file},{times},0,PCMU/8000"/></action></nop>'
 _ATTEMPTS: Final = 5
 _RTP_SPAN: Final = 2000
 _PORTS_TAKEN: Final = 0.15
 """Seconds in which a SIPp that misses a port has ended, its first statistics written or not."""
 _HALF_WAVE: Final = (bytes([0x80]) * 10 + bytes([0x00]) * 10) * 200
 """Half a second of a square tone of 400 Hz in G.711: it loops without a click."""
+_SILENCE: Final = b"\xff" * 4000
+SOUNDS: Final[Mapping[str, tuple[bytes, int]]] = {
+    "@SPEECH@": (_HALF_WAVE, -1),
+    "@HELLO@": (_SILENCE[:2400] + _HALF_WAVE[:3200] + _SILENCE * 240, 1),
+    "@ANNOUNCEMENT@": (_SILENCE[:2400] + _HALF_WAVE * 12 + _SILENCE * 240, 1),
+}
+"""What a scenario may say: without end; 0.4 s as people who are called do; 6 s as machines do. How often."""
 
 
 class Sipp:
     """A SIPp process in `async with`; `arguments` come after the node's address.
 
     `scenarios` (name to text) become files that `arguments` may name as `{name}`; `rows` is the CSV file.
+    `port` is the SIP port; 0: a free one.
     Ends with the block, by force.
     """
 
@@ -44,7 +52,9 @@ class Sipp:
         scenarios: Mapping[str, str],
         rows: Iterable[str],
         arguments: Iterable[str],
+        port: int = 0,
     ) -> None:
+        self._port = port
         self._node, self._scenarios = node_sip, scenarios
         self._rows, self._arguments = list(rows), list(arguments)
         self._open = contextlib.ExitStack()
@@ -145,10 +155,8 @@ class Sipp:
     # --- the process -----------------------------------------------------------------------------------
 
     async def _start(self) -> None:
-        tone = self.folder / "speech.ulaw"
-        tone.write_bytes(_HALF_WAVE)
         for name, text in self._scenarios.items():
-            filled = text.replace("@SPEECH@", SPEECH.format(file=tone))
+            filled = self._sounding(text)
             (self.folder / f"{name}.xml").write_text(re.sub(r"<!--.*?-->", "", filled, flags=re.DOTALL))
         (self.folder / "rows.csv").write_text("SEQUENTIAL\n" + "".join(f"{row}\n" for row in self._rows))
         for _ in range(_ATTEMPTS):  # somebody may take a port between the look and the bind
@@ -158,8 +166,16 @@ class Sipp:
             await self.kill()
         raise SippMissing(f"SIPp does not start:\n{self.last_words()}")
 
+    def _sounding(self, text: str) -> str:
+        for word, (sound, times) in SOUNDS.items():
+            if word in text:
+                file = self.folder / f"{word.strip('@').lower()}.ulaw"
+                file.write_bytes(sound)
+                text = text.replace(word, SPEECH.format(file=file, times=times))
+        return text
+
     async def _launch(self) -> None:
-        self._sip, self._control = _free_udp(), _free_udp()
+        self._sip, self._control = self._port or _free_udp(), _free_udp()
         sound = 2 * random.SystemRandom().randrange(6_000, 10_000 - _RTP_SPAN // 2)
         files = {f"{{{name}}}": str(self.folder / f"{name}.xml") for name in self._scenarios}
         for name in ("stats.csv", "errors.log"):

@@ -8,11 +8,11 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Table, delete, func, select, update
+from sqlalchemy import ColumnElement, Table, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cti_server.campaigns.errors import CampaignState, NotListed, UnknownImport
+from cti_server.campaigns.errors import CampaignState, ImportGivenUp, NotListed, UnknownImport
 from cti_server.campaigns.kept import Import
 from cti_server.campaigns.lists import Refused, Row, RowRefusal
 from cti_server.campaigns.model import State
@@ -27,6 +27,10 @@ from cti_server.store.database import Database
 
 DNC = ""
 """The `campaign_id` of imports into the do-not-call list."""
+ALIVE_EVERY = 2.0
+"""Seconds after which an import tells that it lives."""
+DEAD_AFTER = 15.0
+"""Seconds without a sign of life after which an import has nobody any more who reads it."""
 _DEADLINE = 10.0
 
 
@@ -55,7 +59,10 @@ def _plain(made: Import) -> dict[str, Any]:
 async def add(
     database: Database, to: Import, found: Sequence[Row | Refused], encoding: str, columns: Sequence[str]
 ) -> Import:
-    """Keep a batch of rows in one transaction; return how far the import is now. Raises StoreUnavailable."""
+    """Keep a batch of rows in one transaction; return how far the import is now.
+
+    Raises ImportGivenUp, StoreUnavailable.
+    """
 
     async def work(connection: AsyncConnection) -> Import:
         refused = [one for one in found if isinstance(one, Refused)]
@@ -96,21 +103,56 @@ async def add(
 
 
 async def finish(database: Database, to: Import, state: str) -> Import:
-    """The import is `done`, or `failed`: the rest of the file did not come. Raises StoreUnavailable."""
+    """The import is `done`, or `failed`: the rest of the file did not come.
+
+    Raises ImportGivenUp, StoreUnavailable.
+    """
+    return await database.write(lambda connection: _end(connection, to, state))
+
+
+async def alive(database: Database, to: Import) -> None:
+    """The import is being read still. Raises StoreUnavailable."""
+    values = {"alive_at": datetime.now(UTC)}
+    await database.write(lambda c: c.execute(update(campaign_imports).where(*_running(to)).values(values)))
+
+
+async def give_up_dead(database: Database, now: float) -> int:
+    """Imports whose reader was killed become `failed`; how many. Raises StoreUnavailable.
+
+    What came of their files is kept, and the report of what was refused.
+    """
+    told = campaign_imports.c
+    heard_of = func.coalesce(told.alive_at, told.started_at)
+    before = datetime.fromtimestamp(now - DEAD_AFTER, UTC)
+    query = select(campaign_imports).where(told.state == "running", heard_of < before).with_for_update()
+
+    async def work(connection: AsyncConnection) -> int:
+        dead = [_import(row) for row in (await connection.execute(query)).mappings()]
+        for one in dead:
+            await _end(connection, one, "failed")
+        return len(dead)
+
+    return await database.write(work)
+
+
+async def _end(connection: AsyncConnection, to: Import, state: str) -> Import:
     ended = Import(**{**asdict(to), "state": state, "ended_at": datetime.now(UTC)})
-
-    async def work(connection: AsyncConnection) -> None:
-        await _save(connection, ended)
-        told = {"rows": to.rows, "accepted": to.accepted, "refused": dict(to.refused)}
-        await audit(connection, to.created_by, f"import.{state}", to.import_id, told)
-
-    await database.write(work)
+    await _save(connection, ended)
+    told = {"rows": to.rows, "accepted": to.accepted, "refused": dict(to.refused)}
+    await audit(connection, to.created_by, f"import.{state}", to.import_id, told)
     return ended
 
 
+def _running(to: Import) -> tuple[ColumnElement[bool], ...]:
+    return campaign_imports.c.import_id == to.import_id, campaign_imports.c.state == "running"
+
+
 async def _save(connection: AsyncConnection, to: Import) -> None:
-    mine = campaign_imports.c.import_id == to.import_id
-    await connection.execute(update(campaign_imports).where(mine).values(**_plain(to)))
+    """Raises ImportGivenUp when it has ended already."""
+    values = {**_plain(to), "alive_at": datetime.now(UTC)}
+    done = await connection.execute(update(campaign_imports).where(*_running(to)).values(**values))
+    if done.rowcount != 1:
+        raise ImportGivenUp
 
 
 async def _listed(connection: AsyncConnection, rows: Sequence[Row]) -> set[str]:
@@ -224,7 +266,7 @@ async def refused_rows(
 
 
 def _import(row: Mapping[Any, Any]) -> Import:
-    plain: dict[str, Any] = {str(name): value for name, value in row.items()}
+    plain: dict[str, Any] = {str(name): value for name, value in row.items() if name != "alive_at"}
     return Import(**{**plain, "columns": tuple(plain["columns"])})
 
 

@@ -15,6 +15,20 @@ campaigns = Table(
     Column("created_by", String(ID), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    Column("version", Integer, nullable=False, server_default="1"),  # of name and settings
+)
+
+campaign_versions = Table(
+    "campaign_versions",  # written once
+    metadata,
+    Column("campaign_id", String(ID), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("author", String(ID), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("settings", Json, nullable=False),
+    Column("changes", Json, nullable=False),
 )
 
 campaign_records = Table(
@@ -74,6 +88,7 @@ campaign_imports = Table(
     Column("created_by", String(ID), nullable=False),
     Column("started_at", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime, nullable=True),
+    Column("alive_at", UtcDateTime, nullable=True),  # last sign of life of the server that reads it
     Index(None, "campaign_id", "started_at"),
 )
 

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cti_server.campaigns.editing import require_to_come
 from cti_server.campaigns.errors import UnknownCampaign
 from cti_server.campaigns.kept import Campaign, Counts
 from cti_server.campaigns.model import Change, Settings, State, changed
@@ -19,6 +20,7 @@ from cti_server.store.campaign_tables import (
     campaign_audit,
     campaign_imports,
     campaign_records,
+    campaign_versions,
     campaigns,
 )
 from cti_server.store.database import Database
@@ -44,8 +46,20 @@ async def create(database: Database, name: str, settings: Settings, by: str) -> 
         "updated_at": now,
     }
 
+    first = {
+        "campaign_id": made.campaign_id,
+        "version": made.version,
+        "at": now,
+        "author": by,
+        "why": "",
+        "name": name,
+        "settings": values["settings"],
+        "changes": [],
+    }
+
     async def work(connection: AsyncConnection) -> None:
         await connection.execute(campaigns.insert().values(**values))
+        await connection.execute(campaign_versions.insert().values(**first))
         await audit(connection, by, "campaign.created", made.campaign_id, {"name": name})
 
     await database.write(work)
@@ -83,11 +97,13 @@ async def list_campaigns(
 
 
 async def change(database: Database, campaign_id: str, what: Change, by: str) -> Campaign:
-    """Start, pause or stop. Raises UnknownCampaign, CampaignState, StoreUnavailable."""
+    """Start, pause or stop. Raises UnknownCampaign, CampaignState, EndInThePast, StoreUnavailable."""
 
     async def work(connection: AsyncConnection) -> Campaign:
         found = await read_campaign(connection, campaign_id, lock=True)
         new = changed(found.state, what)
+        if what is Change.START:
+            require_to_come(found.settings, datetime.now(UTC).timestamp())
         values = {"state": new.value, "updated_at": datetime.now(UTC)}
         mine = campaigns.c.campaign_id == campaign_id
         await connection.execute(update(campaigns).where(mine).values(**values))
@@ -162,4 +178,5 @@ def _campaign(row: Mapping[Any, Any]) -> Campaign:
         row["created_by"],
         row["created_at"],
         row["updated_at"],
+        row["version"],
     )

@@ -239,10 +239,88 @@ async def test_preview(edge: Edge) -> None:
 
 async def test_the_examples_of_the_docs(edge: Edge) -> None:
     page = (Path(__file__).parents[2] / "docs/campaigns.md").read_text(encoding="utf-8")
-    body = json.loads(re.search(r"```json\n(.*?)```", page, re.DOTALL)[1])  # type: ignore[index]  # it is there
+    body, change = map(json.loads, re.findall(r"```json\n(.*?)```", page, re.DOTALL))
     rows = re.search(r"```csv\n(.*?)```", page, re.DOTALL)[1]  # type: ignore[index]  # likewise
     edge.centre.world.state.groups["credit_card"] = edge.centre.world.state.groups["general"]
     async with edge.http("4001") as http:
         campaign_id = await made(http, **body)
         found = await imported(http, f"campaigns/{campaign_id}", rows.encode())
+        changed = await patched(http, f"/api/v1/campaigns/{campaign_id}", 1, **change)
+        assert (changed.status_code, changed.json()["version"]) == (200, 2), changed.text
     assert (found["accepted"], found["refused"]) == (2, {"not_a_number": 1})
+
+
+# --- changed while it goes on --------------------------------------------------------------------------
+
+
+async def patched(http: httpx.AsyncClient, path: str, version: int, **fields: Any) -> httpx.Response:
+    return await http.patch(path, json=fields, headers={"If-Match": f'"{version}"'})
+
+
+async def test_a_running_campaign_is_changed(edge: Edge) -> None:
+    """In part, with a reason; every version can be read and brought back."""
+    async with edge.http("2001") as http:
+        path = f"/api/v1/campaigns/{await made(http, mode='predictive')}"
+        await http.post(f"{path}/start")
+        assert (await http.get(path)).headers["etag"] == '"1"'
+        wished = {"abandon_cap": 0.02, "mode": "progressive", "ends_at": "2099-12-31T20:00:00+08:00"}
+        answer = await patched(http, path, 1, why="too many lost", **wished)
+        assert (answer.status_code, answer.headers["etag"]) == (200, '"2"'), answer.text
+        view = answer.json()
+        assert (view["version"], view["state"], view["name"]) == (2, "running", "renewal")
+        assert view["settings"]["ends_at"] == "2099-12-31T12:00:00.000Z"
+        assert (view["settings"]["mode"], view["settings"]["ring_time"]) == ("progressive", 30)
+        same = await patched(http, path, 2, abandon_cap=0.02, script=None)
+        assert same.json()["version"] == 2, "nothing is another way"
+        answer = await patched(http, path, 2, ends_at=None, name="renewal II")
+        assert (answer.json()["name"], answer.json()["settings"]["ends_at"]) == ("renewal II", None)
+        answer = await http.post(
+            f"{path}/versions/2/restore", json={"why": "as it was"}, headers={"If-Match": '"3"'}
+        )
+        assert (answer.json()["version"], answer.json()["settings"]) == (4, view["settings"])
+        told = (await http.get(f"{path}/versions")).json()["versions"]
+        assert [(one["version"], one["author"], one["why"]) for one in told] == [
+            (4, "2001", "as it was"),
+            (3, "2001", ""),
+            (2, "2001", "too many lost"),
+            (1, "2001", ""),
+        ]
+        assert {"where": "abandon_cap", "before": 0.03, "after": 0.02} in told[2]["changes"]
+        entries = (await http.get(f"{path}/audit")).json()["entries"]
+        changed = [entry["data"] for entry in entries if entry["action"] == "campaign.changed"]
+        assert {"version": 2, "fields": ["abandon_cap", "ends_at", "mode"]} in changed
+
+
+async def test_what_makes_no_sense_changes_nothing(edge: Edge) -> None:
+    async with edge.http("2001") as http, edge.http("3001") as inspector:
+        hours = {"": {"windows": [{"weekday": 1, "opens": 540, "closes": 1200}]}}
+        path = f"/api/v1/campaigns/{await made(http, hours={**hours, 'xinjiang': hours['']})}"
+        rows = b"number,region\n13900000001,xinjiang\n"
+        await imported(http, path.removeprefix("/api/v1/"), rows)
+        refused(await http.patch(path, json={"max_attempts": 2}), 428, "precondition_required")
+        refused(await patched(http, path, 7, max_attempts=2), 412, "version_conflict")
+        refused(await patched(inspector, path, 1, max_attempts=2), 403, "wrong_role")
+        senseless: list[dict[str, Any]] = [
+            {"group_id": "elder"},
+            {"abandon_cap": 0.2},
+            {"ring_time": 5},
+            {"hours": {}},
+            {"mode": "manual"},
+            {"ends_at": "soon"},
+        ]
+        for fields in senseless:
+            refused(await patched(http, path, 1, **fields), 422, "invalid_params")
+        refused(await patched(http, path, 1, caller_id="95588"), 422, "caller_id_not_allowed")
+        refused(await patched(http, path, 1, ends_at="2020-01-01T00:00:00Z"), 422, "end_in_the_past")
+        answer = await patched(http, path, 1, hours=hours)
+        refused(answer, 409, "region_in_use")
+        assert answer.json()["regions"] == ["xinjiang"]
+        answer = await http.post(f"{path}/versions/9/restore", json={"why": "?"}, headers={"If-Match": '"1"'})
+        refused(answer, 404, "unknown_version")
+        view = (await http.get(path)).json()
+        assert (view["version"], view["settings"]["max_attempts"]) == (1, 5)
+        await http.post(f"{path}/stop")
+        answer = await patched(http, path, 1, max_attempts=2)
+        refused(answer, 409, "campaign_state")
+        over = {**NEW, "ends_at": "2020-01-01T00:00:00Z"}
+        refused(await http.post("/api/v1/campaigns", json=over), 422, "end_in_the_past")

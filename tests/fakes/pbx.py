@@ -155,7 +155,14 @@ class FakePbx:
     def _take_snapshot(self) -> None:
         channels = tuple(
             s.ChannelFact(
-                c.channel, c.context, c.bridge, c.up, c.address, c.number, variables=dict(c.variables)
+                c.channel,
+                c.context,
+                c.bridge,
+                c.up,
+                c.address,
+                c.number,
+                variables=dict(c.variables),
+                held=c.held,
             )
             for c in self.channels.values()
         )
@@ -272,7 +279,7 @@ class FakePbx:
             self._place(found, "unserved")
         elif found.context == "cti-identify":
             self.asked_enough(channel)
-        elif found.context == "cti-hold":
+        elif found.context in ("cti-hold", "cti-referred"):
             peer = self.channels.get(found.variables.get("CTI_PEER", ""))
             if peer and not peer.bridge:
                 self._join(found, peer)
@@ -335,10 +342,10 @@ class FakePbx:
         else:
             self._place(customer, "wait")
 
-    def heard(self, channel: str, who: str) -> None:
-        """Detection has listened to a campaign's call: a person waits, a machine is hung up."""
-        self._tell(channel, s.AnswerHeard(self.now, self.name, channel, who))
-        if who == "machine":
+    def heard(self, channel: str, who: str, after: float = 0.0) -> None:
+        """Detection has listened to a campaign's call: a person waits; else it ends."""
+        self._tell(channel, s.AnswerHeard(self.now, self.name, channel, who, after))
+        if who in ("machine", "hangup"):
             self.hang_up(channel)
         else:
             self._place(self.channels[channel], "wait")
@@ -382,6 +389,17 @@ class FakePbx:
         """A phone takes its call back."""
         self.channels[channel].held = False
         self._tell(channel, s.PhoneRetrieved(self.now, self.name, channel))
+
+    def refer(self, channel: str, to: str) -> None:
+        """A phone passes its customer on by itself: the customer waits for the server's word."""
+        phone = self.channels[channel]
+        customer = next((c for c in self.channels.values() if c.customer and c.bridge == phone.bridge), None)
+        if not self.link or customer is None or customer.context != "cti-connect" or not phone.bridge:
+            return  # 404
+        self._tell(customer.channel, s.PhoneTransfers(self.now, self.name, customer.channel, channel, to))
+        customer.context = "moving"
+        self._part(customer)
+        self._place(customer, "referred")
 
     # --- bridges ----------------------------------------------------------------------------------
 

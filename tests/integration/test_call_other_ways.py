@@ -12,9 +12,11 @@ from tests.support.audio import BROWSER_TONE, CUSTOMER_TONE
 from tests.support.browser_phone import BrowserPhone
 from tests.support.centre import TestCentre, whole_centre
 from tests.support.harm import port_scan, sip_garbage
+from tests.support.phones import BaresipPhone
 from tests.support.seats import seat
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
+OUTSIDE = "13900000001"
 EXAMPLE = Path(__file__).parents[2] / "docs/examples/agent.py"
 
 
@@ -74,11 +76,39 @@ async def test_an_agent_serves_from_the_browser_alone(centre: TestCentre) -> Non
         await phone.hears(CUSTOMER_TONE)
         await agent.client.hold(contact_id)
         await customer.hears_music()
+        await phone.transfer("4000")  # there is nobody to pass on while the seat holds
+        assert (await phone.event("TRANSFER_ANSWERED", 20)).detail in ("404", "400")
         await agent.client.retrieve(contact_id)
         await customer.hears(BROWSER_TONE)
+        await _may_not_be_passed_on(centre, phone, customer)
         await agent.client.hang_up(contact_id)
         await agent.wrap_up(contact_id, "not_ready")
         await agent.client.sign_out()
+
+
+async def _may_not_be_passed_on(centre: TestCentre, phone: BrowserPhone, customer: BaresipPhone) -> None:
+    """What a phone asks for in vain (REFER) leaves its call as it is, with and without a server.
+
+    200 where a last sound of the agent's reached the customer after Asterisk had begun (docs/asterisk.md).
+    """
+    perhaps, never = ("503", "200"), ("404",)
+    for asked, codes in (("110", perhaps), ("sip", never), ("1010", perhaps)):
+        await _asks(phone, customer, asked, codes)
+    await phone.transfer("4000", replacing=True)
+    assert (await phone.event("TRANSFER_ANSWERED", 20)).detail[0] in "456"
+    await phone.hears(CUSTOMER_TONE)
+    await customer.hears(BROWSER_TONE)
+    with centre.server_restart:
+        centre.kill_server()
+        await _asks(phone, customer, OUTSIDE, perhaps)  # while the last beat counts
+        await _asks(phone, customer, OUTSIDE, never)
+
+
+async def _asks(phone: BrowserPhone, customer: BaresipPhone, to: str, codes: tuple[str, ...]) -> None:
+    await phone.transfer(to)
+    assert (await phone.event("TRANSFER_ANSWERED", 20)).detail in codes
+    await phone.hears(CUSTOMER_TONE)
+    await customer.hears(BROWSER_TONE)
 
 
 async def test_garbage_and_scans_do_no_harm_to_a_call(centre: TestCentre) -> None:

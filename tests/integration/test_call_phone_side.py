@@ -254,6 +254,50 @@ async def test_phone_unregisters_while_idle(centre: TestCentre, customer: Baresi
         await agent.next_contact()
 
 
+async def _forgotten(centre: TestCentre, address: str) -> None:
+    """Another phone takes the registration over, and ends it: calls that are there know nothing of it."""
+    async with centre.phone(address) as other:
+        await other.registered()
+        await other.unregister()
+
+
+@both_modes
+async def test_registration_lost_in_a_conversation(
+    centre: TestCentre, customer: BaresipPhone, mode: Mode
+) -> None:
+    """Everything goes on with the call that is there; only the next one does not come on demand."""
+    async with (
+        seat(centre, "1001", mode) as agent,
+        seat(centre, "1002", mode, tone_hz=COLLEAGUE_TONE) as colleague,
+    ):
+        await colleague.client.not_ready()
+        await customer.dial("4000")
+        contact_id = await agent.next_contact()
+        await hear_each_other(customer, agent)
+        await colleague.client.ready()
+        await _forgotten(centre, "1001")
+        await agent.client.hold(contact_id)
+        await customer.hears_music()
+        await agent.client.consult(contact_id, agent_id="1002")
+        assert await colleague.offered() == contact_id
+        await colleague.accept(contact_id)
+        await agent.told("contact.consult_connected", contact_id)
+        await agent.phone.hears(COLLEAGUE_TONE)
+        await agent.client.cancel_consult(contact_id)
+        await hear_each_other(customer, agent)
+        await agent.client.hang_up(contact_id)
+        await agent.in_state("wrap_up")
+        if mode == "on_demand":
+            await agent.until(lambda: agent.view["station"]["state"] == "unregistered", "unregistered")
+        await agent.wrap_up(contact_id)
+        if mode == "on_demand":
+            await agent.in_state("not_ready", "station_lost")
+            with refused("station_not_registered"):
+                await agent.client.ready()
+        else:
+            await agent.in_state("ready")
+
+
 # --- signing in -----------------------------------------------------------------------------------------
 
 

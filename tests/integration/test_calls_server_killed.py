@@ -185,6 +185,28 @@ async def test_conversation_outlives_the_server_and_its_end_is_seen_later(centre
         assert row["ended_at"].timestamp() == pytest.approx(cel.ended, abs=0.01)
 
 
+async def test_a_phone_that_holds_without_a_server_is_seen_later(centre: TestCentre) -> None:
+    async with seat(centre, "1001") as agent, centre.customer() as customer:
+        await customer.dial("4000")
+        contact_id = await agent.next_contact()
+        await customer.hears(agent.phone.tone_hz)
+        with centre.server_restart:
+            centre.kill_server()
+            await agent.phone.hold()
+            await customer.hears_music()
+        await back([agent])
+        view = (await agent.told("contact.held", contact_id)).contact
+        assert (view["state"], "contact.retrieve" in view["allowed_actions"]) == ("held", False)
+        with centre.server_restart:
+            centre.kill_server()
+            await agent.phone.resume()
+            await customer.hears(agent.phone.tone_hz)
+        await back([agent])
+        assert (await agent.told("contact.retrieved", contact_id)).contact["state"] == "active"
+        await agent.client.hang_up(contact_id)
+        await agent.wrap_up(contact_id)
+
+
 async def _rings_in_the_fallback(centre: TestCentre, address: str) -> None:
     """Signing in is answered before Asterisk has added the phone."""
 

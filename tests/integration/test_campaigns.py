@@ -4,31 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
-import httpx
 import pytest
 import pytest_asyncio
 
+from tests.support.campaigning import NEW, Desk, outside_port, signed_in
 from tests.support.carrier import GREETING, HELLO, Callee, Carrier, carrier, spoken
 from tests.support.centre import TestCentre, eventually, whole_centre
 from tests.support.seats import Seat, seat
 
+ROWS = "number,name\n13900000201,a\n13900000202,b\nnobody,c\n"
+MORE = "13900000203,d\n"
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
-ALWAYS = {"windows": [{"weekday": day, "opens": 0, "closes": 1440} for day in range(1, 8)]}
-NEW = {
-    "name": "renewal",
-    "group_id": "general",
-    "mode": "progressive",
-    "hours": {"": ALWAYS},
-    "ring_time": 10,
-    "dispositions": [
-        {"code": "done"},
-        {"code": "later", "then": "call_back"},
-        {"code": "never", "then": "do_not_call"},
-    ],
-}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -37,61 +24,10 @@ async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Test
         yield running
 
 
-def outside_port(centre: TestCentre) -> int:
-    return int(centre.centre.rendered.config.outside.port)  # type: ignore[union-attr]  # always set here
-
-
-class Desk:
-    """Somebody at work over HTTP."""
-
-    def __init__(self, http: httpx.AsyncClient) -> None:
-        self.http = http
-
-    async def post(self, path: str, **options: Any) -> dict[str, Any]:
-        answer = await self.http.post(f"/api/v1/{path}", **options)
-        assert answer.is_success, answer.text
-        return dict(answer.json())
-
-    async def campaign(self, numbers: list[str], **more: Any) -> str:
-        """Made, filled and started."""
-        campaign_id = str((await self.post("campaigns", json=NEW | more))["campaign_id"])
-        rows = "number,name,card\n" + "".join(f"{number},张伟,gold\n" for number in numbers)
-        found = await self.post(
-            f"campaigns/{campaign_id}/imports", content=rows.encode(), headers={"Content-Type": "text/csv"}
-        )
-        assert found["accepted"] == len(numbers), found
-        await self.post(f"campaigns/{campaign_id}/start")
-        return campaign_id
-
-    async def view(self, campaign_id: str) -> dict[str, Any]:
-        return dict((await self.http.get(f"/api/v1/campaigns/{campaign_id}")).json())
-
-    async def outcomes(
-        self, campaign_id: str, expected: dict[str, int], deadline: float = 60
-    ) -> dict[str, Any]:
-        """The view, once the attempts ended like this."""
-        return await eventually(
-            lambda: self.view(campaign_id),
-            lambda view: view["outcomes"] == expected,
-            f"{expected}",
-            deadline,
-        )
-
-
 @pytest_asyncio.fixture(loop_scope="module")
 async def desk(centre: TestCentre) -> AsyncIterator[Desk]:
     async with signed_in(centre, "4001") as operations:
         yield operations
-
-
-@asynccontextmanager
-async def signed_in(centre: TestCentre, agent_id: str) -> AsyncIterator[Desk]:
-    """Somebody at work over HTTP."""
-    async with httpx.AsyncClient(base_url=centre.http, timeout=20) as http:
-        who = {"agent_id": agent_id, "password": centre.person(agent_id)["password"]}
-        grant = (await http.post("/api/v1/auth/token", json=who)).json()
-        http.headers["Authorization"] = f"Bearer {grant['access_token']}"
-        yield Desk(http)
 
 
 def behind(number: str) -> Callee:
@@ -227,6 +163,7 @@ async def _ended(people: Carrier) -> set[str]:
 
 
 async def test_a_killed_server_calls_nobody_twice(centre: TestCentre, desk: Desk) -> None:
+    """And the list it was reading is known to be half read, what came of it is there."""
     numbers = [f"139000001{n:02}" for n in range(10, 13)]
 
     def slow(_number: str) -> Callee:
@@ -239,14 +176,29 @@ async def test_a_killed_server_calls_nobody_twice(centre: TestCentre, desk: Desk
     ):
         campaign_id = await desk.campaign(numbers, ring_time=30)
         await eventually(lambda: _all_calls(people), lambda count: count == 2, "called", 20)
+        half_read = await desk.half_import(ROWS)
         centre.kill_server()
         await asyncio.gather(*(_work(agent) for agent in (first, second)))
         await second.client.set_state("not_ready", "lunch")
         await _work(first)
         await desk.outcomes(campaign_id, {"answered": 3}, 90)
         assert dict(people.called) == dict.fromkeys(numbers, 1)
+        await _given_up(desk, half_read)
         await desk.post(f"campaigns/{campaign_id}/stop")
     await centre.empty()
+
+
+async def _given_up(desk: Desk, campaign_id: str) -> None:
+    path = f"campaigns/{campaign_id}/imports"
+    (dead,) = await eventually(
+        lambda: desk.imports(campaign_id), lambda found: found[0]["state"] == "failed", "given up", 60
+    )
+    assert (dead["rows"], dead["accepted"], dead["refused"]) == (3, 2, {"not_a_number": 1})
+    assert dead["ended_at"]
+    report = (await desk.http.get(f"/api/v1/{path}/{dead['import_id']}/refused.csv")).text
+    assert "nobody" in report
+    again = await desk.post(path, content=(ROWS + MORE).encode(), headers={"Content-Type": "text/csv"})
+    assert (again["accepted"], again["refused"]) == (1, {"duplicate": 2, "not_a_number": 1})
 
 
 async def _work(agent: Seat) -> None:

@@ -20,11 +20,14 @@ pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
 ROUTING = "/api/v1/admin/routing"
 SPRING = {"zh": 1013.0, "en": 1213.0}
 """Tones of a greeting."""
+REFUSED = 1511.0
+"""Of the announcement that a number is not in service."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
-    async with whole_centre(tmp_path_factory.mktemp("centre")) as running:
+    tones = {"number_not_in_service": REFUSED}
+    async with whole_centre(tmp_path_factory.mktemp("centre"), tones=tones) as running:
         yield running
 
 
@@ -128,6 +131,7 @@ async def put_number(operations: httpx.AsyncClient, number: str, **value: Any) -
 
 async def is_refused(customer: BaresipPhone, number: str) -> None:
     await customer.dial(number)
+    await customer.hears(REFUSED, 15)
     assert "404" in (await customer.event("CALL_CLOSED", 15)).detail
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from cti_server.domain import signals as s
 from cti_server.domain.policy import Opening
 from cti_server.domain.records import Record as Told
 from cti_server.engine.port import Overloaded
-from cti_server.store import campaign_lists, campaigns, dialling
+from cti_server.store import campaign_lists, campaign_settings, campaigns, dialling
 from cti_server.store.database import Database
 from cti_server.store.rows import row_of, write_rows
 from cti_server.store.schema import upgrade
@@ -193,3 +193,26 @@ async def test_one_call_for_each_free_agent(book: Book, *, overloaded: bool) -> 
     assert isinstance(call, s.CampaignCall)
     assert call.number == "13900000001"
     assert call.data["campaign"]["attempt"] == 1
+
+
+async def test_after_its_end_nobody_is_called(book: Book) -> None:
+    """Until the end is moved on; and records that agents look at come back when nobody looks any more."""
+
+    async def become(version: int, **fields: Any) -> None:
+        await campaign_settings.edit(
+            book.database,
+            book.campaign.campaign_id,
+            version,
+            lambda now: (now.name, replace(now.settings, **fields)),
+            author="4001",
+            why="",
+            now=datetime.fromtimestamp(NOW - 60, UTC),
+        )
+
+    await become(1, ends_at=NOW, mode=Mode.PREVIEW)
+    assert await book.take(5) == []
+    await become(2, ends_at=NOW + 60)
+    campaign = await campaigns.campaign(book.database, book.campaign.campaign_id)
+    held = await dialling.hold(book.database, campaign, "1001", NOW)
+    await become(3, mode=Mode.PROGRESSIVE)
+    assert held.number in numbers(await book.take(5))

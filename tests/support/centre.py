@@ -292,12 +292,14 @@ async def whole_centre(
     policies: Mapping[str, Row] | None = None,
     tones: Mapping[str, float] | None = None,
     greeted: bool = True,
+    settings: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[TestCentre]:
     """Run a centre below `tmp_path` until the block ends; its logs are kept there.
 
     The bank's own prompts are tones; callers of 4000 are greeted too briefly for a measurement.
     Agents are rung for `ring_timeout` seconds. `policies` of groups are as the database keeps them; `tones`
     (Hz) stand for more prompts, 1.5 s each. Not `greeted`: callers of all numbers go straight to the music.
+    `settings` are told to the server beside `OUTSIDE_SETTINGS`.
     """
     await asyncio.to_thread(install)
     prompts = _prompts(tmp_path / "prompts", tones or {})
@@ -305,7 +307,7 @@ async def whole_centre(
         outside = Endpoint("127.0.0.1", stack.enter_context(port_block())[0])
         node = {"timings": timings, "prompts_dir": prompts, "outside": outside}
         folder = f"t-{os.getpid()}-{uuid.uuid4().hex[:10]}"
-        plan = Plan(tmp_path / "var", Ports.free(), folder, node, OUTSIDE_SETTINGS)
+        plan = Plan(tmp_path / "var", Ports.free(), folder, node, {**OUTSIDE_SETTINGS, **(settings or {})})
         await _directory(plan.database_url, ring_timeout, policies or {}, greeted=greeted)
         centre = await stack.enter_async_context(
             running_centre(plan, lambda _what: None, cheap_passwords=True, server_child=BornServer)

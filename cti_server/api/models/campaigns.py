@@ -7,11 +7,12 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from cti_server.api.models.fields import Instant, Model, OptionalWord, Sentence, Word
+from cti_server.api.models.fields import Instant, Later, Model, OptionalWord, Sentence, Word
+from cti_server.api.models.routing import ChangeView
 
 ModeName = Literal["preview", "progressive", "predictive"]
 StateName = Literal["created", "running", "paused", "stopped"]
-RetriedName = Literal["abandoned", "machine", "busy", "no_answer", "failed", "unknown", "skipped"]
+RetriedName = Literal["abandoned", "hung_up", "machine", "busy", "no_answer", "failed", "unknown", "skipped"]
 Script = Annotated[str, Field(max_length=8000)]
 _EXAMPLE: dict[str, Any] = {
     "name": "Card renewal, November",
@@ -83,6 +84,45 @@ class NewCampaign(Model):
     machine_message: Annotated[str, Field(max_length=64, pattern=r"^[a-z0-9_]*$")] = Field(
         default="", description="Prompt for answering machines; empty: they are hung up."
     )
+    ends_at: Later | None = Field(default=None, description="From then on nobody is called any more.")
+
+
+class CampaignEdit(Model):
+    """What shall be another way; what is left out stays. The group stays for ever."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"why": "fewer abandons", "abandon_cap": 0.02, "ends_at": None}]}
+    )
+
+    why: Sentence = ""
+    name: Word | None = None
+    mode: ModeName | None = None
+    caller_id: Annotated[str, Field(max_length=20, pattern=r"^[+]?[0-9]*$")] | None = None
+    hours: dict[OptionalWord, CallingHours] | None = Field(default=None, min_length=1)
+    retries: dict[RetriedName, RetryRule] | None = None
+    max_attempts: int | None = Field(default=None, ge=1, le=20)
+    abandon_cap: float | None = Field(default=None, ge=0, le=0.1)
+    ring_time: float | None = Field(default=None, ge=10, le=60)
+    script: Script | None = None
+    dispositions: list[DispositionRule] | None = Field(default=None, max_length=50)
+    machine_message: Annotated[str, Field(max_length=64, pattern=r"^[a-z0-9_]*$")] | None = None
+    ends_at: Later | None = Field(default=None, description="Null: no end.")
+
+
+class CampaignVersionView(Model):
+    """Who changed what, when and why."""
+
+    version: int
+    at: Instant
+    author: str
+    why: str
+    changes: list[ChangeView]
+
+
+class CampaignVersions(Model):
+    """The newest first."""
+
+    versions: list[CampaignVersionView]
 
 
 class CampaignView(Model):
@@ -91,7 +131,8 @@ class CampaignView(Model):
     campaign_id: str
     name: str
     state: StateName
-    settings: dict[str, Any] = Field(description="As it was made, defaults filled in.")
+    version: int = Field(description="Of name and settings; the `ETag`.")
+    settings: dict[str, Any] = Field(description="As they are in force, defaults filled in.")
     created_by: str
     created_at: Instant
     updated_at: Instant

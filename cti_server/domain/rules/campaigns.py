@@ -18,6 +18,9 @@ from cti_server.domain.target import MINUTE
 TOP = 1000
 """Steps of priority: before everybody who called by themselves."""
 MACHINE, NOT_PLACED = "machine", "not_placed"
+RANG_OFF = "hangup"
+"""As detection calls it: the called party's own hang-up while it was listened to."""
+HUNG_UP, ABANDONED = "hung_up", "abandoned"
 LISTENING_TIME = 8.0
 """Seconds that detection may take after the answer."""
 MESSAGE_TIME = 60.0
@@ -72,13 +75,19 @@ def _call(step: Step, contact: Contact, signal: CampaignCall) -> None:
 
 
 def heard(step: Step, fact: AnswerHeard) -> None:
-    """A machine is left to the dialplan, which hangs up or speaks to it; a person comes to wait."""
+    """A machine is left to the dialplan, which hangs up or speaks to it; a person comes to wait.
+
+    Who rings off meanwhile, sooner than anybody may be let wait, was not reached; later it was kept waiting
+    by us, whoever it was.
+    """
     contact = step.state.contacts.get(fact.channel)
     if contact is None or contact.state is not ContactState.DIALLING:
         return
     if fact.who == MACHINE:
         contact.end_reason = MACHINE
         step.set_timer(f"dial:{contact.contact_id}", MESSAGE_TIME)
+    elif fact.who == RANG_OFF:  # its channel's end follows
+        contact.end_reason = HUNG_UP if fact.after < (contact.patience or 0.0) else ABANDONED
 
 
 def nobody_free(step: Step, contact_id: str) -> None:

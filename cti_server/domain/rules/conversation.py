@@ -46,6 +46,8 @@ MOST_DATA = 32 * 1024
 """Bytes of attached data as JSON: it goes along with every notification of the contact."""
 KNOWN_REASONS = frozenset({"answered_unserved", "transferred_outside", waiting.CLOSED, VOICEMAIL})
 """Of contacts that no agent had at their end, yet were not abandoned."""
+REFUSED_TIME = 5.0
+"""Seconds in which a phone whose REFER was refused may take that for the end of its call."""
 NORMAL_CLEARING = 16
 """Q.850 cause of a party that hung up on purpose."""
 
@@ -171,6 +173,7 @@ def together(step: Step, contact: Contact) -> None:
     """Customer and agent share a bridge."""
     step.clear_timer(f"apart:{contact.contact_id}")
     identity.together(step, contact)
+    contact.referred_to = ""
     if contact.state is ContactState.HELD and not contact.held_at_phone:
         contact.apply(ContactEvent.RETRIEVE)
         offers.talking(contact)
@@ -255,12 +258,16 @@ def agent_leg_gone(step: Step, contact: Contact, cause: int) -> None:
         return
     leg.state, leg.bridge = LegState.GONE, ""
     step.state.channels.pop(leg.channel, None)
-    if contact.state is ContactState.OFFERED:
+    if contact.referred_to and contact.state in (ContactState.ACTIVE, ContactState.HELD):
+        watch(
+            step, contact, offers.OPERATION_TIME
+        )  # it passed the customer on, who is about to ask whether it may
+    elif contact.state is ContactState.OFFERED:
         offers.withdraw(step, contact, AskedState(AgentState.NOT_READY, "station_no_answer"))
     elif (
         contact.end_reason
         or contact.internal
-        or (contact.state is ContactState.ACTIVE and cause == NORMAL_CLEARING)
+        or (contact.state is ContactState.ACTIVE and cause == NORMAL_CLEARING and not _refused(step, contact))
     ):
         contact.end_reason = "agent_hung_up"
         end_call(step, contact)
@@ -268,6 +275,11 @@ def agent_leg_gone(step: Step, contact: Contact, cause: int) -> None:
     else:
         lose_agent(step, contact)
         step.do(ReturnToQueue(contact.node, contact.contact_id))
+
+
+def _refused(step: Step, contact: Contact) -> bool:
+    """Its agent's phone just wanted to pass it on and must not: some phones hang up then, for all that."""
+    return step.at - contact.refer_refused_at < REFUSED_TIME
 
 
 def end_call(step: Step, contact: Contact) -> None:

@@ -17,6 +17,7 @@ from cti_server.domain.rules import (
     menu,
     offers,
     preference,
+    referring,
     seats,
     supervision,
     transfers,
@@ -92,21 +93,13 @@ def contact_arrived(step: Step, fact: ContactArrived) -> None:
 
 def customer_placed(step: Step, fact: CustomerPlaced) -> None:
     """A customer's channel reached a waiting place."""
-    if fact.channel not in step.state.contacts:
-        arrived = ContactArrived(
-            fact.at,
-            fact.node,
-            fact.channel,
-            fact.service_number,
-            fact.customer_number,
-            group_id=fact.group_id,
-            language=fact.language,
-        )
-        contact_arrived(step, arrived)
-    contact = step.state.contacts.get(fact.channel)
+    contact = _placed_contact(step, fact)
     if contact is None:
         return
     contact.customer_leg.bridge = ""
+    if fact.place == "referred":
+        referring.placed(step, contact)
+        return
     if contact.consult:
         consults.placed(step, contact, contact.customer_leg)
         return
@@ -138,6 +131,22 @@ def _placed_aside(step: Step, contact: Contact, place: str) -> None:
     else:
         conversation.customer_on_hold(step, contact)
         identity.unserved(step, contact)
+
+
+def _placed_contact(step: Step, fact: CustomerPlaced) -> Contact | None:
+    """Whose place it is; taken up now if nobody told us of it."""
+    if fact.channel not in step.state.contacts:
+        arrived = ContactArrived(
+            fact.at,
+            fact.node,
+            fact.channel,
+            fact.service_number,
+            fact.customer_number,
+            group_id=fact.group_id,
+            language=fact.language,
+        )
+        contact_arrived(step, arrived)
+    return step.state.contacts.get(fact.channel)
 
 
 def _waits(step: Step, contact: Contact) -> None:

@@ -14,6 +14,7 @@ from cti_server.domain.rules import (
     identity,
     offers,
     pbx,
+    referring,
     reroute,
     seats,
     supervision,
@@ -24,6 +25,8 @@ from cti_server.domain.signals import (
     ChannelGone,
     CustomerPlaced,
     NodeSnapshot,
+    PhoneHeld,
+    PhoneRetrieved,
     StationChanged,
     StationPlaced,
 )
@@ -63,6 +66,7 @@ def node_snapshot(step: Step, snapshot: NodeSnapshot) -> None:
     for fact in customers:
         if fact.channel not in partners:
             _alone(step, snapshot, fact, channels)
+    _held_at_phones(step, snapshot, channels)
     audio.corrected(step, snapshot, channels)
     supervision.corrected(step, snapshot.node, channels)
     _strays(step, snapshot)
@@ -279,7 +283,9 @@ def _outside(
 
 def _without_partner(step: Step, contact: Contact, place: str, channels: dict[str, ChannelFact]) -> None:
     leg = contact.agent_leg
-    if leg is None:
+    if contact.referred_to:
+        referring.placed(step, contact)
+    elif leg is None:
         conversation.end_call(step, contact)
     elif leg.channel not in channels:
         conversation.agent_leg_gone(step, contact, UNKNOWN_CAUSE)
@@ -302,6 +308,19 @@ def _rejoin(step: Step, contact: Contact, agent_channel: str) -> None:
 
 
 # --- the rest --------------------------------------------------------------------------------------------
+
+
+def _held_at_phones(step: Step, snapshot: NodeSnapshot, channels: dict[str, ChannelFact]) -> None:
+    """A phone held its call, or took it back, while nobody looked."""
+    for contact in [c for c in step.state.contacts.values() if c.node == snapshot.node and c.live]:
+        for leg in [leg for leg in contact.legs.values() if leg.role is not LegRole.CUSTOMER]:
+            fact = channels.get(leg.channel)
+            if fact is None or leg.state is LegState.GONE or leg.held is fact.held:
+                continue
+            if fact.held:
+                pbx.phone_held(step, PhoneHeld(step.at, snapshot.node, leg.channel))
+            else:
+                pbx.phone_retrieved(step, PhoneRetrieved(step.at, snapshot.node, leg.channel))
 
 
 def _strays(step: Step, snapshot: NodeSnapshot) -> None:

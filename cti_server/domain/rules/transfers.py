@@ -38,9 +38,14 @@ def transfer(step: Step, command: TransferContact) -> dict[str, Any]:
         raise errors.OperationPending(f"{contact.operation.kind} is under way")
     if contact.agent_leg is None:
         raise errors.ActionNotAllowed("the conversation is ending")
-    seats.require_node(step, contact.node)
-    _TO[command.to.kind](step, contact, agent, command.to)
+    pass_on(step, contact, agent, command.to)
     return {"contact": contact_view(contact, agent), "agent": agent_view(step.state, agent)}
+
+
+def pass_on(step: Step, contact: Contact, agent: Agent, to: Target) -> None:
+    """Hand on a customer who is talked to, or held. Raises Refusal; nothing has changed then."""
+    seats.require_node(step, contact.node)
+    _TO[to.kind](step, contact, agent, to)
 
 
 def _to_group(step: Step, contact: Contact, agent: Agent, to: Target) -> None:

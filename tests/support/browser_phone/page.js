@@ -68,6 +68,18 @@ class Phone {
     this.#current().sendDTMF(digits, { transportType: "RFC2833" });
   }
 
+  // REFER. How it went is told; the call goes on until somebody ends it, whatever the answer.
+  // `replacing`: with Replaces, as for an attended transfer; the only call there is to name is this one.
+  transfer(number, replacing) {
+    const session = this.#current();
+    const told = ({ status_line: line, response }) =>
+      tell("TRANSFER_ANSWERED", session, (line ?? response)?.status_code);
+    session.refer(`sip:${number}@${this.domain}`, {
+      replaces: replacing ? session : null,
+      eventHandlers: { requestFailed: told, failed: told, accepted: told },
+    });
+  }
+
   register(on) {
     if (on) this.ua.register();
     else this.ua.unregister();

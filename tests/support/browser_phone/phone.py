@@ -90,6 +90,13 @@ class BrowserPhone:
         """Press keys (RFC 4733 telephone events)."""
         await self._do("sendDtmf", digits)
 
+    async def transfer(self, number: str, *, replacing: bool = False) -> None:
+        """Send the other side to another number (REFER). TRANSFER_ANSWERED tells the code of the outcome.
+
+        `replacing`: with Replaces, as for an attended transfer.
+        """
+        await self._do("transfer", number, replacing)
+
     async def unregister(self, deadline: float = 10) -> None:
         """Say goodbye to the node."""
         await self._do("register", False)

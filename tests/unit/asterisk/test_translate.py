@@ -47,6 +47,13 @@ def test_hang_ups_carry_their_cause(cause: str, number: int) -> None:
     assert facts("Hangup", Uniqueid="x", Cause=cause) == [s.ChannelGone(0.0, NODE, "x", number)]
 
 
+def test_a_phone_that_passes_its_customer_on() -> None:
+    told = {"TransfereeUniqueid": "x", "TransfererUniqueid": "y", "Extension": "4001"}
+    assert facts("BlindTransfer", Result="Success", **told) == [s.PhoneTransfers(0.0, NODE, "x", "y", "4001")]
+    assert facts("BlindTransfer", Result="Fail", **told) == []
+    assert facts("BlindTransfer", Result="Success", Extension="4001") == []
+
+
 def test_bridges_holds_and_recordings() -> None:
     assert facts("BridgeEnter", Uniqueid="x", BridgeUniqueid="b") == [
         s.ChannelEnteredBridge(0.0, NODE, "x", "b")

@@ -16,6 +16,7 @@ from cti_server.campaigns.results import call_back_at, outcome_of
         ({"connected_at": 5.0, "queued_at": 4.0, "end_reason": "customer_hung_up"}, Outcome.ANSWERED),
         ({"connected_at": None, "queued_at": 4.0, "end_reason": "abandoned"}, Outcome.ABANDONED),
         ({"end_reason": "machine"}, Outcome.MACHINE),
+        ({"end_reason": "hung_up"}, Outcome.HUNG_UP),
         ({"end_reason": "busy"}, Outcome.BUSY),
         ({"end_reason": "no_answer"}, Outcome.NO_ANSWER),
         ({"end_reason": "invalid_number"}, Outcome.INVALID),

@@ -41,6 +41,7 @@ ON_CONTACT = (
     s.WrapUp,
 )
 OUTSIDE = "13900000001"
+REFERRED_TO = ("4001", "credit_card", *SEATS, OUTSIDE, "110")
 PROVED = CustomerProfile("沈桂英", "vip", elder=True)
 ANSWERS = st.sampled_from(["", "0", "*", "1", "2", "3", "4", "9", "card", "right", "wrong", "locked"])
 """Keys of the menu, and what becomes of a typed card number and PIN."""
@@ -334,7 +335,7 @@ class Life(RuleBasedStateMachine):
             self.centre.pbx.customer_answers(channel)
             self.heard(0, who)
 
-    @rule(number=which, who=st.sampled_from(["person", "machine", "notsure"]))
+    @rule(number=which, who=st.sampled_from(["person", "machine", "notsure", "hangup"]))
     def heard(self, number: int, who: str) -> None:
         """Detection has listened."""
         channel = pick(self._customers("cti-campaign"), number)
@@ -418,6 +419,17 @@ class Life(RuleBasedStateMachine):
             self.centre.pbx.retrieve(channel.channel)
         elif channel:
             self.centre.pbx.hold(channel.channel)
+
+    @rule(number=which, to=st.sampled_from(REFERRED_TO), gone=st.booleans(), settle=st.booleans())
+    def phone_passes_on(self, number: int, to: str, gone: bool, settle: bool) -> None:
+        """By REFER; some phones hang up at once."""
+        channel = pick([ch for ch in self._phones() if ch.bridge], number)
+        if channel:
+            self.centre.pbx.refer(channel.channel, to)
+        if channel and gone:
+            self.centre.pbx.hang_up(channel.channel)
+        if settle:
+            self.centre.settle()
 
     @rule(address=st.sampled_from(c.STATIONS))
     def registration(self, address: str) -> None:

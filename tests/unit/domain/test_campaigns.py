@@ -104,6 +104,20 @@ def test_nobody_is_free():
     assert agent(centre).state == "ready"
 
 
+@pytest.mark.parametrize(("after", "reason"), [(0.4, "hung_up"), (1.999, "hung_up"), (2.0, "abandoned")])
+def test_somebody_who_rings_off_while_we_listen(after: float, reason: str):
+    """Sooner than anybody may be let wait: not reached. Later: kept waiting by us."""
+    centre = opened()
+    seated(centre, mode=PERSISTENT)
+    placed(centre)
+    centre.pbx.customer_answers(CALL)
+    centre.pbx.heard(CALL, "hangup", after)
+    centre.settle()
+    row = ended(centre)
+    assert (row["state"], row["end_reason"], row["queued_at"]) == ("ended", reason, None)
+    assert agent(centre).state == "ready"
+
+
 def test_an_agent_who_becomes_free_in_time():
     centre = opened()
     placed(centre)

@@ -444,3 +444,16 @@ def test_an_agent_whose_hang_up_is_under_way_took_another_call():
     assert agent(centre).contact_ids == [contact_id]
     assert contact(centre, contact_id).state is ContactState.WRAP_UP
     assert contact(centre, second).end_reason == "answered_unserved"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_phone_held_and_took_back_while_nobody_looked(mode):
+    centre, contact_id = talking(mode)
+    phone = scenes.agent_channel(centre, contact_id)
+    for did, state in ((centre.pbx.hold, "held"), (centre.pbx.retrieve, "active")):
+        centre.disconnect()
+        did(phone)
+        centre.connect()
+        centre.settle()
+        assert contact(centre, contact_id).state == state
+    assert scenes.kinds(centre, contact_id)[-2:] == ["contact.held", "contact.retrieved"]

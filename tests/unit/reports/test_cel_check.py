@@ -117,6 +117,14 @@ def test_what_differs_is_named() -> None:
     assert told(checked(tolerance=0.01))[0] == (ONE, What.ANSWERED)
 
 
+def test_who_is_let_go_hears_so_after_the_contact() -> None:
+    """Nobody was free for whom a campaign called."""
+    facts = [fact(0.1, "dialling", "contact.dialling"), fact(2, "queued"), fact(4, "ended", "contact.ended")]
+    rows = [ROWS[0], ROWS[1], row(14, "CHAN_END", ONE, CUSTOMER)]
+    assert told(checked(rows, facts)) == [(ONE, What.ENDED)]
+    assert checked([*rows, row(4.1, "CTI_LET_GO", ONE, CUSTOMER)], facts).agrees
+
+
 def test_an_end_that_asterisk_does_not_know_of() -> None:
     found = checked(ROWS[:-1])
     assert Deviation(ONE, What.ENDED, BEGIN.timestamp() + 40.1, None) in found.deviations

@@ -1,0 +1,95 @@
+"""The people behind numbers outside: one SIPp process where the centre's calls to them arrive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from types import TracebackType
+from typing import Final, Self
+
+from cti_server.simulate.sipp import SCENARIOS, Sipp
+
+FIRST_OUTSIDE: Final = 1_380_000_000
+
+
+class Kind(StrEnum):
+    """Who is behind a number: its last digit."""
+
+    QUICK = "0"
+    SLOW = "1"
+    LATE = "2"
+    RINGS_OFF = "3"
+    """While it is listened whether a person is there."""
+    MACHINE = "4"
+    BUSY = "5"
+    NOBODY = "6"
+    NO_NUMBER = "7"
+    LEAVES = "8"
+    """A person who hangs up after some talk."""
+
+
+PEOPLE: Final = (Kind.QUICK, Kind.SLOW, Kind.LATE)
+"""Persons who answer, after 0.3, 1.5 and 4 s, and stay until they are hung up."""
+
+
+def number_of(order: int, kind: Kind) -> str:
+    """The number of the so-manieth of them: a mobile number that ends in the kind's digit."""
+    return f"{FIRST_OUTSIDE + order}{kind}"
+
+
+def kind_of(number: str) -> Kind:
+    """Who is behind a number of `number_of`."""
+    return Kind(number[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideCounts:
+    """What SIPp counted of the calls that came to it."""
+
+    calls: int = 0
+    current: int = 0
+    answered: int = 0
+    machines: int = 0
+    ended_by_themselves: int = 0
+    refused: int = 0
+    in_vain: int = 0
+    """Rung until the centre gave up."""
+    ended_by_centre: int = 0
+    failed: int = 0
+
+
+class Outside:
+    """Everybody outside, in `async with`, at the UDP port of loopback where the node's calls to them go."""
+
+    def __init__(self, node_sip: str, port: int) -> None:
+        text = (SCENARIOS / "outside.xml").read_text(encoding="utf-8")
+        self._sipp = Sipp(node_sip, {"outside": text}, [";"], ["-sf", "{outside}"], port)
+
+    async def __aenter__(self) -> Self:
+        await self._sipp.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._sipp.__aexit__(kind, error, trace)
+
+    @property
+    def counts(self) -> OutsideCounts:
+        """What SIPp counted so far."""
+        told = self._sipp.figures()
+        return OutsideCounts(
+            calls=told.get("TotalCallCreated", 0),
+            current=told.get("CurrentCall", 0),
+            answered=told.get("GenericCounter1(C)", 0),
+            machines=told.get("GenericCounter2(C)", 0),
+            ended_by_themselves=told.get("GenericCounter3(C)", 0),
+            refused=told.get("GenericCounter4(C)", 0),
+            in_vain=told.get("GenericCounter5(C)", 0),
+            ended_by_centre=told.get("GenericCounter6(C)", 0),
+            failed=told.get("FailedCall(C)", 0),
+        )
+
+    def last_words(self) -> str:
+        """What SIPp found unexpected."""
+        return self._sipp.last_words()
