@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 UNKNOWN = "unknown"
@@ -29,8 +31,9 @@ class ApiMetrics:
             buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
             registry=registry,
         )
+        self._requests, self._latency = cache(self.requests.labels), cache(self.latency.labels)
 
     def request(self, method: str, code: str, seconds: float) -> None:
         """Count one request and its outcome."""
-        self.requests.labels(method, code).inc()
-        self.latency.labels(method).observe(seconds)
+        self._requests(method, code).inc()
+        self._latency(method).observe(seconds)

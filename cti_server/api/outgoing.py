@@ -20,8 +20,8 @@ class Link(Protocol):
     def cut(self, code: int, reason: str) -> None:
         """End the connection without waiting for the peer to read; it sees `code` if it reads soon."""
 
-    def write(self, text: bytes) -> bool:
-        """Send a text frame now; False when the peer does not keep up, and nothing was sent.
+    def write(self, *texts: bytes) -> bool:
+        """Send text frames now, in one go; False when the peer does not keep up, and nothing was sent.
 
         To a connection that has ended it is sent in vain: its reader knows, and ends the session.
         """
@@ -56,13 +56,13 @@ class Outgoing:
         """Whether everything was handed to the socket."""
         return not self._frames and not self.closing
 
-    def put(self, frame: bytes) -> None:
-        """Queue a frame; cuts the client when that is too much."""
-        if self.closing or (not self._frames and self._link.write(frame)):
+    def put(self, *frames: bytes) -> None:
+        """Queue frames; cuts the client when that is too much."""
+        if self.closing or (not self._frames and self._link.write(*frames)):
             return
-        self._frames.append((frame, len(frame)))
-        self._messages += 1
-        self._bytes += len(frame)
+        self._frames.extend((frame, len(frame)) for frame in frames)
+        self._messages += len(frames)
+        self._bytes += sum(map(len, frames))
         limits = self._settings
         if self._messages > limits.max_backlog_messages or self._bytes > limits.max_backlog_bytes:
             self._close = (TOO_SLOW, "too_slow")

@@ -94,4 +94,9 @@ def error_frame(request_id: str | None, error: CtiError, language: Language) -> 
 
 def notification_frame(method: str, params: dict[str, Any]) -> bytes:
     """A notification."""
-    return orjson.dumps({"jsonrpc": VERSION, "method": method, "params": params})
+    return encoded_notification_frame(method, orjson.dumps(params))
+
+
+def encoded_notification_frame(method: str, params: bytes) -> bytes:
+    """A notification whose parameters are JSON already."""
+    return b'{"jsonrpc":"2.0","method":"%b","params":%b}' % (method.encode(), params)

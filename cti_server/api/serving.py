@@ -11,6 +11,7 @@ import contextlib
 import secrets
 import socket
 import ssl
+import struct
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
@@ -22,6 +23,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.exceptions import InvalidState
 from websockets.frames import Frame
 from websockets.http11 import Request
+from websockets.protocol import State
 
 LINK = "cti.link"
 """Key of the connection in `scope["extensions"]`."""
@@ -35,6 +37,13 @@ REQUEST_DEADLINE = 10.0
 """Seconds for the head of a request."""
 CUT_GRACE = 1.0
 """Seconds in which a client that is cut may still read the close code."""
+
+_TEXT = 0x81
+"""Opcode of a text frame that is the whole message."""
+_TWO_BYTES, _EIGHT_BYTES = 126, 127
+"""In place of a length, as many bytes of it follow; a smaller number is the length itself."""
+_MOST_IN_TWO_BYTES = 0xFFFF
+_MEDIUM, _LONG = struct.Struct("!BBH"), struct.Struct("!BBQ")
 
 
 class Connection(WebSocketsSansIOProtocol):
@@ -66,14 +75,13 @@ class Connection(WebSocketsSansIOProtocol):
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self._abort = self.loop.call_later(CUT_GRACE, self.transport.abort)
 
-    def write(self, text: bytes) -> bool:
+    def write(self, *texts: bytes) -> bool:
         """See `outgoing.Link.write`. Past ASGI's `send`, which costs three more calls and a task's turn."""
         if not self.writable.is_set():
             return False
-        if not (self.disconnected or self.close_sent or self.transport.is_closing()):
-            with contextlib.suppress(InvalidState):
-                self.conn.send_text(text)
-                self.transport.write(b"".join(self.conn.data_to_send()))
+        ended = self.disconnected or self.close_sent or self.transport.is_closing()
+        if self.conn.state is State.OPEN and not ended:
+            self.transport.write(b"".join(map(_text_frame, texts)))
         return True
 
     async def room(self) -> None:
@@ -116,6 +124,16 @@ class Connection(WebSocketsSansIOProtocol):
             if not answer.done():
                 answer.set_result(False)
         super().connection_lost(exc)
+
+
+def _text_frame(text: bytes) -> bytes:
+    """A whole text frame as a server sends it: not masked, and no extension is agreed on (RFC 6455, 5.2)."""
+    size = len(text)
+    if size < _TWO_BYTES:
+        return bytes((_TEXT, size)) + text
+    if size <= _MOST_IN_TWO_BYTES:
+        return _MEDIUM.pack(_TEXT, _TWO_BYTES, size) + text
+    return _LONG.pack(_TEXT, _EIGHT_BYTES, size) + text
 
 
 class HttpConnection(H11Protocol):

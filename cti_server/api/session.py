@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
@@ -23,8 +24,8 @@ from cti_server.api.models.params import OpenParams, SignInParams
 from cti_server.api.outgoing import Link, Outgoing
 from cti_server.api.rates import TokenBucket
 from cti_server.api.validation import validated
-from cti_server.domain.events import Notification
 from cti_server.domain.views import timestamp
+from cti_server.engine.news import News
 from cti_server.engine.port import Joined, Resume
 from cti_server.errors import CtiError
 
@@ -42,9 +43,9 @@ class Session:
         self._hub, self._websocket, self._link, self._language = hub, websocket, link, language
         self._out = Outgoing(websocket, link, hub.settings, hub.metrics.slow.inc)
         self._bucket = TokenBucket(hub.settings.commands_per_second)
-        self._listener = self._on_notification
+        self._listener = self._on_news
         self._joined = False
-        self._early: list[Notification] | None = []
+        self._early: list[News] | None = []
         """What came between joining and the answer to `session.open`; None once that is queued."""
         self._pending = 0
         self._over = False
@@ -216,22 +217,22 @@ class Session:
             "contacts": joined.contacts,
         }
         known = (joined.epoch, joined.seq)
-        late = [n for n in self._early or () if (n.params["epoch"], n.seq) > known]
+        late = [n for n in self._early or () if (n.epoch, n.seq) > known]
         self._early = None
         self._count(call.method, OK, read_at)
-        frames = [rpc.notification_frame(n.event, n.params) for n in (*joined.missed, *late)]
+        frames = _frames((*joined.missed, *late))
         self._out.replay([rpc.result_frame(call.request_id, result), *frames])
         self._hub.metrics.notifications.inc(len(frames))
 
     # --- what goes out ------------------------------------------------------------------------------------
 
-    def _on_notification(self, notification: Notification) -> None:
+    def _on_news(self, news: Sequence[News]) -> None:
         """The centre's listener: must not block or raise."""
         if self._early is not None:
-            self._early.append(notification)
+            self._early.extend(news)
             return
-        self._out.put(rpc.notification_frame(notification.event, notification.params))
-        self._hub.metrics.notifications.inc()
+        self._out.put(*_frames(news))
+        self._hub.metrics.notifications.inc(len(news))
 
     def _answer(self, call: rpc.Call, result: dict[str, Any], read_at: float) -> None:
         self._out.put(rpc.result_frame(call.request_id, result))
@@ -243,3 +244,7 @@ class Session:
 
     def _count(self, method: str, code: str, read_at: float) -> None:
         self._hub.metrics.request(method, code, time.perf_counter() - read_at)
+
+
+def _frames(news: Sequence[News]) -> list[bytes]:
+    return [rpc.encoded_notification_frame(each.event, each.params) for each in news]

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from cti_server.api.ports import Team
 from cti_server.domain.records import Record
 from cti_server.domain.state import WorldState
-from cti_server.reports.facts import Fact, of_record, of_row
+from cti_server.reports.facts import Fact, of_record, of_row, tells
 from cti_server.reports.resolution import CustomerCall
 from cti_server.store import report_log
 from cti_server.store.database import Database
 
 LIVE_KEPT = 200_000
-"""Newest facts kept in memory: far more than are ever on their way to the database."""
+"""Newest records kept in memory while the database is away; it will have the others when it is back."""
 LONGEST_CALL = timedelta(days=1)
 
 
@@ -24,16 +23,27 @@ class StoredReports:
 
     def __init__(self, database: Database, state: Callable[[], WorldState]) -> None:
         self._database, self._state = database, state
-        self._live: deque[Fact] = deque(maxlen=LIVE_KEPT)
+        self._on_their_way: dict[str, Record] = {}
+        """By id, oldest first: records, of which facts are made when somebody asks."""
 
     def kept(self, records: Sequence[Record]) -> None:
         """These have just happened (or are told again after a restart)."""
-        self._live.extend(fact for record in records if (fact := of_record(record)))
+        self._on_their_way.update((record.id, record) for record in records if tells(record))
+        while len(self._on_their_way) > LIVE_KEPT:
+            del self._on_their_way[next(iter(self._on_their_way))]
+
+    def delivered(self, records: Sequence[Record]) -> None:
+        """The database has these, or never will."""
+        for record in records:
+            self._on_their_way.pop(record.id, None)
 
     async def facts(self, since: datetime, until: datetime) -> list[Fact]:
         """See the port."""
+        begin, end = since.timestamp(), until.timestamp()
+        # Looked at first: what arrives in the database meanwhile comes twice rather than not at all.
+        live = [record for record in self._on_their_way.values() if begin <= record.at < end]
         rows = await report_log.events(self._database, since, until)
-        return [*map(of_row, rows), *(fact for fact in self._live if since <= fact.at < until)]
+        return [*map(of_row, rows), *(fact for record in live if (fact := of_record(record)))]
 
     async def calls(self, since: datetime, until: datetime) -> list[CustomerCall]:
         """See the port."""

@@ -97,11 +97,11 @@ class Server:
         self, settings: Settings, redis: Redis, database: Database, outbox: Outbox, carrier: Carrier
     ) -> None:
         self.settings, self.redis, self.database = settings, redis, database
-        self.drain = OutboxDrain(outbox, carrier)
         self.keeper = RecordKeeper(outbox)
         self.passwords = Passwords(CHEAP if settings.cheap_passwords else STANDARD)
         self.recordings = RecordingDesk(self._intakes(), self.keeper, self._live_contacts)
         self.reports = StoredReports(database, lambda: self.site.world.state)
+        self.drain = OutboxDrain(outbox, carrier, delivered=self.reports.delivered)
         self.wallboard = Wallboard(lambda: self.site.world.state, self.reports.facts)
         self.senders = senders(settings)
         self.messages = StoredMessages(database)

@@ -47,7 +47,8 @@ class Wallboard:
 
     def kept(self, records: Sequence[Record]) -> None:
         """These have just happened (or are told again after a restart)."""
-        self._live.add(fact for record in records if (fact := of_record(record)))
+        stories = (record for record in records if record.kind == "contact_event")
+        self._live.add(fact for record in stories if (fact := of_record(record)))
 
     def listen(self, tell: WallboardListener) -> None:
         """See the port."""

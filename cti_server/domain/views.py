@@ -249,13 +249,16 @@ def _audio_open(contact: Contact, action: str) -> bool:
     leg = contact.agent_leg
     if leg is None or contact.audio_operation:
         return False
-    fits = {
-        "contact.mute": not leg.muted,
-        "contact.unmute": leg.muted,
-        "recording.pause": contact.recording is RecordingState.RECORDING,
-        "recording.resume": contact.recording is RecordingState.PAUSED,
-    }
-    return fits.get(action, True)
+    match action:
+        case "contact.mute":
+            return not leg.muted
+        case "contact.unmute":
+            return leg.muted
+        case "recording.pause":
+            return contact.recording is RecordingState.RECORDING
+        case "recording.resume":
+            return contact.recording is RecordingState.PAUSED
+    return True
 
 
 def contact_view(contact: Contact, viewer: Agent) -> dict[str, Any]:

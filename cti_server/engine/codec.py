@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -11,6 +10,7 @@ import msgspec
 from cti_server.domain import signals
 from cti_server.domain.events import Reply
 from cti_server.domain.state import WorldState
+from cti_server.engine.stamping import stamped
 from cti_server.errors import CtiError
 
 _TYPES: dict[str, type[signals.Signal]] = {
@@ -75,7 +75,7 @@ class StoredReply(msgspec.Struct, frozen=True):
 
 def digest(command: signals.Command) -> str:
     """What was asked: equal for equal commands, whenever asked. It tells nothing that must not be kept."""
-    asked = _to_be_kept(replace(command, at=0.0))
+    asked = _to_be_kept(stamped(command, 0.0))
     text = msgspec.json.encode([type(command).__name__, asked], order="sorted")
     return hashlib.sha256(text).hexdigest()[:16]
 

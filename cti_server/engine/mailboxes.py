@@ -3,47 +3,43 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
+from collections.abc import Iterable
 
-import msgspec
-
-from cti_server.domain.events import Event, Notification
+from cti_server.domain.events import Notification
+from cti_server.engine.news import News, news_of
 from cti_server.engine.port import Listener
 
 KEPT = 500
 """Notifications kept per agent; a client that missed more gets a snapshot."""
-
-Packed = tuple[int, str, bytes]
-"""A kept notification: number, event, `params` as JSON. Half a million views as Python objects would make a
-full pass of the garbage collector a pause of seconds; into text it does not look."""
 
 
 class Mailboxes:
     """Recent notifications and live listeners, per agent."""
 
     def __init__(self) -> None:
-        self._recent: dict[str, deque[Packed]] = defaultdict(lambda: deque(maxlen=KEPT))
+        self._recent: dict[str, deque[News]] = defaultdict(lambda: deque(maxlen=KEPT))
         self._listeners: dict[str, list[Listener]] = defaultdict(list)
 
-    def deliver(self, notification: Notification) -> None:
-        """Keep and pass on, in order."""
-        packed = (notification.seq, notification.event.value, msgspec.json.encode(notification.params))
-        self._recent[notification.agent_id].append(packed)
-        for listener in tuple(self._listeners.get(notification.agent_id, ())):
-            listener(notification)
+    def deliver(self, notifications: Iterable[Notification]) -> None:
+        """Keep and pass on, to each agent in order and in one go."""
+        by_agent: dict[str, list[News]] = {}
+        for notification in notifications:
+            by_agent.setdefault(notification.agent_id, []).append(news_of(notification))
+        for agent_id, news in by_agent.items():
+            self._recent[agent_id].extend(news)
+            for listener in tuple(self._listeners.get(agent_id, ())):
+                listener(news)
 
-    def since(self, agent_id: str, seq: int, last: int) -> tuple[Notification, ...] | None:
+    def since(self, agent_id: str, seq: int, last: int) -> tuple[News, ...] | None:
         """Everything after `seq` up to `last` without a gap, or None when that is not to be had."""
         if seq == last:
             return ()
         if seq > last or seq < 0:
             return None
-        missed = [packed for packed in self._recent.get(agent_id, ()) if packed[0] > seq]
-        if not missed or missed[0][0] != seq + 1 or missed[-1][0] != last:
+        missed = [news for news in self._recent.get(agent_id, ()) if news.seq > seq]
+        if not missed or missed[0].seq != seq + 1 or missed[-1].seq != last:
             return None
-        return tuple(
-            Notification(agent_id, number, Event(event), msgspec.json.decode(params))
-            for number, event, params in missed
-        )
+        return tuple(missed)
 
     def attach(self, agent_id: str, listener: Listener) -> bool:
         """Add a listener; True when it is the agent's first."""

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
-from cti_server.domain.events import Notification
 from cti_server.domain.signals import Command
+from cti_server.engine.news import News
 from cti_server.errors import CtiError
 
-Listener = Callable[[Notification], None]
-"""Called in order, from the event loop, for each notification to the agent; must not block or raise."""
+Listener = Callable[[Sequence[News]], None]
+"""Called in order, from the event loop, with what one happening tells the agent; must not block or raise."""
 
 
 class CommandRefused(CtiError):  # noqa: N818  # likewise
@@ -71,7 +71,7 @@ class Joined:
     resumed: bool
     agent: dict[str, Any]
     contacts: list[dict[str, Any]]
-    missed: tuple[Notification, ...] = ()
+    missed: tuple[News, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,8 @@ class RedisLine:
         line = self._line
         if line is None or line.lost:
             line = await self._connect()
-        answer = await line.send(_encoded("EVALSHA", sha, len(keys), *keys, *args))
+        command: tuple[Any, ...] = ("EVALSHA", sha, len(keys), *keys, *args)
+        answer = await line.send(hiredis.pack_command(command))
         if isinstance(answer, hiredis.ReplyError):
             text = str(answer)
             raise NoScriptError(text) if text.startswith("NOSCRIPT") else ResponseError(text)
@@ -119,10 +120,3 @@ class _Line(asyncio.Protocol):
 
 
 _MORE = object()
-
-
-def _encoded(*parts: Argument) -> bytes:
-    """A command as RESP has it: an array of bulk strings."""
-    texts = [part if isinstance(part, bytes) else str(part).encode() for part in parts]
-    head = b"*%d\r\n" % len(texts)
-    return head + b"".join(b"$%d\r\n%b\r\n" % (len(text), text) for text in texts)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
@@ -42,6 +42,7 @@ from cti_server.engine.port import (
     Resume,
 )
 from cti_server.engine.settling import Settling
+from cti_server.engine.stamping import stamped
 
 log = structlog.get_logger(__name__)
 
@@ -197,8 +198,7 @@ class Site:
         """A signal of the journal was applied again: its news and records, but not its effects."""
         if isinstance(signal, s.Command):
             self._answers.asked_before(signal)
-        for notification in outcome.notifications:
-            self._mailboxes.deliver(notification)
+        self._mailboxes.deliver(outcome.notifications)
         for reply in outcome.replies:
             self._answers.replayed(reply)
         self._outside.keep(outcome.records)
@@ -251,9 +251,9 @@ class Site:
 
     async def _apply(self, term: int, batch: list[s.Signal]) -> None:
         """Journal, then apply, then publish."""
-        stamped, position = await self._journaled(term, batch)
+        written, position = await self._journaled(term, batch)
         self.lease.check()
-        for signal in stamped:
+        for signal in written:
             self._publish(apply_safely(self.world, signal))
             self.counters.signals += 1
         for signal in batch:
@@ -266,26 +266,25 @@ class Site:
     async def _journaled(self, term: int, batch: list[s.Signal]) -> tuple[list[s.Signal], str]:
         """Write the batch down, without commands that were answered before; those are answered again."""
         at = self._last_at = max(self._clock(), self._last_at)
-        stamped = [replace(signal, at=at) for signal in batch]
+        written = [stamped(signal, at) for signal in batch]
         replies, self._answers.unsaved = self._answers.unsaved, []
         began = time.perf_counter()
         while True:
             try:
-                position = await self._journal.append(term, stamped, replies)
+                position = await self._journal.append(term, written, replies)
                 break
             except AnsweredBefore as before:
                 repeated = {self._answers.stored(found) for found in before.stored}
-                stamped = [signal for signal in stamped if _key(signal) not in repeated]
+                written = [signal for signal in written if _key(signal) not in repeated]
         self.counters.journal_seconds += time.perf_counter() - began
         self.counters.batches += 1
-        return stamped, position
+        return written, position
 
     def _publish(self, outcome: Outcome) -> None:
         for what in outcome.anomalies:
             self.counters.anomalies += 1
             log.warning("world.anomaly", what=what)
-        for notification in outcome.notifications:
-            self._mailboxes.deliver(notification)
+        self._mailboxes.deliver(outcome.notifications)
         for reply in outcome.replies:
             self._answers.give(reply)
         if outcome.effects:
@@ -321,12 +320,13 @@ class Site:
             self._answers.expect(key)
         future = self._answers.under_way(key)
         assert future is not None  # noqa: S101  # expected just now, nothing was awaited since
-        try:
-            async with asyncio.timeout(COMMAND_DEADLINE):
-                return await asyncio.shield(future)
-        except TimeoutError:
+        await asyncio.wait(
+            (future,), timeout=COMMAND_DEADLINE
+        )  # others may wait for it too: it is not cancelled
+        if not future.done():
             unknown = domain_errors.OutcomeUnknown
-            raise CommandRefused(unknown.code, "no outcome showed in time", retryable=False) from None
+            raise CommandRefused(unknown.code, "no outcome showed in time", retryable=False)
+        return future.result()
 
     async def join(self, agent_id: str, listener: Listener, resume: Resume | None) -> Joined:
         """See `port.Centre.join`."""

@@ -32,20 +32,27 @@ class Fact:
         return self.at, counted, self.id
 
 
+def tells(record: Record) -> bool:
+    """Whether a record of the world tells something for figures."""
+    return record.kind in ("contact_event", "agent_event")
+
+
 def of_record(record: Record) -> Fact | None:
     """The fact in a record of the world; None for records that tell nothing for figures."""
-    if record.kind not in ("contact_event", "agent_event"):
-        return None
-    return of_row({"id": record.id, **record.data, "at": datetime.fromtimestamp(record.at, UTC)})
+    return _fact(record.id, datetime.fromtimestamp(record.at, UTC), record.data) if tells(record) else None
 
 
 def of_row(row: Mapping[str, Any]) -> Fact:
     """The fact in a row of `contact_events` or `agent_events`."""
+    return _fact(row["id"], row["at"], row)
+
+
+def _fact(record_id: str, at: datetime, row: Mapping[str, Any]) -> Fact:
     data = row.get("data") or {}
     contact_id = row.get("contact_id") or ""
     state = data.get("state", "") if contact_id else row.get("state") or ""
     agent_id, reason = row.get("agent_id") or "", row.get("reason") or ""
-    return Fact(row["id"], row["at"], row["kind"], state, contact_id, agent_id, data, reason)
+    return Fact(record_id, at, row["kind"], state, contact_id, agent_id, data, reason)
 
 
 def in_order(facts: Iterable[Fact]) -> list[Fact]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -49,10 +50,19 @@ class OutboxDrain:
     cancelling it is harmless.
     """
 
-    def __init__(self, outbox: Outbox, delivery: Delivery, *, batch: int = BATCH) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        delivery: Delivery,
+        *,
+        batch: int = BATCH,
+        delivered: Callable[[Sequence[Record]], None] = lambda _: None,
+    ) -> None:
+        """`delivered` is told of records that are in the database, or set aside for good."""
         self._outbox = outbox
         self._delivery = delivery
         self._batch = batch
+        self._tell_delivered = delivered
         self._dead_letters: DeadLetters | None = None
         self._failures = 0
         self._fault: str | None = None
@@ -95,6 +105,7 @@ class OutboxDrain:
         for each in refused:
             await self._set_aside(self._dead_letters, batch.records[each.index], each.why)
         self._delivered += len(batch.records) - len(refused)
+        self._tell_delivered(batch.records)
         await self._outbox.advance(batch)
         return len(batch) == limit
 

@@ -18,10 +18,11 @@ from cti_server.domain import signals as s
 from cti_server.domain.agent import StationMode
 from cti_server.domain.contact import LegState
 from cti_server.domain.errors import refusals
-from cti_server.domain.events import Event, Notification, Outcome
+from cti_server.domain.events import Event, Outcome
 from cti_server.domain.step import Step
 from cti_server.domain.views import agent_view, own_contacts
 from cti_server.domain.world import World
+from cti_server.engine.news import News, news_of
 from cti_server.engine.port import CommandRefused, Dependency, Figure, Health, Joined, Listener, Resume
 from cti_server.errors import CtiError
 
@@ -48,7 +49,7 @@ class FakeCentre:
         self.ready = True
         self.commands: list[s.Command] = []
         self._answers = answers
-        self._history: defaultdict[str, deque[Notification]] = defaultdict(lambda: deque(maxlen=history))
+        self._history: defaultdict[str, deque[News]] = defaultdict(lambda: deque(maxlen=history))
         self._listeners: defaultdict[str, list[Listener]] = defaultdict(list)
         self._replies: dict[tuple[str, str], asyncio.Future[dict[str, Any]]] = {}
         self._numbers = itertools.count(1)
@@ -97,9 +98,10 @@ class FakeCentre:
 
     def _tell(self, outcome: Outcome) -> None:
         for notification in outcome.notifications:
-            self._history[notification.agent_id].append(notification)
+            news = news_of(notification)
+            self._history[notification.agent_id].append(news)
             for listener in tuple(self._listeners[notification.agent_id]):
-                listener(notification)
+                listener([news])
 
     def call(self, number: str = "13800138000", service: str = "4000") -> str:
         """A customer calls and reaches the waiting place; the contact's id."""
@@ -188,7 +190,7 @@ class FakeCentre:
             self._replies[key] = asyncio.get_running_loop().create_future()
         return self._replies[key]
 
-    def _missed(self, agent_id: str, resume: Resume | None) -> list[Notification] | None:
+    def _missed(self, agent_id: str, resume: Resume | None) -> list[News] | None:
         epoch, seq = self.sequence(agent_id)
         if resume is None or resume.epoch != epoch or resume.seq > seq:
             return None

@@ -10,9 +10,9 @@ import pytest
 from redis.asyncio import Redis
 
 from cti_server.domain import signals as s
-from cti_server.domain.events import Notification
 from cti_server.engine import codec
 from cti_server.engine.journal import Journal, connect_redis
+from cti_server.engine.news import News
 from cti_server.engine.port import (
     CommandRefused,
     Joined,
@@ -49,7 +49,7 @@ class Server:
     site: Site
     outside: FakeOutside
     task: asyncio.Task[None]
-    heard: list[Notification] = field(default_factory=list)
+    heard: list[News] = field(default_factory=list)
 
     async def until(self, condition: Callable[[], bool], deadline: float = 10) -> None:
         async with asyncio.timeout(deadline):
@@ -64,7 +64,7 @@ class Server:
             await self.site.apply(signal)
 
     async def join(self, resume: Resume | None = None) -> Joined:
-        return await self.site.join("1001", self.heard.append, resume)
+        return await self.site.join("1001", self.heard.extend, resume)
 
     async def sign_in(self, request_id: str = "in") -> dict[str, Any]:
         return await self.site.execute(s.SignIn(0.0, request_id, "1001", "1001", "on_demand"))
@@ -77,7 +77,7 @@ class Server:
 
     @property
     def told(self) -> list[tuple[int, str]]:
-        return [(n.seq, n.event.value) for n in self.heard]
+        return [(n.seq, n.event) for n in self.heard]
 
 
 @asynccontextmanager
@@ -296,7 +296,7 @@ async def test_a_client_resumes_with_exactly_what_it_missed(redis_server: RedisS
             await second.leading()
             joined = await second.join(Resume(epoch, 1))
             assert joined.resumed
-            assert [(n.seq, n.event.value) for n in joined.missed] == told[1:]
+            assert [(n.seq, n.event) for n in joined.missed] == told[1:]
             assert second.told == []
 
 

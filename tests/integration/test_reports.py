@@ -14,7 +14,7 @@ from cti_server.domain.agent import AgentState
 from cti_server.domain.contact import ContactState
 from cti_server.domain.records import Record
 from cti_server.domain.target import Target, TargetKind
-from cti_server.reports.facts import Fact, of_record
+from cti_server.reports.facts import Fact, in_order, of_record
 from cti_server.reports.figures import Rules
 from cti_server.reports.live import LiveFigures, together
 from cti_server.reports.report import MARGIN, By, Each, Question, report
@@ -165,3 +165,22 @@ def test_the_wallboard_is_the_report_whenever_one_looks(centre: Centre) -> None:
     tomorrow = known[-1].at + timedelta(days=1)
     list(live.work(tomorrow))
     assert live.figures == {}
+
+
+async def test_what_is_on_its_way_to_the_database_is_told_until_it_has_arrived(
+    database_url: str, centre: Centre
+) -> None:
+    await upgrade(database_url)
+    database = Database(database_url)
+    told = records(centre)
+    try:
+        reports = StoredReports(database, lambda: centre.state)
+        reports.kept(told)
+        on_their_way = await reports.facts(DAY - MARGIN, DAY + MARGIN)
+        await database.write(lambda c: write_rows(c, [row_of(r) for r in told]), deadline=30)
+        reports.delivered(told)
+        arrived = await reports.facts(DAY - MARGIN, DAY + MARGIN)
+    finally:
+        await database.close()
+    assert in_order(on_their_way) == in_order(arrived)
+    assert len(arrived) == len({fact.id for fact in arrived})
