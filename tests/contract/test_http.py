@@ -71,6 +71,7 @@ ROLES |= dict.fromkeys(
         ("GET", "/api/v1/campaigns"),
         ("POST", "/api/v1/campaigns"),
         ("GET", CAMPAIGNS),
+        ("PATCH", CAMPAIGNS),
         ("POST", f"{CAMPAIGNS}/{{change}}"),
         ("GET", f"{CAMPAIGNS}/audit"),
         ("GET", f"{CAMPAIGNS}/imports"),
