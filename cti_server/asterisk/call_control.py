@@ -380,7 +380,6 @@ def _add_member(effect: e.AddFallbackMember) -> list[Action]:
                 "Interface": _interface(effect.channel),
                 "StateInterface": state,
             },
-            deciding=False,
         )
         for group in effect.groups
     ]
@@ -391,7 +390,6 @@ def _remove_member(effect: e.RemoveFallbackMember) -> list[Action]:
         Action(
             "QueueRemove",
             {"Queue": f"cti-fallback-{group}", "Interface": _interface(effect.channel)},
-            deciding=False,
         )
         for group in effect.groups
     ]

@@ -20,7 +20,7 @@ from cti_server.asterisk.number_book import NumberBook
 from cti_server.domain import effects as e
 from cti_server.domain import signals as s
 from cti_server.engine.port import JournalUnavailable, NotLeader, Overloaded
-from cti_server.errors import CtiError, LocalFault
+from cti_server.errors import AmiRefused, CtiError, LocalFault
 
 log = structlog.get_logger(__name__)
 
@@ -187,7 +187,14 @@ class PbxLink:
                 await asyncio.sleep(ON_THE_WAY)
                 taken_at, status = await self._status()
         devices = await self.client.list_action("DeviceStateList", {})
-        self._hand_in(translate.snapshot(self.name, status, devices, taken_at))
+        self._hand_in(translate.snapshot(self.name, status, devices, taken_at, await self._queues()))
+
+    async def _queues(self) -> list[AmiMessage] | None:
+        """The fallback queues' members; None when Asterisk has no queues to tell of."""
+        try:
+            return await self.client.list_action("QueueStatus", {})
+        except AmiRefused:
+            return None
 
     async def _status(self) -> tuple[float, list[AmiMessage]]:
         """All channels, and when they were asked for."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from cti_server.asterisk.ami_codec import AmiMessage
 from cti_server.domain import signals as s
+from cti_server.domain.agent import StationMode
 
 WANTED = frozenset(
     {
@@ -26,6 +27,8 @@ WANTED = frozenset(
         "Status",
         "StatusComplete",
         "DeviceStateListComplete",
+        "QueueMember",
+        "QueueStatusComplete",
     }
 )
 """Events the server asks for; everything else is skipped unparsed."""
@@ -47,6 +50,8 @@ SNAPSHOT_VARIABLES = (
 )
 _DOWN_STATES = frozenset({"UNAVAILABLE", "INVALID", "UNKNOWN"})
 _STATION_CHANNEL = re.compile(r"PJSIP/([0-9]{2,8}(?:-browser)?)-[0-9a-f]{8}")
+_FALLBACK_MEMBER = re.compile(r"Local/([0-9]{2,8}(?:-browser)?)@cti-fallback-agent(?:/n)?")
+_FALLBACK_QUEUE = re.compile(r"cti-fallback-(.+)")
 _STATION_DEVICE = re.compile(r"PJSIP/([0-9]{2,8}(?:-browser)?)")
 
 
@@ -143,16 +148,33 @@ _HANDLERS = {
 
 
 def snapshot(
-    node: str, status: Iterable[AmiMessage], devices: Iterable[AmiMessage], taken_at: float
+    node: str,
+    status: Iterable[AmiMessage],
+    devices: Iterable[AmiMessage],
+    taken_at: float,
+    queues: Iterable[AmiMessage] | None = None,
 ) -> s.NodeSnapshot:
-    """The answers to `Status` (with SNAPSHOT_VARIABLES) and `DeviceStateList` as one fact."""
+    """The answers to `Status` (with SNAPSHOT_VARIABLES), `DeviceStateList` and `QueueStatus` as one fact."""
     registered = []
     for message in devices:
         found = _STATION_DEVICE.fullmatch(message.get("Device", ""))
         if found and message.get("State", "") not in _DOWN_STATES:
             registered.append(found[1])
     channels = tuple(_channel(message) for message in status if message.get("Uniqueid"))
-    return s.NodeSnapshot(0.0, node, channels, tuple(registered), taken_at)
+    members = None if queues is None else tuple(filter(None, map(_member, queues)))
+    return s.NodeSnapshot(0.0, node, channels, tuple(registered), taken_at, members)
+
+
+def _member(message: AmiMessage) -> s.FallbackMember | None:
+    """A `QueueMember` that the server put there; None for any other."""
+    queue = _FALLBACK_QUEUE.fullmatch(message.get("Queue", ""))
+    found = _FALLBACK_MEMBER.fullmatch(message.get("Location", ""))
+    if message.name != "QueueMember" or not queue or not found:
+        return None
+    nailed_up = message.get("StateInterface", "").startswith("Custom:")
+    return s.FallbackMember(
+        found[1], queue[1], StationMode.PERSISTENT if nailed_up else StationMode.ON_DEMAND
+    )
 
 
 def is_on_hold(message: AmiMessage) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cti_server.domain.agent import CAPACITY
+from cti_server.domain.agent import CAPACITY, StationMode
 from cti_server.domain.customer import CustomerProfile
 from cti_server.domain.ivr import Ivr
 from cti_server.domain.outside import OutsideRules
@@ -551,6 +551,15 @@ class ChannelFact:
 
 
 @dataclass(frozen=True, slots=True)
+class FallbackMember:
+    """A station that rings from a group's fallback queue, by what its mode shows to be free."""
+
+    address: str
+    group_id: str
+    mode: StationMode
+
+
+@dataclass(frozen=True, slots=True)
 class NodeSnapshot(PbxFact):
     """All channels and registrations of a node at one moment, after the AMI connection came (back)."""
 
@@ -559,6 +568,8 @@ class NodeSnapshot(PbxFact):
     """Addresses of registered stations."""
     taken_at: float | None = None
     """When it was asked for, on the clock of `at`: what began later may be missing in it."""
+    members: tuple[FallbackMember, ...] | None = None
+    """Of the fallback queues; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)

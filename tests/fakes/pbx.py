@@ -63,9 +63,8 @@ class FakePbx:
         self.link = False
         self.channels: dict[str, Channel] = {}
         self.registered: set[str] = set()
-        self.members: dict[str, set[str]] = {}
-        """Stations to the groups in whose fallback queues they ring."""
-        """Stations that ring from the fallback queue."""
+        self._modes: dict[tuple[str, str], StationMode] = {}
+        """Stations and the groups in whose fallback queues they ring."""
         self.numbers: dict[str, e.NotedNumber] = {}
         """Service numbers, as noted in the node's own database."""
         self.effects: deque[e.Effect] = deque()
@@ -79,6 +78,14 @@ class FakePbx:
         self._unread: deque[s.ContactRecovered] = deque()
         self._seen_until = 0.0
         self._counter = 0
+
+    @property
+    def members(self) -> dict[str, set[str]]:
+        """Stations to the groups in whose fallback queues they ring."""
+        found: dict[str, set[str]] = {}
+        for address, group in self._modes:
+            found.setdefault(address, set()).add(group)
+        return found
 
     # --- the link to the server ---------------------------------------------------------------------
 
@@ -167,7 +174,10 @@ class FakePbx:
             for c in self.channels.values()
         )
         registered = tuple(sorted(self.registered))
-        self.snapshot = s.NodeSnapshot(self.now, self.name, channels, registered, taken_at=self.now)
+        members = tuple(s.FallbackMember(*member, mode) for member, mode in sorted(self._modes.items()))
+        self.snapshot = s.NodeSnapshot(
+            self.now, self.name, channels, registered, taken_at=self.now, members=members
+        )
 
     # --- customers --------------------------------------------------------------------------------
 
@@ -709,18 +719,13 @@ class FakePbx:
         return self._set(effect, "CTI_PAUSED", "")
 
     def _do_AddFallbackMember(self, effect: e.AddFallbackMember) -> bool:  # noqa: N802
-        there = self.members.setdefault(effect.channel, set())
-        known = there >= set(effect.groups)
-        there.update(effect.groups)
-        return not known
+        new = [group for group in effect.groups if (effect.channel, group) not in self._modes]
+        self._modes |= {(effect.channel, group): effect.mode for group in new}
+        return len(new) == len(effect.groups)
 
     def _do_RemoveFallbackMember(self, effect: e.RemoveFallbackMember) -> bool:  # noqa: N802
-        there = self.members.get(effect.channel, set())
-        known = bool(there & set(effect.groups))
-        there -= set(effect.groups)
-        if not there:
-            self.members.pop(effect.channel, None)
-        return known
+        gone = [self._modes.pop((effect.channel, group), None) for group in effect.groups]
+        return None not in gone
 
     def _do_NoteNumbers(self, effect: e.NoteNumbers) -> bool:  # noqa: N802
         self.numbers = {one.number: one for one in effect.numbers}

@@ -173,7 +173,15 @@ async def test_conversation_outlives_the_server_and_its_end_is_seen_later(centre
             await agent.phone.hears(customer.tone_hz)
             await customer.hang_up()
             await agent.phone.event("CALL_CLOSED")
+            queue = "cti-fallback-general"
+            await centre.console(f"queue remove member Local/1001@cti-fallback-agent from {queue}")
+            await centre.console(f"queue add member Local/1009@cti-fallback-agent to {queue}")
         await back([agent])
+        await eventually(
+            lambda: centre.console(f"queue show {queue}"),
+            lambda lines: "Local/1001@" in "".join(lines) and "Local/1009@" not in "".join(lines),
+            "who is signed in rings from the fallback queue, nobody else",
+        )
         ended = (await agent.told("contact.ended", contact_id)).contact
         assert ended["state"] == "wrap_up"
         await agent.in_state("wrap_up")

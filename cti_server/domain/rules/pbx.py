@@ -5,7 +5,7 @@ from __future__ import annotations
 from cti_server.domain import errors
 from cti_server.domain.agent import Agent
 from cti_server.domain.contact import Contact, ContactState, Customer, Leg, LegRole, LegState, RecordingState
-from cti_server.domain.effects import HangUpChannel, Resync, ReturnToQueue
+from cti_server.domain.effects import Apologise, HangUpChannel, Resync, ReturnToQueue
 from cti_server.domain.events import Event
 from cti_server.domain.rules import (
     audio,
@@ -13,6 +13,7 @@ from cti_server.domain.rules import (
     consults,
     conversation,
     dialling,
+    fallback,
     identity,
     menu,
     offers,
@@ -146,6 +147,8 @@ def _placed_contact(step: Step, fact: CustomerPlaced) -> Contact | None:
             language=fact.language,
         )
         contact_arrived(step, arrived)
+    if fact.channel in step.state.ended and fact.place in ("wait", "unserved"):
+        step.do(Apologise(fact.node, fact.channel))  # it was let go while it could not be told
     return step.state.contacts.get(fact.channel)
 
 
@@ -399,10 +402,10 @@ def station_changed(step: Step, fact: StationChanged) -> None:
 
 
 def effect_failed(step: Step, fact: EffectFailed) -> None:
-    """The PBX did not do it: answer the command that wanted it; the state follows by resync.
-
-    The fallback queue's members are no matter: every snapshot sets them again.
-    """
+    """The PBX did not do it: answer the command that wanted it; the state follows by resync."""
+    if fact.effect in fallback.EFFECTS:
+        fallback.failed(step, fact)
+        return
     if fact.effect == "RingStation":
         _ring_failed(step, fact)
         return

@@ -14,7 +14,7 @@ from cti_server.domain.effects import NotedNumber, NoteNumbers
 from cti_server.domain.events import Event
 from cti_server.domain.outside import OutsideRules
 from cti_server.domain.policy import Greeting, Priorities
-from cti_server.domain.rules import preference, seats
+from cti_server.domain.rules import fallback, preference
 from cti_server.domain.signals import DirectoryLoaded
 from cti_server.domain.state import WorldState
 from cti_server.domain.step import Step
@@ -60,7 +60,7 @@ def settle(step: Step, signal: DirectoryLoaded, was: Before) -> None:
     for agent_id, groups in was.groups.items():
         agent = state.agents.get(agent_id)
         if agent and agent.groups != groups:
-            seats.change_fallback(step, agent, groups)
+            fallback.change(step, agent, groups)
             step.tell_agent(agent, Event.AGENT_STATE_CHANGED)
 
 

@@ -10,13 +10,13 @@ from cti_server.domain.rules import (
     consults,
     conversation,
     dialling,
+    fallback,
     handing,
     identity,
     offers,
     pbx,
     referring,
     reroute,
-    seats,
     supervision,
     transfers,
 )
@@ -45,6 +45,8 @@ PLACES = {
 """Contexts of the dialplan's waiting places (`cti-connect`: on the way from there into a conversation)."""
 _HELD = ("hold", "identify")
 """Where only those are who have an agent."""
+LET_GO_FROM = ("cti-wait", "cti-unserved")
+"""Contexts in which a caller whose contact has ended still waits."""
 
 
 def node_snapshot(step: Step, snapshot: NodeSnapshot) -> None:
@@ -70,7 +72,7 @@ def node_snapshot(step: Step, snapshot: NodeSnapshot) -> None:
     audio.corrected(step, snapshot, channels)
     supervision.corrected(step, snapshot.node, channels)
     _strays(step, snapshot)
-    _members(step, snapshot)
+    fallback.corrected(step, snapshot)
     reroute.note_numbers(step, snapshot.node)
 
 
@@ -334,13 +336,5 @@ def _strays(step: Step, snapshot: NodeSnapshot) -> None:
         known = fact.channel in step.state.station_channels or fact.channel in step.state.channels
         if ours and not fact.bridge and not known:
             step.do(HangUpChannel(snapshot.node, fact.channel))
-        elif fact.channel in step.state.ended and fact.context == "cti-wait":
+        elif fact.channel in step.state.ended and fact.context in LET_GO_FROM and not fact.bridge:
             step.do(Apologise(snapshot.node, fact.channel))  # it was let go, and nobody told it so
-
-
-def _members(step: Step, snapshot: NodeSnapshot) -> None:
-    """Who signed in while the node was out of reach shall ring from the fallback queue too."""
-    for agent in step.state.agents.values():
-        station = step.state.stations.get(agent.station or "")
-        if agent.signed_in and station and station.node == snapshot.node:
-            seats.join_fallback(step, agent)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any
 
 from cti_server.domain import errors
@@ -17,8 +16,9 @@ from cti_server.domain.agent import (
     StationPurpose,
     StationWait,
 )
-from cti_server.domain.effects import AddFallbackMember, HangUpChannel, RemoveFallbackMember, RingStation
+from cti_server.domain.effects import HangUpChannel, RingStation
 from cti_server.domain.events import Event, Reply
+from cti_server.domain.rules import fallback
 from cti_server.domain.signals import SetState, SignIn, SignOut
 from cti_server.domain.station import Station, station_address
 from cti_server.domain.step import Step
@@ -109,29 +109,7 @@ def ring_station(step: Step, station: Station, agent: Agent, timeout: float, con
 def _take_seat(step: Step, agent: Agent) -> None:
     agent.apply(AgentEvent.SIGN_IN, step.at)
     step.tell_agent(agent, Event.AGENT_SIGNED_IN)
-    join_fallback(step, agent)
-
-
-def join_fallback(step: Step, agent: Agent) -> None:
-    """The agent's phone rings for callers whom no server serves; asking twice does no harm."""
-    _fallback(step, agent, AddFallbackMember, agent.groups)
-
-
-def change_fallback(step: Step, agent: Agent, before: Collection[str]) -> None:
-    """The agent's groups are not those of `before` any more."""
-    _fallback(step, agent, RemoveFallbackMember, [group for group in before if group not in agent.groups])
-    _fallback(step, agent, AddFallbackMember, [group for group in agent.groups if group not in before])
-
-
-def _fallback(
-    step: Step,
-    agent: Agent,
-    effect: type[AddFallbackMember | RemoveFallbackMember],
-    groups: Collection[str],
-) -> None:
-    station = step.state.stations.get(agent.station or "")
-    if station and station.node and agent.station_mode and groups:
-        step.do(effect(station.node, station.address, agent.station_mode, tuple(groups)))
+    fallback.join(step, agent)
 
 
 def sign_out(step: Step, command: SignOut) -> dict[str, Any]:
@@ -152,7 +130,7 @@ def sign_out(step: Step, command: SignOut) -> dict[str, Any]:
 
 def leave_seat(step: Step, agent: Agent, reason: str) -> None:
     """Sign out an agent that has no contact."""
-    _fallback(step, agent, RemoveFallbackMember, agent.groups)
+    fallback.leave(step, agent)
     station = step.state.stations.get(agent.station or "")
     agent.pending = None
     agent.apply(AgentEvent.SIGN_OUT, step.at, reason)

@@ -6,7 +6,7 @@ from collections import deque
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cti_server.asterisk.ami_codec import MAX_GREETING, MAX_MESSAGE, AmiDecoder, AmiKind, AmiMessage
@@ -49,6 +49,7 @@ def streams(draw: st.DrawFn) -> tuple[list[tuple[str, str, list[tuple[str, str]]
     return messages, data
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a loaded machine draws slowly
 @given(streams(), st.lists(st.integers(0, 10_000), max_size=12))
 def test_what_asterisk_writes_is_what_comes_out_however_it_was_cut(stream, places):
     expected, data = stream
@@ -60,6 +61,7 @@ def test_what_asterisk_writes_is_what_comes_out_however_it_was_cut(stream, place
     assert (decoder.malformed, decoder.invalid_utf8, decoder.skipped) == (0, 0, 0)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(streams())
 def test_one_byte_at_a_time(stream):
     _, data = stream

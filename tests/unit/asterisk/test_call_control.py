@@ -68,6 +68,8 @@ def test_every_recipe_can_be_sent(effect: e.Effect) -> None:
 
 def test_a_recipe_has_at_most_one_deciding_action() -> None:
     for effect in EFFECTS:
+        if isinstance(effect, e.AddFallbackMember):  # one for each queue: any of them is a reason to look
+            continue
         assert sum(action.deciding for action in actions(effect)) <= 1
 
 

@@ -5,6 +5,7 @@ import pytest
 from cti_server.asterisk import translate
 from cti_server.asterisk.ami_codec import AmiMessage
 from cti_server.domain import signals as s
+from cti_server.domain.agent import StationMode
 
 NODE = "pbx-a"
 
@@ -121,7 +122,26 @@ def test_a_snapshot_knows_customers_from_stations_and_unset_variables_from_set_o
         AmiMessage.event("DeviceStateChange", {"Device": "PJSIP/1001", "State": "INUSE"}),
         AmiMessage.event("DeviceStateChange", {"Device": "PJSIP/1002", "State": "UNAVAILABLE"}),
     ]
-    fact = translate.snapshot(NODE, status, devices, 7.0)
+    queues = [
+        AmiMessage.event("QueueParams", {"Queue": "cti-fallback-general"}),
+        *(
+            AmiMessage.event(
+                "QueueMember",
+                {"Queue": "cti-fallback-general", "Location": where, "StateInterface": state},
+            )
+            for where, state in (
+                ("Local/1001@cti-fallback-agent", "Custom:cti-1001"),
+                ("Local/1002-browser@cti-fallback-agent", "PJSIP/1002-browser"),
+                ("PJSIP/somebody", "PJSIP/somebody"),
+            )
+        ),
+    ]
+    fact = translate.snapshot(NODE, status, devices, 7.0, queues)
+    assert fact.members == (
+        s.FallbackMember("1001", "general", StationMode.PERSISTENT),
+        s.FallbackMember("1002-browser", "general", StationMode.ON_DEMAND),
+    )
+    assert translate.snapshot(NODE, status, devices, 7.0).members is None
     customer, station = fact.channels
     assert customer.variables == {"CTI_NUMBER": "4000", "CTI_GROUP": "general"}
     assert (customer.peer_station, customer.up, customer.bridge) == ("", True, "")

@@ -28,6 +28,8 @@ def check_agreement(centre: Centre) -> None:
         if station.registered or station.node:
             assert station.registered == (station.address in pbx.registered)
     assert not plain_routing.pairs(centre.state), "a caller waits, an agent is ready"
+    seated = {a.station: set(a.groups) for a in centre.state.agents.values() if a.signed_in and a.groups}
+    assert seated == pbx.members, "who is signed in rings from the fallback queue, and nobody else"
 
 
 def _contact(centre: Centre, contact: Contact) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from cti_server.domain.agent import IN_CONTACT, Agent, AgentState, StationMode
 from cti_server.domain.contact import Contact, ContactState, LegRole, LegState
 from cti_server.domain.queue import turn
@@ -165,25 +167,19 @@ def _channels(state: WorldState) -> None:
 
 
 def _timers(state: WorldState) -> None:
+    """Each is of something that still waits for it."""
+    waits: dict[str, Callable[[str], bool]] = {
+        "disconnected": lambda of: state.agents[of].signed_in and not state.agents[of].connected,
+        "station": lambda of: state.agents[state.stations[of].agent_id or ""].station_wait is not None,
+        "after_call": lambda of: any(of in contact.wrapping for contact in state.contacts.values()),
+        # Who was taken out of the directory meanwhile is let go when the time is over.
+        "subscriber": lambda of: of not in state.agents or not state.agents[of].connected,
+        "supervise": lambda of: state.agents[of].supervision is not None,
+        "members": lambda of: of in state.nodes,
+        "callback": lambda of: of in state.callbacks,
+        "wrap_up": lambda of: state.contacts[of].state is ContactState.WRAP_UP,
+        "offer": lambda of: state.contacts[of].state is ContactState.OFFERED,
+    }
     for key in state.timers:
         kind, _, of = key.partition(":")
-        if kind == "disconnected":
-            assert state.agents[of].signed_in
-            assert not state.agents[of].connected
-        elif kind == "station":
-            assert state.agents[state.stations[of].agent_id or ""].station_wait
-        elif kind == "after_call":
-            assert any(of in contact.wrapping for contact in state.contacts.values())
-        elif kind == "subscriber":
-            # Who was taken out of the directory meanwhile is let go when the time is over.
-            assert of not in state.agents or not state.agents[of].connected
-        elif kind == "supervise":
-            assert state.agents[of].supervision
-        elif kind == "callback":
-            assert of in state.callbacks
-        elif kind == "wrap_up":
-            assert state.contacts[of].state is ContactState.WRAP_UP
-        else:
-            assert state.contacts[of].live, key
-            if kind == "offer":
-                assert state.contacts[of].state is ContactState.OFFERED
+        assert waits[kind](of) if kind in waits else state.contacts[of].live, key

@@ -197,3 +197,24 @@ def test_who_answers_while_no_server_lives_is_let_go():
     centre.pbx.hang_up(CALL)
     centre.settle()
     assert ended(centre)["end_reason"] == "abandoned"
+
+
+@pytest.mark.parametrize("while_away", [True, False])
+def test_who_was_let_go_and_went_to_the_fallback_queue_instead_is_not_kept(while_away: bool):
+    """The apology was lost with the link, and the dialplan took the caller elsewhere."""
+    centre = opened()
+    placed(centre)
+    reached(centre)
+    centre.pass_time(2.2)
+    centre.disconnect()
+    centre.pbx.on_its_own(CALL)
+    if not while_away:
+        centre.connect()
+        while centre.pbx.sources():
+            centre.apply(centre.pbx.read(centre.pbx.sources()[0]))
+        centre.pbx.effects.clear()
+        centre.pbx.next_turn(CALL)
+    else:
+        centre.connect()
+    centre.settle()
+    assert centre.pbx.channels[CALL].context == "cti-let-go"
