@@ -137,13 +137,13 @@ class NodeProcess:
 
     async def _ami_greets(self) -> bool:
         ami = self.node.config.ami
-        if not listens(self.pid, ami.port, "tcp"):
-            return False
         try:
             reader, writer = await asyncio.open_connection(ami.host, ami.port)
         except OSError:
             return False
         try:
+            if not listens(self.pid, ami.port, "tcp"):  # asked last: it reads the whole machine's sockets
+                return False
             async with asyncio.timeout(1):
                 return (await reader.readline()).startswith(_AMI_GREETING)
         except (TimeoutError, OSError):

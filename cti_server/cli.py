@@ -57,7 +57,8 @@ def serve() -> None:
     gc.disable()  # all that is made while starting stays, and agents wait: `bootstrap.garbage` takes over
     from cti_server.bootstrap.server import prepare, serve_until_told
 
-    serve_until_told(prepare())
+    prepare()
+    serve_until_told()
 
 
 @app.command()

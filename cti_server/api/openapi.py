@@ -12,7 +12,6 @@ from cti_server.api.models.http import Problem
 from cti_server.api.problems import MEDIA_TYPE
 
 REF = "#/components/schemas/{model}"
-_documents: dict[str, dict[str, Any]] = {}
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -22,13 +21,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def published(app: FastAPI, version: str) -> dict[str, Any]:
-    """The document of `/openapi.json`: made once, for the routes are the same in every app of a process."""
-    if version not in _documents:
-        _documents[version] = _document(app, version)
-    return _documents[version]
-
-
-def _document(app: FastAPI, version: str) -> dict[str, Any]:
+    """The document of `/openapi.json`."""
     document = get_openapi(
         title="CTI server",
         version=version,

@@ -7,7 +7,8 @@ together with everything else that would reach Asterisk otherwise than it was me
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from cti_server.errors import AmiInvalidField
@@ -47,19 +48,20 @@ def encode_action(name: str, fields: Fields | None = None, *, action_id: str | N
     if action_id is not None:
         lines.append(_line("ActionID", action_id))
     for key, value in (fields or {}).items():
-        lines.extend(_header(key, value))
+        _check_key(key)
+        lines.extend([_line(key, one) for one in _values(key, value)])
     if len(lines) > MAX_HEADERS:
         raise AmiInvalidField("Action", f"more than {MAX_HEADERS} headers")
     return b"\r\n".join([*lines, b"", b""])
 
 
-def _header(key: str, value: FieldValue) -> Iterator[bytes]:
+@lru_cache(maxsize=256)
+def _check_key(key: str) -> None:
+    """The same few again and again, for they are in our code."""
     if not _NAME.fullmatch(key):
         raise AmiInvalidField("(key)", "not the name of a header")
     if key.lower() in _RESERVED:
         raise AmiInvalidField(key, "is set by the client itself")
-    for one in _values(key, value):
-        yield _line(key, one)
 
 
 def _values(key: str, value: FieldValue) -> Iterable[Scalar]:
@@ -81,13 +83,13 @@ def _assignment(key: str, name: str, value: Scalar) -> str:
 
 
 def _text(key: str, value: Scalar) -> str:
+    if isinstance(value, str):
+        return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if not isinstance(value, str):
+    if not isinstance(value, int):
         raise AmiInvalidField(key, "neither a text nor a whole number")
-    return value
+    return str(value)
 
 
 def _line(key: str, value: Scalar) -> bytes:

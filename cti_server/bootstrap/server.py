@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from importlib import import_module
 from pathlib import Path
 
 import uvloop
@@ -18,7 +19,7 @@ from redis.asyncio import Redis
 
 from cti_server.api.auth import Authenticator
 from cti_server.api.guards import RedisLoginGuard, RedisOneTimeStore
-from cti_server.api.http import bare_app, create_app
+from cti_server.api.http import all_routes, create_app
 from cti_server.api.serving import serve
 from cti_server.api.settings import ApiSettings
 from cti_server.api.tokens import Tokens
@@ -63,31 +64,34 @@ SWITCH = 0.0005
 """Seconds that a thread which works for the disk may keep the event loop from going on, instead of 0.005."""
 
 
-def prepare() -> FastAPI:
-    """Everything that takes long and needs neither settings nor a connection."""
-    return bare_app()
+LATE = ("aiosqlite", "anyio._backends._asyncio", "encodings.idna", "uvicorn.lifespan.off")
+"""What libraries import when they first need it: in a server that serves, everybody would wait for that."""
 
 
-def serve_until_told(app: FastAPI) -> None:
-    """Run a server until SIGINT or SIGTERM, with a standby behind it; `app` is of `prepare`.
+def prepare() -> None:
+    """Do what takes long and needs neither settings nor a connection, so that a standby has it done."""
+    for module in LATE:
+        import_module(module)
+    all_routes()
 
-    SystemExit as of `stand_by`.
-    """
+
+def serve_until_told() -> None:
+    """Run a server until SIGINT or SIGTERM, with a standby behind it. SystemExit as of `stand_by`."""
     configure_logging()
     stand_by()
     settings = Settings()
     carrier = Carrier(settings.database_url, forked_carrier())
     sys.setswitchinterval(SWITCH)
-    uvloop.run(_run(settings, app, carrier))
+    uvloop.run(_run(settings, carrier))
 
 
-async def _run(settings: Settings, app: FastAPI, carrier: Carrier) -> None:
+async def _run(settings: Settings, carrier: Carrier) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         server = await Server.build(settings, carrier, stack)
-        await server.serve(stop, app)
+        await server.serve(stop)
 
 
 class Server:
@@ -160,8 +164,8 @@ class Server:
         stack.callback(server.lives.close)
         return server
 
-    async def serve(self, stop: asyncio.Event, app: FastAPI) -> None:
-        """Run everything until `stop`; `app` is of `prepare`."""
+    async def serve(self, stop: asyncio.Event) -> None:
+        """Run everything until `stop`."""
         settings = self.settings
         await self.agi.start()
         try:
@@ -174,14 +178,14 @@ class Server:
                     tasks.create_task(collect_when_quiet(self._signals), name="garbage"),
                     tasks.create_task(self.routing.run(), name="routing settings"),
                 ]
-                await serve(self._furnished(app), settings.http_host, settings.http_port, stop=stop)
+                await serve(self._app(), settings.http_host, settings.http_port, stop=stop)
                 for task in reversed(background):
                     task.cancel()
         finally:
             await self.agi.close()
             await self.surroundings.close()
 
-    def _furnished(self, app: FastAPI) -> FastAPI:
+    def _app(self) -> FastAPI:
         tokens = Tokens([_token_key(self.settings.token_key_file)], RedisOneTimeStore(self.redis))
         credentials = StoredCredentials(self.database, self.passwords)
         return create_app(
@@ -198,7 +202,6 @@ class Server:
             ),
             settings=ApiSettings(allowed_origins=frozenset(self.settings.origins)),
             registry=CollectorRegistry(),
-            bare=app,
         )
 
     # --- what the parts ask of each other -----------------------------------------------------------

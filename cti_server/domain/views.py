@@ -185,10 +185,10 @@ def allowed_actions(contact: Contact, agent: Agent) -> list[str]:
         return ["contact.wrap_up"]
     if contact.agent_id != agent.agent_id:
         return _as_third(contact, agent)
-    actions = _ACTIONS.get(contact.state, ())
+    leg, actions = contact.agent_leg, _ACTIONS.get(contact.state, ())
     if contact.identification and not contact.identification.back:
         actions = tuple(action for action in actions if action in WHILE_IDENTIFIED)
-    return [action for action in actions if _open(contact, action)]
+    return [action for action in actions if _open(contact, leg, action)]
 
 
 def _as_third(contact: Contact, agent: Agent) -> list[str]:
@@ -215,9 +215,9 @@ def _as_colleague(contact: Contact, agent: Agent) -> list[str]:
     return ["contact.accept", "contact.reject"] if dialling and not dialling.acceptance else []
 
 
-def _consult_open(contact: Contact, action: str) -> bool:
+def _consult_open(contact: Contact, leg: Leg | None, action: str) -> bool:
     """Whether the consultation has come so far."""
-    consult, leg, third = contact.consult, contact.agent_leg, contact.consulted_leg
+    consult, third = contact.consult, contact.consulted_leg
     if consult is None or leg is None or contact.operation:
         return False
     if contact.state is ContactState.CONFERENCE:
@@ -227,26 +227,25 @@ def _consult_open(contact: Contact, action: str) -> bool:
     return consult.connected and not leg.held and not (third and third.held)
 
 
-def _open(contact: Contact, action: str) -> bool:
-    """Whether what is under way leaves room for the action."""
+def _open(contact: Contact, leg: Leg | None, action: str) -> bool:
+    """Whether what is under way leaves room for the action; `leg` is the agent's."""
     if action == "contact.set_data":
         return True
     if action in AUDIO_ACTIONS or action == "contact.send_dtmf":
-        return _audio_open(contact, action)
+        return _audio_open(contact, leg, action)
     if action == "contact.hang_up":  # overtakes everything but itself
         return contact.operation is None or contact.operation.kind is not OperationKind.HANG_UP
     if action in CONSULT_ACTIONS:
-        return _consult_open(contact, action)
-    stuck = action in MOVING and (contact.held_at_phone or not contact.agent_leg)
+        return _consult_open(contact, leg, action)
+    stuck = action in MOVING and (contact.held_at_phone or not leg)
     stuck = stuck or (action == IDENTIFY and contact.audio_operation is not None)
     if stuck or (contact.internal and action in (*PASSING_ON, IDENTIFY)):
         return False
     return contact.operation is None
 
 
-def _audio_open(contact: Contact, action: str) -> bool:
+def _audio_open(contact: Contact, leg: Leg | None, action: str) -> bool:
     """Whether there is something to mute, to pause, to send digits to."""
-    leg = contact.agent_leg
     if leg is None or contact.audio_operation:
         return False
     match action:

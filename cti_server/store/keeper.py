@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 RETRY_AFTER = 1.0
 MOST = 5000
 """Records written together."""
-GATHER = 0.02
+GATHER = 0.05
 """Seconds in which records gather to be written together. Nobody waits for them but snapshots: until they are
 on disk the journal brings them back."""
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -19,6 +20,9 @@ from tests.support.nursery import BornServer
 from tests.support.ports import free_port
 from tests.support.processes import alive, children, command, descendants
 
+NOT_NEEDED = {"alembic", "mako", "jinja2", "numpy", "webrtc_gateway", "pytest", "tests"}
+"""Packages that no server needs to start."""
+NOT_OURS = tuple(f"cti_server.{part}" for part in ("up", "simulate", "doctor", "client", "store.migrations"))
 COMMAND = [sys.executable, "-m", "cti_server", "serve"]
 
 
@@ -29,6 +33,7 @@ class Served:
         self.folder, self.http_port, self.agi_port = folder, free_port(), free_port()
         self.settings = folder / "server.json"
         env = {"CTI_SETTINGS": str(self.settings), "PYTHONDONTWRITEBYTECODE": ""}
+        env["PYTHONPROFILEIMPORTTIME"] = "1"  # every import is named in the log
         self.child = started_by("cti", COMMAND, folder / "log", env)
 
     def write_settings(self) -> None:
@@ -69,6 +74,12 @@ class Served:
         lines = self.child.log.read_text().splitlines()
         return [json.loads(line)["event"] for line in lines if line.startswith("{")]
 
+    def imported(self) -> tuple[set[str], set[str]]:
+        """Modules imported until the first server was followed, and since."""
+        before, _, after = self.child.log.read_text().partition('"server.followed"')
+        named = re.compile(r"^import time:.*\| +([\w.]+)$", re.MULTILINE)
+        return set(named.findall(before)), set(named.findall(after))
+
 
 @asynccontextmanager
 async def served(folder: Path, started_by: type[Child] = BornServer) -> AsyncIterator[Served]:
@@ -105,6 +116,11 @@ async def test_a_killed_server_is_followed_by_one_with_the_settings_of_now(tmp_p
         assert one.child.pid == standby
         assert "server.followed" in one.logged()
         await gone(below)
+        at_first, late = one.imported()
+        assert "cti_server.engine.site" in at_first
+        assert not {module.split(".")[0] for module in at_first} & NOT_NEEDED
+        assert not {module for module in at_first if module.startswith(NOT_OURS)}
+        assert not late, "they hold up the next server: see `bootstrap.server.LATE`"
         below = descendants(standby)
         one.child.signal(signal.SIGTERM)
         assert await one.child.wait() == 0

@@ -113,7 +113,7 @@ def main() -> None:
     gc.disable()
     from cti_server.bootstrap.server import prepare, serve_until_told
 
-    prepared = prepare()
+    prepare()
     gc.freeze()
     line = socket.socket(fileno=int(sys.argv[1]))
     while True:
@@ -128,7 +128,7 @@ def main() -> None:
             if answer["pid"] == 0:
                 line.close()
                 _settle(question["env"], descriptors[0])
-                serve_until_told(prepared)
+                serve_until_told()
                 return
             os.setpgid(answer["pid"], answer["pid"])
             os.close(descriptors[0])
