@@ -35,6 +35,8 @@ WANTED = frozenset(
 
 UNSET = "(null)"
 """How `Status` shows a variable that the channel does not have."""
+ARRIVAL = "cti-inbound"
+"""Where calls come in: whoever talks to somebody is elsewhere in the dialplan by then."""
 HELD = "CHANNEL(rtp,hold)"
 """1 while the phone itself holds the call; `Status` reads functions, too."""
 SNAPSHOT_VARIABLES = (
@@ -94,6 +96,8 @@ def _hangup(node: str, message: AmiMessage) -> list[s.PbxFact]:
 
 
 def _bridge_enter(node: str, message: AmiMessage) -> list[s.PbxFact]:
+    if message.get("Context") == ARRIVAL:
+        return [s.StrangerInBridge(0.0, node, message["Uniqueid"])]
     return [s.ChannelEnteredBridge(0.0, node, message["Uniqueid"], message["BridgeUniqueid"])]
 
 

@@ -458,6 +458,13 @@ class ChannelEnteredBridge(PbxFact):
 
 
 @dataclass(frozen=True, slots=True)
+class StrangerInBridge(PbxFact):
+    """A call from the trunk that never asked its way took somebody's place in a conversation (Replaces)."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelLeftBridge(PbxFact):
     """BridgeLeave."""
 

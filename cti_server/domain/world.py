@@ -57,6 +57,7 @@ FACTS: dict[type[s.Signal], Callable[[Step, Any], None]] = {
     s.StationChanged: pbx.station_changed,
     s.SupervisorPlaced: supervision.placed,
     s.ChannelEnteredBridge: pbx.entered_bridge,
+    s.StrangerInBridge: pbx.stranger,
     s.ChannelLeftBridge: pbx.left_bridge,
     s.ChannelGone: pbx.channel_gone,
     s.PhoneTransfers: referring.asked,

@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from tests.support.centre import TestCentre, eventually, whole_centre
+from tests.support.raw_caller import RawCaller
 from tests.support.seats import seat
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
@@ -49,6 +50,27 @@ def invite(centre: TestCentre, user: str, exten: str = "4000", source: str = "12
             status = sender.recv(4096).split(b"\r\n")[0].decode()
             if " 100 " not in status:
                 return status
+
+
+async def test_nobody_takes_a_callers_place_in_a_conversation(centre: TestCentre) -> None:
+    """INVITE with Replaces: the stranger would be heard and not recorded. First, while nobody else waits."""
+    caller = RawCaller(centre.sip)
+    try:
+        async with seat(centre, "1001", "persistent") as agent:
+            dialog = await asyncio.to_thread(caller.call, "first")
+            contact_id = await agent.next_contact()
+            await asyncio.to_thread(caller.call, "stranger", dialog.replaces)
+
+            def only_they_talk(rows: list[str]) -> bool:
+                trunk = [row for row in rows if row.startswith("PJSIP/trunk")]
+                return len(trunk) == 1 and contact_id in trunk[0] and "!Bridge!" in trunk[0]
+
+            await eventually(centre.channels, only_they_talk, "the stranger gone, the caller joined", 20)
+            assert agent.client.contacts[contact_id]["state"] == "active"
+            await agent.client.hang_up(contact_id)
+            await agent.wrap_up(contact_id)
+    finally:
+        caller.close()
 
 
 async def test_line_breaks_in_from_forge_no_event(centre: TestCentre) -> None:

@@ -40,6 +40,7 @@ from cti_server.domain.signals import (
     RecordingChanged,
     StationChanged,
     StationPlaced,
+    StrangerInBridge,
 )
 from cti_server.domain.state import Node
 from cti_server.domain.station import Station
@@ -302,6 +303,12 @@ def entered_bridge(step: Step, fact: ChannelEnteredBridge) -> None:
     elif contact.operation is None:
         # Its counterpart is about to follow, or it talks to somebody we do not know of.
         conversation.watch(step, contact, APART_TIME)
+
+
+def stranger(step: Step, fact: StrangerInBridge) -> None:
+    """It is heard and not recorded: hung up. Whose place it took is then joined again, for it is apart."""
+    step.anomaly("stranger_in_bridge")
+    step.do(HangUpChannel(fact.node, fact.channel))
 
 
 def left_bridge(step: Step, fact: ChannelLeftBridge) -> None:

@@ -55,6 +55,11 @@ def test_a_phone_that_passes_its_customer_on() -> None:
     assert facts("BlindTransfer", Result="Success", Extension="4001") == []
 
 
+def test_a_call_that_took_somebodys_place() -> None:
+    told = facts("BridgeEnter", Uniqueid="x", BridgeUniqueid="b", Context="cti-inbound")
+    assert told == [s.StrangerInBridge(0.0, NODE, "x")]
+
+
 def test_bridges_holds_and_recordings() -> None:
     assert facts("BridgeEnter", Uniqueid="x", BridgeUniqueid="b") == [
         s.ChannelEnteredBridge(0.0, NODE, "x", "b")

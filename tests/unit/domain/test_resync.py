@@ -457,3 +457,11 @@ def test_a_phone_held_and_took_back_while_nobody_looked(mode):
         centre.settle()
         assert contact(centre, contact_id).state == state
     assert scenes.kinds(centre, contact_id)[-2:] == ["contact.held", "contact.retrieved"]
+
+
+def test_a_stranger_in_a_conversation_is_hung_up():
+    centre, contact_id = talking()
+    told = centre.apply(s.StrangerInBridge(centre.now, "pbx-a", "pbx-a-77.7"))
+    assert told.effects == [e.HangUpChannel("pbx-a", "pbx-a-77.7")]
+    centre.settle()
+    assert contact(centre, contact_id).state == "active"
