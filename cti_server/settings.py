@@ -67,6 +67,8 @@ class Settings(BaseSettings):
     smtp_port: int = Field(default=587, ge=1, le=65535)
     smtp_security: Literal["starttls", "tls", "none"] = "starttls"
     smtp_from: str = ""
+    smtp_ca_file: Path | None = None
+    """PEM; who may vouch for the server's certificate. Empty: whom the machine trusts."""
     smtp_user: str = ""
     smtp_password_file: Path | None = None
     sms_url: str = ""

@@ -25,6 +25,7 @@ def senders(settings: Settings) -> dict[Medium, Sender]:
                 settings.smtp_port,
                 settings.smtp_security,
                 settings.smtp_from,
+                str(settings.smtp_ca_file or ""),
                 settings.smtp_user,
                 _secret(settings.smtp_password_file),
             )

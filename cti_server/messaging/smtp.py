@@ -29,6 +29,8 @@ class SmtpServer:
     port: int
     security: Security
     sender: str
+    ca_file: str = ""
+    """Certificates (PEM) of those who may vouch for the server; empty: the machine's own."""
     user: str = ""
     password: str = field(default="", repr=False)
 
@@ -60,6 +62,12 @@ class SmtpSender:
         except smtplib.SMTPResponseException as error:
             _close(session)
             raise _verdict(error.smtp_code) from None
+        except ssl.SSLCertVerificationError:
+            _close(session)
+            raise NotSent("certificate_refused") from None
+        except smtplib.SMTPNotSupportedError:
+            _close(session)
+            raise NotSent("starttls_or_login_not_offered") from None
         except (OSError, smtplib.SMTPException) as error:
             _close(session)
             raise NotSent(type(error).__name__.lower()) from None
@@ -69,7 +77,8 @@ class SmtpSender:
         return session
 
     def _connected(self) -> smtplib.SMTP:
-        server, context = self._server, ssl.create_default_context()
+        server = self._server
+        context = ssl.create_default_context(cafile=server.ca_file or None)
         session: smtplib.SMTP
         if server.security == "tls":
             session = smtplib.SMTP_SSL(server.host, server.port, timeout=DEADLINE, context=context)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Final, Self
 
-from cti_server.simulate.sipp import SCENARIOS, Sipp
+from cti_server.simulate.sipp import FOR_EVER, SCENARIOS, Sipp
 
 FIRST_OUTSIDE: Final = 1_380_000_000
 
@@ -59,10 +59,13 @@ class OutsideCounts:
 
 
 class Outside:
-    """Everybody outside, in `async with`, at the UDP port of loopback where the node's calls to them go."""
+    """Everybody outside, in `async with`, at the UDP port of loopback where the node's calls to them go.
 
-    def __init__(self, node_sip: str, port: int) -> None:
-        text = (SCENARIOS / "outside.xml").read_text(encoding="utf-8")
+    Who is not hung up hangs up after `stay_ms` milliseconds: two of them whom an agent has joined, for one.
+    """
+
+    def __init__(self, node_sip: str, port: int, *, stay_ms: int = FOR_EVER) -> None:
+        text = (SCENARIOS / "outside.xml").read_text(encoding="utf-8").replace("@STAY_MS@", str(stay_ms))
         self._sipp = Sipp(node_sip, {"outside": text}, [";"], ["-sf", "{outside}"], port)
 
     async def __aenter__(self) -> Self:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 import pytest
 import structlog
@@ -17,6 +19,7 @@ from cti_server.messaging.smtp import SmtpSender, SmtpServer
 from cti_server.store.database import Database
 from cti_server.store.messages import StoredMessages
 from cti_server.store.schema import upgrade
+from tests.support.certificates import Authority
 from tests.support.providers import MailServer, SmsServer, mail_server, sms_server
 
 TO, NUMBER = "zhang.wei@bank.example", "13800138000"
@@ -52,7 +55,7 @@ async def post(database_url: str) -> AsyncIterator[Post]:
         body = {"to": "{number}", "parts": ["{text}", {"id": "{message_id}"}], "kind": 1}
         senders: dict[Medium, Sender] = {
             Medium.EMAIL: SmtpSender(
-                SmtpServer("127.0.0.1", mail.port, "none", "bank@bank.example", "cti", "secret")
+                SmtpServer("127.0.0.1", mail.port, "none", "bank@bank.example", "", "cti", "secret")
             ),
             Medium.SMS: HttpSms(SmsProvider(sms.url, "POST", body, "X-Key", "Bearer hidden")),
         }
@@ -161,3 +164,37 @@ async def test_no_address_in_a_log(post: Post) -> None:
     assert "message.not_sent" in told.getvalue()
     assert "zhang" not in told.getvalue()
     assert NUMBER not in told.getvalue()
+
+
+@pytest.mark.parametrize("security", ["tls", "starttls"])
+async def test_email_over_tls(post: Post, tmp_path: Path, security: Literal["tls", "starttls"]) -> None:
+    """To a server whose certificate the bank's own authority has signed, and to no other."""
+    authority, stranger = Authority(tmp_path), Authority(tmp_path, "stranger")
+    shown = (
+        stranger.server("127.0.0.1"),
+        authority.server("127.0.0.2"),
+        authority.server("127.0.0.1", over=True),
+        authority.server("127.0.0.1"),
+    )
+    message = await post.wish(Medium.EMAIL)
+    for attempt, context in enumerate(shown, start=1):
+        async with mail_server(security, context) as mail:
+            server = SmtpServer(
+                "127.0.0.1", mail.port, security, "bank@bank.example", str(authority.file), "cti", "secret"
+            )
+            post.senders[Medium.EMAIL] = SmtpSender(server)
+            await post.dispatcher().round()
+            refused = attempt < len(shown)
+            expected = ("waiting", attempt, "certificate_refused") if refused else ("sent", attempt, "")
+            assert await post.state(message) == expected
+            assert len(mail.mails) == (not refused)
+
+
+async def test_a_server_without_tls_is_told_nothing(post: Post) -> None:
+    post.senders[Medium.EMAIL] = SmtpSender(
+        SmtpServer("127.0.0.1", post.mail.port, "starttls", "bank@bank.example", "", "cti", "secret")
+    )
+    message = await post.wish(Medium.EMAIL)
+    await post.dispatcher().round()
+    assert await post.state(message) == ("waiting", 1, "starttls_or_login_not_offered")
+    assert post.mail.mails == []

@@ -3,7 +3,10 @@
 `make storm` has the full one. What it is may be set: `CTI_STORM=calls=60,commands=2000,seed=1`.
 """
 
+import asyncio
+import contextlib
 import os
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,8 +14,12 @@ import pytest
 
 from cti_server.bootstrap.report_check import check_figures, settings_of
 from cti_server.simulate.about import About
+from cti_server.simulate.outside import Outside, OutsideCounts
+from cti_server.simulate.waiting import until
+from tests.support.campaigning import outside_port
 from tests.support.centre import TestCentre, whole_centre
 from tests.support.storm import Storm, Strength, Weather
+from tests.support.storm_outside import POLICIES, wish_call_backs
 from tests.support.story import Story, cel_calls
 
 pytestmark = pytest.mark.asterisk
@@ -20,6 +27,8 @@ REDUCED = "calls=12,commands=200,seed=20261121,agents=8,leaders=1"
 DEADLINE = 900
 TOLERANCE = 1.0
 """Seconds by which times may differ on a busy machine."""
+FULL = 300
+"""Contacts of a storm in which everything that may happen should have."""
 NEVER = {"internal_error", "invalid_params", "invalid_request", "unknown_method", "not_leader"}
 """Refusals that even a storm does not explain."""
 
@@ -34,13 +43,21 @@ async def test_after_the_storm_nothing_is_left_over(tmp_path: Path) -> None:
     it = strength()
     print(f"storm {it}")
     began = datetime.now(UTC)
-    async with whole_centre(tmp_path, ring_timeout=8) as centre:
+    limits = {"outside_agent_calls_per_hour": 100_000, "outside_calls_per_minute": 100_000}
+    async with (
+        whole_centre(tmp_path, ring_timeout=8, policies=POLICIES, settings=limits) as centre,
+        Outside(centre.sip, outside_port(centre), stay_ms=15_000) as outside,
+    ):
         about = About.read(centre.centre.plan.centre_json)
         story = await Story.begin(centre)
         async with Storm(about, it) as storm:
+            wishing = asyncio.create_task(wish_call_backs(centre, storm.chance))
             await storm.rage(DEADLINE)
+            wishing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await wishing
             await storm.calm()
-            print(storm.weather)
+            print(storm.weather, outside.counts, outside.last_words())
             assert not storm.weather.stuck
             await centre.empty(deadline=30)
             await story.go_on()
@@ -48,6 +65,8 @@ async def test_after_the_storm_nothing_is_left_over(tmp_path: Path) -> None:
             story.assert_programs_agree(storm.crew)
             await story.assert_database_agrees()
         _assert_calm(storm.weather)
+        assert await until(lambda: outside.counts.current == 0, 30), outside.counts
+        await _everything_happened(centre, storm.weather, outside.counts)
         await _asterisk_and_database_agree(centre, began)
         assert not _errors(centre)
 
@@ -59,11 +78,28 @@ def _assert_calm(weather: Weather) -> None:
     assert weather.vanished
 
 
+async def _everything_happened(centre: TestCentre, weather: Weather, outside: OutsideCounts) -> None:
+    """Calls in all directions, and customers who found nobody."""
+    rows = await centre.rows("contacts")
+    print(Counter((row["direction"], row["end_reason"]) for row in rows))
+    assert weather.tally.outcomes["contact.dial"]
+    if len(rows) >= FULL:
+        assert outside.answered
+        assert {row["direction"] for row in rows} == {"inbound", "outbound", "internal"}
+        assert await centre.rows("voicemails")
+
+
 async def _asterisk_and_database_agree(centre: TestCentre, began: datetime) -> None:
-    """Each call that Asterisk's own log has is a contact that ended, and the figures are those of the log."""
-    calls = cel_calls(centre)
+    """Each call that Asterisk's own log has is a contact that ended, and the figures are those of the log.
+
+    Of those that the centre made it knows the ones who answered.
+    """
     rows = {row["contact_id"]: row for row in await centre.rows("contacts")}
-    assert set(calls) == set(rows)
+    came_in = {name for name, row in rows.items() if row["direction"] == "inbound"}
+    assert set(cel_calls(centre)) == came_in
+    answered = {row["uniqueid"] for row in centre.cel() if row["userdeftype"] == "CTI_DIALLED"}
+    assert answered <= rows.keys() - came_in
+    assert {name for name, row in rows.items() if row["connected_at"]} - came_in <= answered
     assert all(row["state"] == "ended" for row in rows.values())
     settings = settings_of(centre.centre.plan.var)
     found = await check_figures(settings, began, datetime.now(UTC), TOLERANCE)

@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import Any
+from ssl import SSLContext
+from typing import Any, Literal
 
 from aiosmtpd.controller import UnthreadedController
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
@@ -59,8 +60,10 @@ class MailServer:
 
 
 @contextlib.asynccontextmanager
-async def mail_server() -> AsyncIterator[MailServer]:
-    """Running on a free port of loopback."""
+async def mail_server(
+    security: Literal["tls", "starttls", "none"] = "none", shown: SSLContext | None = None
+) -> AsyncIterator[MailServer]:
+    """Running on a free port of loopback, with the certificate of `shown`; STARTTLS before anything else."""
     warnings.filterwarnings("ignore", "Requiring AUTH", UserWarning)
     server = MailServer(free_port())
 
@@ -77,8 +80,12 @@ async def mail_server() -> AsyncIterator[MailServer]:
         authenticator=known,
         auth_required=True,
         auth_require_tls=False,
+        tls_context=shown if security == "starttls" else None,
+        require_starttls=security == "starttls",
     )
-    listening = await asyncio.get_running_loop().create_server(controller.factory, "127.0.0.1", server.port)
+    listening = await asyncio.get_running_loop().create_server(
+        controller.factory, "127.0.0.1", server.port, ssl=shown if security == "tls" else None
+    )
     try:
         yield server
     finally:

@@ -21,6 +21,7 @@ from cti_server.simulate.patterns import FIRST_CUSTOMER, PATTERNS
 from cti_server.simulate.phones import Phones
 from cti_server.simulate.tally import Tally
 from cti_server.simulate.waiting import until
+from tests.support.storm_outside import anybody_outside
 
 ON_CONTACT: Final = (
     "contact.accept",
@@ -49,6 +50,10 @@ _WILD: Final = 0.08
 """Share of commands that the contact's view does not offer."""
 _PATIENT: Final = 0.9
 """How often a ready agent waits instead of changing its mind."""
+_DIALS: Final = (0.6, 0.2)
+"""Below it an agent without a contact calls somebody: one who is not ready, one who is."""
+_UNREADY: Final = 0.25
+"""Share of contacts after which an agent is not ready: else customers leave it no time to call anybody."""
 _MODES: Final = ("persistent", "on_demand")
 _PHONES_EACH: Final = 2
 _LEAVE_MS: Final = 2500
@@ -145,8 +150,15 @@ class StormAgent(SimulatedAgent):
             return "agent.sign_out", {}
         if luck < 0.04:
             return "contact.hold", {"contact_id": "pbx-a-1.1"}
+        if luck < _DIALS[self.state == "ready"]:
+            return "contact.dial", self._called()
         state = "ready" if luck < 0.9 else self.chance.choice(["not_ready", "busy"])
         return "agent.set_state", {"state": state}
+
+    def _called(self) -> dict[str, str]:
+        if self.chance.random() < 0.3:
+            return self._some_colleague()
+        return {"number": anybody_outside(self.chance)}
 
     def _supervision(self) -> tuple[str, dict[str, Any]]:
         what, whom = self.chance.choice(SUPERVISION), self.chance.choice(self.colleagues).person.agent_id
@@ -166,13 +178,20 @@ class StormAgent(SimulatedAgent):
         if method == "contact.set_data":
             return {"data": {"storm": self.chance.randrange(100)}}
         if method == "contact.wrap_up":
-            return {"disposition": "storm", "next_state": "ready"}
+            unready = self.chance.random() < _UNREADY
+            return {"disposition": "storm", "next_state": "not_ready" if unready else "ready"}
         return {}
 
     def _anybody(self) -> dict[str, str]:
         groups = ["general", "credit_card", "elder"]
-        if self.chance.random() < 0.35:
+        luck = self.chance.random()
+        if luck < 0.3:
             return {"group": self.chance.choice(groups)}
+        if luck < 0.45:
+            return {"number": anybody_outside(self.chance)}
+        return self._some_colleague()
+
+    def _some_colleague(self) -> dict[str, str]:
         free = [c.person.agent_id for c in self.colleagues if c.state == "ready"]
         everybody = [c.person.agent_id for c in self.colleagues]
         return {"agent_id": self.chance.choice(free or everybody)}
