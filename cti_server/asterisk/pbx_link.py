@@ -16,6 +16,7 @@ from cti_server.asterisk.ami_client import AmiClient
 from cti_server.asterisk.ami_codec import AmiMessage
 from cti_server.asterisk.call_control import Action, actions
 from cti_server.asterisk.inbound import ChannelLife
+from cti_server.asterisk.number_book import NumberBook
 from cti_server.domain import effects as e
 from cti_server.domain import signals as s
 from cti_server.engine.port import JournalUnavailable, NotLeader, Overloaded
@@ -88,6 +89,7 @@ class PbxLink:
             gate=gate,
             backoff=RECONNECT,
         )
+        self.numbers = NumberBook(address.name, self.client)
 
     @property
     def serving(self) -> bool:
@@ -101,6 +103,7 @@ class PbxLink:
                 tasks.create_task(self.client.run())
                 tasks.create_task(self._beat())
                 tasks.create_task(self._perform_forever())
+                tasks.create_task(self.numbers.keep())
         finally:
             for task in self._running:
                 task.cancel()
@@ -159,6 +162,7 @@ class PbxLink:
         self._registered.clear()
         self._originates.clear()
         self._failed_originates.clear()
+        self.numbers.forget()
         since = self._last_seen() - CEL_SLACK
         self._hand_in(s.NodeUp(0.0, self.name))
         await self._unseen_calls(since)
@@ -257,6 +261,9 @@ class PbxLink:
             effect = await self._effects.get()
             if isinstance(effect, e.Resync):
                 self._resync()
+                continue
+            if isinstance(effect, e.NoteNumbers):
+                self.numbers.want(effect)
                 continue
             if isinstance(effect, e.SendDigits):
                 task = asyncio.create_task(self._digits(effect))

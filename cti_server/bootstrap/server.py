@@ -125,6 +125,7 @@ class Server:
             lambda: directory_signal(database, settings.outside, s.RoutingChanged),
             self.site.apply,
             self.site.routing_version,
+            self.surroundings.numbers_noted,
         )
         self.agi = AgiServer(
             settings.agi_host,
