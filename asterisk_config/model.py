@@ -12,7 +12,7 @@ from asterisk_config.errors import ConfigError
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _ADDRESS = re.compile(r"[0-9]{2,8}(-browser)?")
-_NUMBER = re.compile(r"\+?[0-9]{2,20}")
+_NUMBER = re.compile(r"\+?[0-9]{1,20}")
 _GROUP = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _LANGUAGE = re.compile(r"[a-z]{2}")

@@ -70,6 +70,7 @@ MODULES = (
     "func_callerid",
     "func_channel",
     "func_cut",
+    "func_db",
     "func_devstate",
     "func_export",
     "func_global",
@@ -104,7 +105,8 @@ EMPTY_FILES = (
 )
 
 # What a CTI server may do. Not "system", which would allow running programs; so the manager's own MixMonitor
-# is not to be had (the dialplan's cti-connect begins recordings), nor are PJSIPNotify and PJSIPShow….
+# is not to be had (the dialplan's cti-connect begins recordings), nor are PJSIPNotify and PJSIPShow…, nor
+# DBPut and DBDel (the dialplan's cti-note writes service numbers down).
 AMI_READ_CLASSES = ("system", "call", "reporting", "user", "agent")
 AMI_WRITE_CLASSES = ("call", "reporting", "originate", "agent")
 
@@ -138,6 +140,8 @@ AMI_EVENTS = (
     "QueueParams",
     "QueueMember",
     "QueueStatusComplete",
+    "DBGetTreeResponse",
+    "DBGetTreeComplete",
 )
 
 CEL_EVENTS = (

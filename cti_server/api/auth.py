@@ -18,31 +18,32 @@ class Authenticator:
         self._credentials, self._guard, self.tokens = credentials, guard, tokens
         self._under_way = 0
 
-    async def log_in(self, agent_id: str, password: str) -> Issued:
+    async def log_in(self, agent_id: str, password: str, address: str) -> Issued:
         """An access token. Raises InvalidCredentials, AccountLocked, AuthStoreUnavailable, Overloaded.
 
-        While an account is locked the password is not even looked at: the answer tells nothing about it.
+        `address`: where it comes from. While the account is locked there the password is not even looked
+        at: the answer tells nothing about it.
         """
         if self._under_way >= MAX_AT_ONCE:
             raise Overloaded
         self._under_way += 1
         try:
-            return await self._check(agent_id, password)
+            return await self._check(agent_id, password, address)
         finally:
             self._under_way -= 1
 
-    async def _check(self, agent_id: str, password: str) -> Issued:
-        wait = await self._guard.attempt(agent_id)
+    async def _check(self, agent_id: str, password: str, address: str) -> Issued:
+        wait = await self._guard.attempt(agent_id, address)
         if wait > 0:
             raise AccountLocked(detail={"retry_after": int(wait) + 1})
         try:
             right = await self._credentials.verify(agent_id, password)
         except BaseException:
-            await self._guard.undecided(agent_id)
+            await self._guard.undecided(agent_id, address)
             raise
         if not right:
             raise InvalidCredentials
-        await self._guard.succeeded(agent_id)
+        await self._guard.succeeded(agent_id, address)
         return self.tokens.issue(agent_id, TokenUse.ACCESS)
 
     def socket_token(self, agent_id: str) -> Issued:

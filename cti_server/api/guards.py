@@ -16,6 +16,11 @@ T = TypeVar("T")
 Clock = Callable[[], float]
 MAX_FAILURES = 5
 LOCK_SECONDS = 300.0
+MAX_ELSEWHERE = 50
+"""Failures for an account at all addresses from which nobody ever logged in to it, together."""
+LOCK_ELSEWHERE = 60.0
+KNOWN_FOR = 30 * 86400.0
+"""Seconds in which an address is remembered from which somebody logged in."""
 
 
 class MemoryOneTimeStore:
@@ -42,40 +47,76 @@ class _Failures:
     until: float
 
 
+class _Counter:
+    """Failures by key, forgotten `lock` seconds after the first or the last that counts."""
+
+    def __init__(self, most: int, lock: float, clock: Clock) -> None:
+        self._most, self._lock, self._clock = most, lock, clock
+        self._failures: dict[str, _Failures] = {}
+
+    def wait(self, key: str) -> float:
+        """Seconds until one more is allowed."""
+        now = self._clock()
+        for stale in [known for known, failures in self._failures.items() if failures.until <= now]:
+            del self._failures[stale]
+        failures = self._failures.get(key)
+        return failures.until - now if failures and failures.count >= self._most else 0.0
+
+    def add(self, key: str) -> None:
+        """One more."""
+        until = self._clock() + self._lock
+        failures = self._failures.setdefault(key, _Failures(0, until))
+        failures.count += 1
+        if failures.count == self._most:
+            failures.until = until
+
+    def take_back(self, key: str) -> None:
+        """One less."""
+        failures = self._failures.get(key)
+        if failures:
+            failures.count -= 1
+
+    def forget(self, key: str) -> None:
+        """None."""
+        self._failures.pop(key, None)
+
+
 class MemoryLoginGuard:
-    """LoginGuard of a single process. Failures are forgotten `lock_seconds` after the first or the last."""
+    """LoginGuard of a single process."""
 
     def __init__(
         self,
         max_failures: int = MAX_FAILURES,
         lock_seconds: float = LOCK_SECONDS,
+        elsewhere: tuple[int, float] = (MAX_ELSEWHERE, LOCK_ELSEWHERE),
         clock: Clock = time.monotonic,
     ) -> None:
-        self._max, self._lock, self._clock = max_failures, lock_seconds, clock
-        self._failures: dict[str, _Failures] = {}
+        self._here = _Counter(max_failures, lock_seconds, clock)
+        self._elsewhere = _Counter(*elsewhere, clock)
+        self._known: set[tuple[str, str]] = set()
 
-    async def attempt(self, agent_id: str) -> float:
+    async def attempt(self, agent_id: str, address: str) -> float:
         """See LoginGuard."""
-        now = self._clock()
-        for stale in [known for known, failures in self._failures.items() if failures.until <= now]:
-            del self._failures[stale]
-        failures = self._failures.setdefault(agent_id, _Failures(0, now + self._lock))
-        if failures.count >= self._max:
-            return failures.until - now
-        failures.count += 1
-        if failures.count == self._max:
-            failures.until = now + self._lock
-        return 0.0
+        here, known = f"{agent_id}@{address}", (agent_id, address) in self._known
+        wait = self._here.wait(here) or (0.0 if known else self._elsewhere.wait(agent_id))
+        if wait == 0:
+            self._here.add(here)
+            if not known:
+                self._elsewhere.add(agent_id)
+        return wait
 
-    async def succeeded(self, agent_id: str) -> None:
+    async def succeeded(self, agent_id: str, address: str) -> None:
         """See LoginGuard."""
-        self._failures.pop(agent_id, None)
+        self._here.forget(f"{agent_id}@{address}")
+        if (agent_id, address) not in self._known:
+            self._elsewhere.take_back(agent_id)
+        self._known.add((agent_id, address))
 
-    async def undecided(self, agent_id: str) -> None:
+    async def undecided(self, agent_id: str, address: str) -> None:
         """See LoginGuard."""
-        failures = self._failures.get(agent_id)
-        if failures:
-            failures.count -= 1
+        self._here.take_back(f"{agent_id}@{address}")
+        if (agent_id, address) not in self._known:
+            self._elsewhere.take_back(agent_id)
 
 
 async def _reached(answer: Awaitable[T]) -> T:
@@ -98,15 +139,33 @@ class RedisOneTimeStore:
         return bool(await _reached(answer))
 
 
-# KEYS[1] the agent's counter; ARGV[1] most failures, ARGV[2] lock in ms. Answers ms to wait, 0 for none.
+# KEYS: failures at the address, failures elsewhere, the address is known. Answers ms to wait, 0 for none.
 _ATTEMPT = """
-local count = tonumber(redis.call('GET', KEYS[1]) or '0')
-if count >= tonumber(ARGV[1]) then return math.max(1, redis.call('PTTL', KEYS[1])) end
-count = redis.call('INCR', KEYS[1])
-if count == 1 or count == tonumber(ARGV[1]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+local known = redis.call('EXISTS', KEYS[3]) == 1
+for i = 1, known and 1 or 2 do
+  local count = tonumber(redis.call('GET', KEYS[i]) or '0')
+  if count >= tonumber(ARGV[2 * i - 1]) then return math.max(1, redis.call('PTTL', KEYS[i])) end
+end
+for i = 1, known and 1 or 2 do
+  local count = redis.call('INCR', KEYS[i])
+  if count == 1 or count == tonumber(ARGV[2 * i - 1]) then redis.call('PEXPIRE', KEYS[i], ARGV[2 * i]) end
+end
 return 0
 """
-_UNDECIDED = "if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('DECR', KEYS[1]) end return 0"
+_UNDECIDED = """
+for i = 1, redis.call('EXISTS', KEYS[3]) == 1 and 1 or 2 do
+  if redis.call('EXISTS', KEYS[i]) == 1 then redis.call('DECR', KEYS[i]) end
+end
+return 0
+"""
+_SUCCEEDED = """
+redis.call('DEL', KEYS[1])
+if redis.call('EXISTS', KEYS[3]) == 0 and redis.call('EXISTS', KEYS[2]) == 1 then
+  redis.call('DECR', KEYS[2])
+end
+redis.call('SET', KEYS[3], '1', 'PX', ARGV[1])
+return 0
+"""
 
 
 class RedisLoginGuard:
@@ -117,22 +176,30 @@ class RedisLoginGuard:
         redis: Redis,
         max_failures: int = MAX_FAILURES,
         lock_seconds: float = LOCK_SECONDS,
-        prefix: str = "cti:auth:failures:",
+        elsewhere: tuple[int, float] = (MAX_ELSEWHERE, LOCK_ELSEWHERE),
+        prefix: str = "cti:auth:",
     ) -> None:
         self._redis, self._prefix = redis, prefix
-        self._arguments = (str(max_failures), str(round(lock_seconds * 1000)))
+        limits = ((max_failures, lock_seconds), elsewhere)
+        self._limits = [text for most, lock in limits for text in (str(most), _milliseconds(lock))]
 
-    async def attempt(self, agent_id: str) -> float:
+    async def attempt(self, agent_id: str, address: str) -> float:
         """See LoginGuard."""
-        return float(await self._run(_ATTEMPT, agent_id, *self._arguments)) / 1000
+        return float(await self._run(_ATTEMPT, agent_id, address, *self._limits)) / 1000
 
-    async def succeeded(self, agent_id: str) -> None:
+    async def succeeded(self, agent_id: str, address: str) -> None:
         """See LoginGuard."""
-        await _reached(self._redis.delete(self._prefix + agent_id))
+        await self._run(_SUCCEEDED, agent_id, address, _milliseconds(KNOWN_FOR))
 
-    async def undecided(self, agent_id: str) -> None:
+    async def undecided(self, agent_id: str, address: str) -> None:
         """See LoginGuard."""
-        await self._run(_UNDECIDED, agent_id)
+        await self._run(_UNDECIDED, agent_id, address)
 
-    async def _run(self, script: str, agent_id: str, *arguments: str) -> int:
-        return int(await _reached(self._redis.eval(script, 1, self._prefix + agent_id, *arguments)))
+    async def _run(self, script: str, agent_id: str, address: str, *arguments: str) -> int:
+        keys = (f"failures:{agent_id}@{address}", f"failures:{agent_id}", f"known:{agent_id}@{address}")
+        named = [self._prefix + key for key in keys]
+        return int(await _reached(self._redis.eval(script, len(named), *named, *arguments)))
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(round(seconds * 1000))

@@ -106,6 +106,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "The phone itself holds the call; retrieve it there",
         "话机自身保持了通话,请在话机上取回",
     ),
+    "identity_check_running": (
+        "The customer is being identified; take it back first",
+        "客户正在进行身份验证,请先取回",
+    ),
     "request_id_reused": ("The request id was used for something else", "请求编号已用于其他请求"),
     "operation_pending": ("An earlier command is still under way", "前一个操作尚未完成"),
     "contact_ended": ("The contact ended before it took effect", "联络已先行结束"),

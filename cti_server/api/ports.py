@@ -31,18 +31,20 @@ class OneTimeStore(Protocol):
 
 
 class LoginGuard(Protocol):
-    """Locks an account after repeated failures. Raises AuthStoreUnavailable when it cannot count.
+    """Refuses logins after repeated failures. Raises AuthStoreUnavailable when it cannot count.
 
-    Every attempt is counted before the password is looked at, so that parallel guesses count too.
+    Failures count for the account at the address they come from, so that a stranger elsewhere keeps nobody
+    out; and, more of them and for less long, for the account at all addresses from which nobody ever logged
+    in to it. Every attempt is counted before the password is looked at, so that parallel guesses count too.
     """
 
-    async def attempt(self, agent_id: str) -> float:
+    async def attempt(self, agent_id: str, address: str) -> float:
         """Count an attempt. 0 when it may go on, else the seconds until the account is open again."""
 
-    async def succeeded(self, agent_id: str) -> None:
-        """The password was right: forget the failures."""
+    async def succeeded(self, agent_id: str, address: str) -> None:
+        """The password was right: forget the failures there, and remember the address."""
 
-    async def undecided(self, agent_id: str) -> None:
+    async def undecided(self, agent_id: str, address: str) -> None:
         """The password could not be checked: that attempt does not count."""
 
 

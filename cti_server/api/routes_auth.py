@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 
 from cti_server.api.access import Having, Known, json_only
 from cti_server.api.models.http import LogIn, Me, TokenGrant
@@ -22,12 +22,13 @@ def _grant(issued: Issued) -> TokenGrant:
     responses=problems(400, 401, 413, 415, 422, 429, 503),
     summary="Agent id and password for an access token",
 )
-async def log_in(having: Having, body: LogIn) -> TokenGrant:
+async def log_in(having: Having, body: LogIn, request: Request) -> TokenGrant:
     """The token authorises HTTP until it expires; within 60 s it may also open one socket, once.
 
     A wrong password and an unknown agent get the same answer. After repeated failures: `account_locked`.
     """
-    return _grant(await having.auth.log_in(body.agent_id, body.password))
+    address = request.client.host if request.client else ""
+    return _grant(await having.auth.log_in(body.agent_id, body.password, address))
 
 
 @router.post(

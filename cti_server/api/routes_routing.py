@@ -185,11 +185,28 @@ async def number(having: Having, number: ServiceNumber, response: Response) -> m
     summary="A service number's target and greeting",
 )
 async def put_number(editing: Editing, number: ServiceNumber, body: m.NumberChange) -> m.SavedView:
-    """For calls from now on. A number that the PBX node does not have yet needs the node rendered again."""
+    """For calls from now on; the PBX nodes know it when this is answered."""
     value = _domain(NumberSettings, body.value)
 
     def edit(now: RoutingSettings) -> RoutingSettings:
         return replace(now, numbers={**now.numbers, number: value})
+
+    return await editing.save(body.why, edit)
+
+
+@router.delete(
+    "/numbers/{number}",
+    response_model=m.SavedView,
+    responses=WRITE,
+    dependencies=Body,
+    summary="Take a service number away",
+)
+async def delete_number(editing: Editing, number: ServiceNumber, body: m.Reason) -> m.SavedView:
+    """Who calls it from now on is told that it is not in service."""
+
+    def edit(now: RoutingSettings) -> RoutingSettings:
+        _found(now.numbers, number)
+        return replace(now, numbers={n: v for n, v in now.numbers.items() if n != number})
 
     return await editing.save(body.why, edit)
 

@@ -27,6 +27,7 @@ READ_ONLY: Final = frozenset(
         "CoreSettings",
         "CoreShowChannels",
         "CoreStatus",
+        "DBGetTree",
         "DeviceStateList",
         "ExtensionStateList",
         "Getvar",

@@ -92,6 +92,24 @@ def _hold_customer(effect: e.HoldCustomer) -> list[Action]:
     return [Action("Redirect", fields)]
 
 
+def _identify_customer(effect: e.IdentifyCustomer) -> list[Action]:
+    """As a hold. What the dialplan asks first is set before; CTI_HUSHED: the recording is silent."""
+    moves = _redirect(effect.channel, "cti-identify").fields
+    if not effect.parted:
+        away = _hold_customer(e.HoldCustomer(effect.node, effect.channel, effect.agent_channel))[0].fields
+        moves = {**away, **moves}
+    asked = effect.question
+    return [
+        _set(effect.channel, "CTI_PEER", effect.agent_channel),
+        _set(effect.channel, "CTI_ASK", "&".join(f"cti/{name}" for name in asked.prompts)),
+        _set(effect.channel, "CTI_DIGITS", str(asked.digits)),
+        _set(effect.channel, "CTI_SECONDS", f"{asked.seconds:g}"),
+        _set(effect.channel, "CTI_STEP", str(effect.serial)),
+        _set(effect.channel, "CTI_HUSHED", "1" if effect.silent else ""),
+        Action("Redirect", moves),
+    ]
+
+
 def _redirect(channel: str, context: str, exten: str = "s") -> Action:
     return Action("Redirect", {"Channel": channel, "Context": context, "Exten": exten, "Priority": 1})
 
@@ -381,6 +399,7 @@ _RECIPES: dict[type[e.Effect], Callable[[Any], list[Action]]] = {
     e.RingStation: _ring_station,
     e.Connect: _connect,
     e.HoldCustomer: _hold_customer,
+    e.IdentifyCustomer: _identify_customer,
     e.Move: _move,
     e.Join: _join,
     e.Confer: _confer,

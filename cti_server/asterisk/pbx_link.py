@@ -17,6 +17,7 @@ from cti_server.asterisk.ami_codec import AmiMessage
 from cti_server.asterisk.arrivals import Call
 from cti_server.asterisk.call_control import Action, actions
 from cti_server.asterisk.inbound import ChannelLife
+from cti_server.asterisk.number_book import NumberBook
 from cti_server.domain import effects as e
 from cti_server.domain import signals as s
 from cti_server.engine.port import JournalUnavailable, NotLeader, Overloaded
@@ -93,6 +94,7 @@ class PbxLink:
             gate=gate,
             backoff=RECONNECT,
         )
+        self.numbers = NumberBook(address.name, self.client)
 
     @property
     def serving(self) -> bool:
@@ -105,6 +107,7 @@ class PbxLink:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.client.run())
                 tasks.create_task(self._beat())
+                tasks.create_task(self.numbers.keep())
         finally:
             for task in self._running:
                 task.cancel()
@@ -113,6 +116,9 @@ class PbxLink:
         """Carry out an effect: its actions are written now, after those handed in before."""
         if isinstance(effect, e.Resync):
             self._resync()
+            return
+        if isinstance(effect, e.NoteNumbers):
+            self.numbers.want(effect)
             return
         try:
             recipe = actions(effect)
@@ -180,6 +186,7 @@ class PbxLink:
         self._registered.clear()
         self._originates.clear()
         self._failed_originates.clear()
+        self.numbers.forget()
         since = self._last_seen() - CEL_SLACK
         self._hand_in(s.NodeUp(0.0, self.name))
         await self._unseen_calls(since)

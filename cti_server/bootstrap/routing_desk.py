@@ -31,12 +31,15 @@ class RoutingDesk:
         load: Callable[[], Awaitable[s.DirectoryLoaded | None]],
         apply: Callable[[s.Signal], Awaitable[None]],
         in_force: Callable[[], int | None],
+        noted: Callable[[int], Awaitable[None]],
     ) -> None:
         """`load` reads the directory; `apply` returns when it is journaled and in the world.
 
-        `in_force` is the version that the world lives by, None while this server does not lead.
+        `in_force` is the version that the world lives by, None while this server does not lead. `noted`
+        returns when the PBX nodes in reach know the service numbers of a version, or will not soon.
         """
         self._database, self._load, self._apply, self._in_force = database, load, apply, in_force
+        self._noted = noted
 
     async def current(self) -> tuple[int, RoutingSettings]:
         """See the port."""
@@ -57,6 +60,7 @@ class RoutingDesk:
             directory = await self._load()
             if directory:
                 await self._apply(directory)
+                await self._noted(version)
         except (NotLeader, JournalUnavailable, Overloaded) as error:
             log.warning("routing.not_in_effect_yet", version=version, code=error.code)
         in_force = self._in_force()

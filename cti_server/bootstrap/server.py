@@ -126,6 +126,7 @@ class Server:
             lambda: directory_signal(database, settings.outside, s.RoutingChanged),
             self.site.apply,
             self.site.routing_version,
+            self.surroundings.numbers_noted,
         )
         self.arrivals = Arrivals(
             self.site.apply,

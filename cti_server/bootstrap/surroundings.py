@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 
 import structlog
 
@@ -16,6 +17,9 @@ from cti_server.store.drain import OutboxDrain
 from cti_server.store.keeper import RecordKeeper
 
 log = structlog.get_logger(__name__)
+
+NOTED_WITHIN = 2.0
+"""Seconds in which a node has written down which service numbers there are."""
 
 
 class Surroundings:
@@ -108,6 +112,13 @@ class Surroundings:
         """Whether the node told us of this channel's end, a moment ago."""
         link = self._links.get(node)
         return link is not None and link.has_gone(channel)
+
+    async def numbers_noted(self, version: int) -> None:
+        """Return when every node in reach has the service numbers of that version, or will not soon."""
+        near = [link.numbers.noted(version) for link in self._links.values() if link.serving]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(NOTED_WITHIN):
+                await asyncio.gather(*near)
 
     def dependencies(self) -> tuple[Dependency, ...]:
         """See `Outside.dependencies`."""

@@ -140,6 +140,14 @@ class AgentClient:
         """Take the customer back; the contact's view."""
         return self._contact(await self.request("contact.retrieve", contact_id=contact_id))
 
+    async def identify(self, contact_id: str) -> dict[str, Any]:
+        """Send the customer to prove who it is; the view once the machine asks it.
+
+        `contact.identification_changed` tells how it goes; then `contact.retrieved`: it is back by itself.
+        `retrieve` takes it back before.
+        """
+        return self._contact(await self.request("contact.identify", contact_id=contact_id))
+
     async def hang_up(self, contact_id: str) -> dict[str, Any]:
         """End the conversation; the contact's view."""
         return self._contact(await self.request("contact.hang_up", contact_id=contact_id))

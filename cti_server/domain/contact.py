@@ -9,6 +9,7 @@ from typing import Any
 from cti_server.domain.callback import Callback
 from cti_server.domain.customer import Customer as Customer  # noqa: PLC0414  # it is a part of the contact
 from cti_server.domain.errors import IllegalTransition
+from cti_server.domain.identification import Identification
 from cti_server.domain.ivr import Walk
 
 
@@ -94,6 +95,7 @@ class OperationKind(StrEnum):
     ACCEPT = "accept"
     HOLD = "hold"
     RETRIEVE = "retrieve"
+    IDENTIFY = "identify"
     HANG_UP = "hang_up"
     CONSULT = "consult"
     ALTERNATE = "alternate"
@@ -257,6 +259,8 @@ class Contact:
     """The number dialled, then what was chosen in the menu and how it was left, step by step."""
     walk: Walk | None = None
     """Where it stands in the menu; None when its number has none."""
+    identification: Identification | None = None
+    """The last one that an agent asked for; None when none did."""
     data: dict[str, Any] = field(default_factory=dict)
     legs: dict[str, Leg] = field(default_factory=dict)
     agent_id: str | None = None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from cti_server.domain.agent import StationMode, SupervisionMode
+from cti_server.domain.ivr import Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,20 @@ class HoldCustomer(Effect):
 
     channel: str
     agent_channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifyCustomer(Effect):
+    """Let the machine ask the customer who it is, from a first question on; then back to the agent."""
+
+    channel: str
+    agent_channel: str
+    serial: int
+    question: Question
+    parted: bool
+    """They are apart already."""
+    silent: bool
+    """The recording is paused until the customer is back."""
 
 
 class Place(StrEnum):
@@ -270,6 +285,25 @@ class RemoveFallbackMember(Effect):
     channel: str
     mode: StationMode
     groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NoteNumbers(Effect):
+    """Let the node know which numbers are service numbers, all of them: then it needs no server for that."""
+
+    version: int
+    """Of the routing settings they are from."""
+    numbers: tuple[NotedNumber, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NotedNumber:
+    """A service number as a node is told of it; the greeting (a prompt's name) may be empty."""
+
+    number: str
+    group_id: str
+    greeting: str
+    language: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,12 @@ class HeldAtPhone(Refusal):
     code = "held_at_phone"
 
 
+class IdentityCheckRunning(Refusal):
+    """The customer is typing card and PIN to the machine; the agent may take it back."""
+
+    code = "identity_check_running"
+
+
 class OperationPending(Refusal):
     """An earlier command on the same contact or agent is still under way."""
 

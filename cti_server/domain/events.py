@@ -25,6 +25,7 @@ class Event(StrEnum):
     CONTACT_CONNECTED = "contact.connected"
     CONTACT_HELD = "contact.held"
     CONTACT_RETRIEVED = "contact.retrieved"
+    CONTACT_IDENTIFICATION_CHANGED = "contact.identification_changed"
     CONTACT_CONSULT_STARTED = "contact.consult_started"
     CONTACT_CONSULT_CONNECTED = "contact.consult_connected"
     CONTACT_CONSULT_ENDED = "contact.consult_ended"

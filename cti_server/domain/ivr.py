@@ -99,6 +99,10 @@ class Walk:
     """The group to go to after the identity check; empty: back to the menu."""
     said: tuple[str, ...] = ()
     """Prompts before the next question."""
+    first: int = 1
+    """The serial it began with."""
+    back: bool = False
+    """After the identity check it goes back to the agent who asked for it."""
 
     @property
     def over(self) -> bool:
@@ -150,7 +154,7 @@ def question(ivr: Ivr, walk: Walk) -> Question:
 
 def wish(serial: int, number: str) -> Walk:
     """The caller asked to be called back: at that number? Empty: it must give one."""
-    return Walk(Asked.CALLBACK if number else Asked.NUMBER, serial, subject=number)
+    return Walk(Asked.CALLBACK if number else Asked.NUMBER, serial, subject=number, first=serial)
 
 
 def pressed(ivr: Ivr, walk: Walk, answer: str, subject: str = "") -> Turn:
@@ -161,7 +165,7 @@ def pressed(ivr: Ivr, walk: Walk, answer: str, subject: str = "") -> Turn:
     if walk.over:
         return Turn(walk)
     person = PERSON_STAR if walk.asked in (Asked.CARD, Asked.PIN, Asked.NUMBER) else PERSON
-    if answer == person or walk.serial >= _LONGEST:
+    if answer == person or walk.serial - walk.first + 1 >= _LONGEST:
         return _leave(walk, f"{_place(walk)}:{person}", "connecting", group=walk.then)
     if not answer:
         return _failed(ivr, walk, "no_input")
@@ -298,7 +302,7 @@ def _pin(ivr: Ivr, walk: Walk, outcome: str, _subject: str) -> Turn:
 
 
 def _verified(walk: Walk) -> Turn:
-    if walk.then:
+    if walk.then or walk.back:
         return _leave(walk, "verified", "verified", "connecting", group=walk.then)
     return Turn(replace(_next(walk, Asked.MENU, "verified"), menu=MAIN), ("verified",))
 

@@ -173,6 +173,11 @@ class Retrieve(ContactCommand):
 
 
 @dataclass(frozen=True, slots=True)
+class Identify(ContactCommand):
+    """`contact.identify`."""
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp(ContactCommand):
     """`contact.hang_up`."""
 

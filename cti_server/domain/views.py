@@ -105,6 +105,20 @@ def _callback_view(contact: Contact) -> dict[str, Any] | None:
     return {"wish_id": wished.wish_id, "asked_at": timestamp(wished.asked_at), "tries": wished.tries}
 
 
+def _identification_view(contact: Contact) -> dict[str, Any] | None:
+    found, walk = contact.identification, contact.walk
+    if found is None:
+        return None
+    asked = walk.asked.value if walk and found.running else None
+    return {
+        "state": found.state.value,
+        "asked": asked,
+        "failures": walk.checks if walk else 0,
+        "started_at": timestamp(found.started_at),
+        "ended_at": timestamp(found.ended_at),
+    }
+
+
 CONSULT_ACTIONS = frozenset(
     {
         "contact.alternate",
@@ -115,7 +129,12 @@ CONSULT_ACTIONS = frozenset(
     }
 )
 PASSING_ON = ("contact.consult", "contact.transfer")
-MOVING = ("contact.hold", "contact.retrieve", *PASSING_ON)
+IDENTIFY = "contact.identify"
+MOVING = ("contact.hold", "contact.retrieve", IDENTIFY, *PASSING_ON)
+WHILE_IDENTIFIED = frozenset(
+    {"contact.retrieve", "contact.hang_up", "contact.mute", "contact.unmute", "contact.set_data"}
+)
+"""What may be done while the customer is with the machine."""
 AUDIO_ACTIONS = ("contact.mute", "contact.unmute", "recording.pause", "recording.resume")
 
 _ACTIONS: dict[ContactState, tuple[str, ...]] = {
@@ -126,6 +145,7 @@ _ACTIONS: dict[ContactState, tuple[str, ...]] = {
         "contact.hang_up",
         *AUDIO_ACTIONS,
         "contact.send_dtmf",
+        IDENTIFY,
         "contact.consult",
         "contact.transfer",
         "contact.set_data",
@@ -134,6 +154,7 @@ _ACTIONS: dict[ContactState, tuple[str, ...]] = {
         "contact.retrieve",
         "contact.hang_up",
         *AUDIO_ACTIONS,
+        IDENTIFY,
         "contact.consult",
         "contact.transfer",
         "contact.set_data",
@@ -164,8 +185,10 @@ def allowed_actions(contact: Contact, agent: Agent) -> list[str]:
         return ["contact.wrap_up"]
     if contact.agent_id != agent.agent_id:
         return _as_third(contact, agent)
-    leg = contact.agent_leg
-    return [action for action in _ACTIONS.get(contact.state, ()) if _open(contact, leg, action)]
+    leg, actions = contact.agent_leg, _ACTIONS.get(contact.state, ())
+    if contact.identification and not contact.identification.back:
+        actions = tuple(action for action in actions if action in WHILE_IDENTIFIED)
+    return [action for action in actions if _open(contact, leg, action)]
 
 
 def _as_third(contact: Contact, agent: Agent) -> list[str]:
@@ -215,7 +238,8 @@ def _open(contact: Contact, leg: Leg | None, action: str) -> bool:
     if action in CONSULT_ACTIONS:
         return _consult_open(contact, leg, action)
     stuck = action in MOVING and (contact.held_at_phone or not leg)
-    if stuck or (contact.internal and action in PASSING_ON):
+    stuck = stuck or (action == IDENTIFY and contact.audio_operation is not None)
+    if stuck or (contact.internal and action in (*PASSING_ON, IDENTIFY)):
         return False
     return contact.operation is None
 
@@ -261,6 +285,7 @@ def contact_view(contact: Contact, viewer: Agent) -> dict[str, Any]:
         "recording": {"state": contact.recording.value},
         "consult": _consult_view(contact),
         "callback": _callback_view(contact),
+        "identification": _identification_view(contact),
         "allowed_actions": allowed_actions(contact, viewer),
         "arrived_at": timestamp(contact.arrived_at),
         "queued_at": timestamp(contact.queued_at),

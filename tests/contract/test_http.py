@@ -47,6 +47,7 @@ ROLES: dict[tuple[str, str], tuple[str, ...]] = {
             ("GET", "/groups/{group_id}"),
             ("PUT", "/groups/{group_id}"),
             ("DELETE", "/groups/{group_id}"),
+            ("DELETE", "/numbers/{number}"),
             ("GET", "/numbers/{number}"),
             ("PUT", "/numbers/{number}"),
             ("GET", "/agents/{agent_id}"),

@@ -108,6 +108,21 @@ async def test_a_group_is_taken_away_with_its_agents_levels(edge: Edge) -> None:
     assert (await get(edge, "/agents/1001"))["groups"] == {"general": 1}
 
 
+async def test_a_number_is_taken_away_but_not_the_last_one(edge: Edge) -> None:
+    await put(edge, "/numbers/4010", {"value": {"group": "general"}})
+    numbers = sorted((await get(edge))["settings"]["numbers"])
+    async with edge.http("4001") as http:
+        for version, number in enumerate(reversed(numbers), 1):
+            tag = {"If-Match": f'"{version}"'}
+            answer = await http.request("DELETE", f"{ROUTING}/numbers/{number}", json=WHY, headers=tag)
+            if number == numbers[0]:
+                assert (answer.status_code, answer.json()["code"]) == (422, "number_without_target")
+            else:
+                assert answer.status_code == 200, answer.text
+        answer = await http.request("DELETE", f"{ROUTING}/numbers/4010", json=WHY, headers=tag)
+        assert (answer.status_code, answer.json()["code"]) == (404, "unknown_setting")
+
+
 @pytest.mark.parametrize(
     ("path", "value", "code"),
     [

@@ -65,6 +65,8 @@ class FakePbx:
         self.registered: set[str] = set()
         self._modes: dict[tuple[str, str], StationMode] = {}
         """Stations and the groups in whose fallback queues they ring."""
+        self.numbers: dict[str, e.NotedNumber] = {}
+        """Service numbers, as noted in the node's own database."""
         self.effects: deque[e.Effect] = deque()
         self.told: list[tuple[str, int, float | None]] = []
         """What waiting customers were told: channel, position, expected wait."""
@@ -208,6 +210,18 @@ class FakePbx:
         pressed = s.MenuAnswered(self.now, self.name, channel, serial, answer, subject, who)
         self._tell(f"agi:{channel}", pressed)
 
+    def asked_enough(self, channel: str) -> None:
+        """Whom an agent sent to the machine is brought back, without a server by way of hold."""
+        found = self.channels[channel]
+        peer = self.channels.get(found.variables["CTI_PEER"])
+        if not self.link and found.variables.pop("CTI_HUSHED", ""):
+            found.variables.pop("CTI_PAUSED", None)
+        if self.link and peer and not peer.bridge:
+            found.context = "cti-connect"
+            self._join(found, peer)
+        else:
+            self._place(found, "hold")
+
     def greeted(self, channel: str) -> None:
         """The greeting is over, or the question was not answered."""
         found = self.channels[channel]
@@ -282,6 +296,8 @@ class FakePbx:
             self.hang_up(channel)
         elif found.context in ("cti-wait", "cti-connect"):
             self._place(found, "unserved")
+        elif found.context == "cti-identify":
+            self.asked_enough(channel)
         elif found.context in ("cti-hold", "cti-referred"):
             peer = self.channels.get(found.variables.get("CTI_PEER", ""))
             if peer and not peer.bridge:
@@ -506,6 +522,19 @@ class FakePbx:
         self._tell(agent.channel, s.StationPlaced(self.now, self.name, agent.channel))
         return True
 
+    def _do_IdentifyCustomer(self, effect: e.IdentifyCustomer) -> bool:  # noqa: N802
+        customer, agent = self.channels.get(effect.channel), self.channels.get(effect.agent_channel)
+        if customer is None or agent is None:
+            return False
+        customer.variables |= {"CTI_PEER": agent.channel, "CTI_HUSHED": "1" if effect.silent else ""}
+        self._part(customer)
+        self._place(customer, "identify")
+        if not effect.parted:
+            agent.dialled, agent.context = False, "cti-station"
+            self._part(agent)
+            self._tell(agent.channel, s.StationPlaced(self.now, self.name, agent.channel))
+        return True
+
     def _do_Move(self, effect: e.Move) -> bool:  # noqa: N802
         wanted = [(effect.channel, effect.place), (effect.other, effect.other_place)]
         found = [(self.channels.get(channel), place) for channel, place in wanted if channel]
@@ -708,6 +737,10 @@ class FakePbx:
     def _do_RemoveFallbackMember(self, effect: e.RemoveFallbackMember) -> bool:  # noqa: N802
         gone = [self._modes.pop((effect.channel, group), None) for group in effect.groups]
         return None not in gone
+
+    def _do_NoteNumbers(self, effect: e.NoteNumbers) -> bool:  # noqa: N802
+        self.numbers = {one.number: one for one in effect.numbers}
+        return True
 
     def _do_Resync(self, effect: e.Resync) -> bool:  # noqa: N802
         if self.snapshot is None:

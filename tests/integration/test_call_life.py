@@ -65,6 +65,7 @@ async def test_from_dialling_to_ready_again(centre: TestCentre, mode: Mode) -> N
                 "contact.hang_up",
                 "contact.mute",
                 "recording.pause",
+                "contact.identify",
                 "contact.consult",
                 "contact.transfer",
                 "contact.set_data",

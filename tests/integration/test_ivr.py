@@ -58,7 +58,7 @@ async def in_state(centre: TestCentre, state: str) -> Row:
 
 
 async def test_by_menu_card_and_pin_to_an_agent_who_sees_all_but_the_pin(centre: TestCentre) -> None:
-    pins: dict[str, str] = json.loads(_clear_pins(centre).read_text())
+    pins: dict[str, str] = json.loads(clear_pins(centre).read_text())
     right = pins[CARD]
     wrong = right[::-1] if right != right[::-1] else f"{right[1:]}{(int(right[0]) + 1) % 10}"
     async with (
@@ -95,21 +95,21 @@ async def test_by_menu_card_and_pin_to_an_agent_who_sees_all_but_the_pin(centre:
     await centre.logged(contact_id, state="ended")
     await centre.empty()
     for typed in (right, wrong):
-        assert await _kept(centre, typed) == []
+        assert await kept(centre, typed) == []
 
 
-def _clear_pins(centre: TestCentre) -> Path:
+def clear_pins(centre: TestCentre) -> Path:
     """Where the demo itself keeps its customers' PINs for whoever tries it."""
     return centre.centre.plan.var / "secrets/customers.json"
 
 
-async def _kept(centre: TestCentre, pin: str) -> list[str]:
+async def kept(centre: TestCentre, pin: str) -> list[str]:
     """Every file and Redis key of the centre's that has these digits, not as a part of a longer number."""
     found = re.compile(rb"(?<![0-9.])" + pin.encode() + rb"(?![0-9])")
     folders = (centre.centre.plan.var, centre.centre.rendered.home)
     files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
     assert {"cel.csv", "centre.db", "messages.log"} <= {path.name for path in files}
-    kept = [str(path) for path in files if path != _clear_pins(centre) and found.search(_content(path))]
+    kept = [str(path) for path in files if path != clear_pins(centre) and found.search(_content(path))]
     redis = Redis.from_url(centre.centre.plan.redis_url)
     try:
         keys = [key async for key in redis.scan_iter()]

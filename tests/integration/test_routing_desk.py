@@ -36,7 +36,11 @@ class Leader:
             lambda: directory_signal(database, OutsideRules(), s.RoutingChanged),
             self.apply,
             lambda: self.world.state.routing_version if self.leads else None,
+            self.noted,
         )
+
+    async def noted(self, version: int) -> None:
+        assert self.world.state.routing_version >= version
 
     async def apply(self, signal: s.Signal) -> None:
         if self.away:

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from cti_server.client import CtiRequestError
-from tests.support.audio import MOSTLY
+from tests.support.audio import COLLEAGUE_TONE, MOSTLY, sine, write_wav
 from tests.support.centre import TestCentre, eventually, whole_centre
 from tests.support.figures import figures_agree
 from tests.support.phones import BaresipPhone
@@ -18,11 +18,16 @@ from tests.support.seats import Seat, seat
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
 ROUTING = "/api/v1/admin/routing"
+SPRING = {"zh": 1013.0, "en": 1213.0}
+"""Tones of a greeting."""
+REFUSED = 1511.0
+"""Of the announcement that a number is not in service."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
-    async with whole_centre(tmp_path_factory.mktemp("centre")) as running:
+    tones = {"number_not_in_service": REFUSED}
+    async with whole_centre(tmp_path_factory.mktemp("centre"), tones=tones) as running:
         yield running
 
 
@@ -115,6 +120,73 @@ async def test_killed_right_after_a_change(centre: TestCentre, operations: httpx
         assert agent.client.ledger.intact
     await centre.empty()
     await figures_agree(centre, tolerance=10)  # what the fallback queue joined is noted when a server is back
+
+
+async def put_number(operations: httpx.AsyncClient, number: str, **value: Any) -> None:
+    tag = (await operations.get(ROUTING)).headers["etag"]
+    body = {"why": "the test", "value": value}
+    answer = await operations.put(f"{ROUTING}/numbers/{number}", json=body, headers={"If-Match": tag})
+    assert (answer.status_code, answer.json().get("in_effect")) == (200, True), answer.text
+
+
+async def is_refused(customer: BaresipPhone, number: str) -> None:
+    await customer.dial(number)
+    await customer.hears(REFUSED, 15)
+    assert "404" in (await customer.event("CALL_CLOSED", 15)).detail
+
+
+async def test_a_number_is_added_changed_and_removed_with_no_render(
+    centre: TestCentre, operations: httpx.AsyncClient
+) -> None:
+    for language, hz in SPRING.items():
+        sounds = centre.centre.rendered.home / "data/sounds" / language / "cti"
+        write_wav(sounds / "spring.wav", sine(hz, 1.6))
+    async with (
+        seat(centre, "1013", "on_demand", tone_hz=COLLEAGUE_TONE) as cards,
+        centre.customer("13700000005") as customer,
+        centre.customer("13700000006") as stranger,
+    ):
+        await is_refused(stranger, "4010")
+        await put_number(operations, "4010", group="general", greeting="spring", language="zh")
+        await put_number(operations, "4010", group="credit_card", greeting="spring", language="en")
+        await customer.dial("4010")
+        await customer.hears(SPRING["en"], 15)
+        contact_id = await cards.next_contact()
+        view = cards.client.contacts[contact_id]
+        assert (view["queue"], view["service_number"]) == ("credit_card", "4010")
+        await customer.hears(COLLEAGUE_TONE)
+        await cards.client.hang_up(contact_id)
+        await cards.wrap_up(contact_id)
+
+        # no server: the node knows by itself; what is wrong there is put right when one is back
+        with centre.server_restart:
+            centre.kill_server()
+            await is_refused(stranger, "4011")
+            await customer.dial("4010")
+            await customer.hears(COLLEAGUE_TONE, 30)
+            await customer.hang_up()
+            await centre.console("database del cti/number 4010")
+            await centre.console("database put cti/number 4011 general:brief:zh")
+        await eventually(
+            lambda: centre.console("database show cti/number"),
+            lambda lines: any("4010" in line for line in lines) and not any("4011" in line for line in lines),
+            "put right",
+            20,
+        )
+        await is_refused(stranger, "4011")
+
+        now = await eventually(
+            lambda: operations.get(ROUTING), lambda answer: answer.status_code == 200, "leading", 20
+        )
+        removed = await operations.request(
+            "DELETE",
+            f"{ROUTING}/numbers/4010",
+            json={"why": "spring is over"},
+            headers={"If-Match": now.headers["etag"]},
+        )
+        assert removed.status_code == 200, removed.text
+        await is_refused(stranger, "4010")
+    await centre.empty()
 
 
 async def test_what_is_refused_and_the_way_back(centre: TestCentre, operations: httpx.AsyncClient) -> None:

@@ -177,6 +177,7 @@ METHODS: dict[str, Method] = {
         _call("contact.reject", "Sends the offered contact back.", s.Reject),
         _call("contact.hold", "Puts the customer on hold.", s.Hold),
         _call("contact.retrieve", "Takes the customer back.", s.Retrieve),
+        _call("contact.identify", "The customer types card and PIN to the machine.", s.Identify),
         _call("contact.hang_up", "Ends the conversation.", s.HangUp),
         _seat("contact.consult", "Asks a third party.", p.ConsultParams, p.ContactResult, _consult),
         _call("contact.alternate", "Talks to the other one of the two.", s.Alternate),

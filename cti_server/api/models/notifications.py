@@ -67,6 +67,7 @@ NOTIFICATIONS: dict[str, type[Model]] = {
     Event.CONTACT_LEG_JOINED: ContactNotice,
     Event.CONTACT_LEG_LEFT: ContactNotice,
     Event.CONTACT_DATA_CHANGED: ContactNotice,
+    Event.CONTACT_IDENTIFICATION_CHANGED: ContactNotice,
     Event.CONTACT_CONSULT_STARTED: ContactNotice,
     Event.CONTACT_CONSULT_CONNECTED: ContactNotice,
     Event.CONTACT_CONSULT_ENDED: ContactNotice,

@@ -69,7 +69,7 @@ class CustomerView(Model):
     name: str
     tier: str
     elder: bool
-    verified: bool = Field(description="Proved in this contact who it is, by card and PIN in the menu.")
+    verified: bool = Field(description="Proved in this contact who it is, by card and PIN.")
 
 
 class LegView(Model):
@@ -108,6 +108,18 @@ class CallbackView(Model):
     tries: int = Field(description="Calls made in vain so far.")
 
 
+class IdentificationView(Model):
+    """The customer proves to the machine who it is. Nothing that it types is told."""
+
+    state: Literal[
+        "running", "verified", "not_verified", "locked", "declined", "not_checked", "cancelled"
+    ] = Field(description="`running` until it is over, whatever becomes of it.")
+    asked: Literal["card", "pin"] | None = Field(description="What it is being asked; null when over.")
+    failures: int = Field(description="Checks that failed so far.")
+    started_at: Instant
+    ended_at: Instant | None
+
+
 class QueueName(Model):
     """The group's name."""
 
@@ -142,6 +154,7 @@ class ContactView(Model):
     recording: RecordingView
     consult: ConsultView | None
     callback: CallbackView | None = Field(description="Accepting it calls the customer.")
+    identification: IdentificationView | None = Field(description="The last one that an agent asked for.")
     allowed_actions: list[str] = Field(description="Methods that may be called on the contact right now.")
     arrived_at: Instant
     queued_at: Instant | None

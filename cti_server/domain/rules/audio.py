@@ -20,7 +20,7 @@ from cti_server.domain.effects import (
     Unmute,
 )
 from cti_server.domain.events import Event
-from cti_server.domain.rules import offers
+from cti_server.domain.rules import identity, offers
 from cti_server.domain.rules.offers import OPERATION_TIME, own_contact, require
 from cti_server.domain.signals import (
     ChannelFact,
@@ -90,6 +90,7 @@ def _microphone(step: Step, command: ContactCommand, method: str, *, muted: bool
 def send_dtmf(step: Step, command: SendDtmf) -> None:
     """Key presses towards the customer's side (the menu of whom we called). Kept nowhere."""
     contact, _ = own_contact(step, command)
+    identity.require_none(contact)
     require(contact, "contact.send_dtmf", ContactState.ACTIVE)
     if contact.agent_leg is None:
         raise errors.ActionNotAllowed("the conversation is ending")
@@ -100,6 +101,7 @@ def send_dtmf(step: Step, command: SendDtmf) -> None:
 def pause_recording(step: Step, command: RecordingPause) -> None:
     """Silence in the recording from here on; its timeline is kept."""
     contact, _ = own_contact(step, command)
+    identity.require_none(contact)
     _require_recording(contact, "recording.pause", RecordingState.RECORDING)
     effect = PauseRecording(contact.node, contact.contact_id)
     _begin(step, contact, OperationKind.PAUSE, command, effect)
@@ -108,6 +110,7 @@ def pause_recording(step: Step, command: RecordingPause) -> None:
 def resume_recording(step: Step, command: RecordingResume) -> None:
     """The recording goes on."""
     contact, _ = own_contact(step, command)
+    identity.require_none(contact)
     _require_recording(contact, "recording.resume", RecordingState.PAUSED)
     effect = ResumeRecording(contact.node, contact.contact_id)
     _begin(step, contact, OperationKind.RESUME, command, effect)
@@ -153,6 +156,8 @@ def effect_done(step: Step, fact: EffectDone) -> None:
         step.clear_timer(f"audio:{contact.contact_id}")
         agent = step.state.agents[wanted.agent_id]
         step.reply(wanted, {"contact": contact_view(contact, agent)})
+    if outcome.kind is OperationKind.PAUSE:
+        identity.paused(step, contact)
 
 
 def _changed(contact: Contact, fact: EffectDone, kind: OperationKind) -> bool:
@@ -182,6 +187,8 @@ def effect_failed(step: Step, contact: Contact, fact: EffectFailed) -> None:
     """The PBX did not do it, or did not say: refuse the command; in doubt the PBX will show."""
     refusal = errors.refusals().get(fact.code, errors.PbxRefused)
     offers.refuse_audio(step, contact, refusal)
+    if fact.effect == PauseRecording.__name__:
+        identity.not_paused(step, contact, refusal)
     if refusal is errors.OutcomeUnknown:
         step.do(Resync(contact.node))
 

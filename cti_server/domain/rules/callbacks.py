@@ -21,7 +21,7 @@ WAITING = 0
 """Number of the question that is no question: who waits pressed a key."""
 AGAIN = 30.0
 """Seconds until one that expired while it was being offered is looked at again."""
-EXPIRED, GIVEN_UP = "callback_expired", "callback_failed"
+EXPIRED, GIVEN_UP, SERVED = "callback_expired", "callback_failed", "callback_served"
 
 
 def answered(step: Step, contact: Contact, fact: MenuAnswered) -> None:
@@ -139,6 +139,28 @@ def due(step: Step, wish_id: str) -> None:
         _wait(step, wished)
 
 
+def served(step: Step, contact: Contact) -> None:
+    """The customer called again and talks to an agent: nobody calls it back for the same group any more.
+
+    One that is being offered at this moment goes on: the agent has it on the screen.
+    """
+    number = contact.customer.number
+    if contact.direction != "inbound" or not number:
+        return
+    groups = {contact.group_id, *contact.overflowed}
+    waits = [c for c in step.state.contacts.values() if c.callback and c.state is ContactState.QUEUED]
+    for other in waits:
+        wished = other.callback
+        if wished and other.to_be_called and wished.customer.number == number and wished.group_id in groups:
+            _drop(step, other, SERVED)
+            step.note_contact(contact, f"contact.{SERVED}", {"wish_id": wished.wish_id})
+    for wished in list(step.state.callbacks.values()):
+        if wished.customer.number == number and wished.group_id in groups:
+            del step.state.callbacks[wished.wish_id]
+            step.clear_timer(f"callback:{wished.wish_id}")
+            step.note_contact(contact, f"contact.{SERVED}", {"wish_id": wished.wish_id})
+
+
 def expired(step: Step, contact_id: str) -> None:
     """Nobody took it in time. One that is being offered is looked at again later."""
     contact = step.state.contacts.get(contact_id)
@@ -147,10 +169,16 @@ def expired(step: Step, contact_id: str) -> None:
     if contact.state is not ContactState.QUEUED:
         step.set_timer(f"callback_over:{contact_id}", AGAIN)
         return
+    _drop(step, contact, EXPIRED)
+
+
+def _drop(step: Step, contact: Contact, reason: str) -> None:
+    """Who waits to be called back is not called."""
+    step.clear_timer(f"callback_over:{contact.contact_id}")
     step.dequeue(contact)
-    contact.ended_at, contact.end_reason = step.at, EXPIRED
+    contact.ended_at, contact.end_reason = step.at, reason
     contact.customer_leg.state = LegState.GONE
-    step.state.channels.pop(contact_id, None)
+    step.state.channels.pop(contact.contact_id, None)
     contact.apply(ContactEvent.END)
     step.tell_contact(contact, Event.CONTACT_ENDED)
     step.remember_end(contact)

@@ -31,6 +31,7 @@ from cti_server.domain.rules import (
     conversation,
     dialling,
     handing,
+    identity,
     offers,
     parties,
     seats,
@@ -76,6 +77,7 @@ def consult(step: Step, command: ConsultParty) -> None:
         raise errors.ConferenceFull("customer, agent and one more")
     offers.require(contact, "contact.consult", ContactState.ACTIVE, ContactState.HELD)
     offers.require_customer(contact, "contact.consult")
+    identity.require_none(contact)
     if contact.held_at_phone:
         raise errors.HeldAtPhone("the phone holds the call; retrieve it there")
     if contact.agent_leg is None:

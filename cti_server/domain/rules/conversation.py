@@ -21,6 +21,7 @@ from cti_server.domain.policy import VOICEMAIL
 from cti_server.domain.rules import (
     arrangement,
     handing,
+    identity,
     offers,
     parties,
     preference,
@@ -72,6 +73,7 @@ def retrieve(step: Step, command: Retrieve) -> None:
     if leg is None:
         raise errors.ActionNotAllowed("the conversation is ending")
     begin(step, contact, OperationKind.RETRIEVE, command)
+    identity.take_back(step, contact)
     step.do(Connect(contact.node, contact.contact_id, leg.channel, agent.station or ""))
 
 
@@ -170,6 +172,7 @@ def customer_on_hold(step: Step, contact: Contact) -> None:
 def together(step: Step, contact: Contact) -> None:
     """Customer and agent share a bridge."""
     step.clear_timer(f"apart:{contact.contact_id}")
+    identity.together(step, contact)
     contact.referred_to = ""
     if contact.state is ContactState.HELD and not contact.held_at_phone:
         contact.apply(ContactEvent.RETRIEVE)
@@ -205,6 +208,7 @@ def customer_gone(step: Step, contact: Contact, reason: str = "customer_hung_up"
     contact.customer_leg.state = LegState.GONE
     step.state.channels.pop(contact.contact_id, None)
     step.clear_timer(f"apart:{contact.contact_id}")
+    identity.lost(step, contact)
     if contact.recording in (RecordingState.RECORDING, RecordingState.PAUSED):
         contact.recording = RecordingState.STOPPED
     if contact.state in TALK_STATES:
@@ -287,6 +291,7 @@ def end_call(step: Step, contact: Contact) -> None:
 def lose_agent(step: Step, contact: Contact) -> None:
     """The customer lost its agent through no wish of either: first in the queue again."""
     agent = step.state.agents[contact.agent_id or ""]
+    identity.lost(step, contact)
     parties.end(step, contact, errors.StationNoAnswer)
     offers.refuse_operation(step, contact, errors.StationNoAnswer)
     offers.drop_agent_leg(step, contact)
@@ -332,7 +337,7 @@ def _in_order(contact: Contact) -> bool:
         return not contact.dialling.answered
     if contact.state is ContactState.ACTIVE or contact.held_at_phone:
         return bool(leg and bridge and bridge == leg.bridge)
-    return not bridge
+    return not bridge and (identity.running(contact) or not identity.under_way(contact))
 
 
 def operation_timed_out(step: Step, contact_id: str) -> None:

@@ -9,7 +9,7 @@ from cti_server.domain import ivr
 from cti_server.domain.contact import Contact, ContactState
 from cti_server.domain.events import Event
 from cti_server.domain.ivr import Ivr, Turn
-from cti_server.domain.rules import callbacks, preference, waiting
+from cti_server.domain.rules import callbacks, identity, preference, waiting
 from cti_server.domain.signals import MenuAnswered
 from cti_server.domain.step import Step
 
@@ -38,6 +38,9 @@ def question(settings: Mapping[str, Ivr], contact: Contact) -> ivr.Question | No
 def answered(step: Step, fact: MenuAnswered) -> None:
     """The caller pressed something, or nothing. An answer to a question of before says nothing."""
     contact = step.state.contacts.get(fact.channel)
+    if contact and identity.running(contact):
+        identity.answered(step, contact, fact)
+        return
     if contact and contact.state is not ContactState.IVR:
         callbacks.answered(step, contact, fact)
         return
@@ -46,7 +49,7 @@ def answered(step: Step, fact: MenuAnswered) -> None:
         return
     turn = ivr.pressed(_settings(step, contact), walk, fact.answer, fact.subject)
     if fact.customer and fact.answer == ivr.Check.RIGHT:
-        _verified(step, contact, fact)
+        preference.proved(step, contact, fact.customer)
     _go_on(step, contact, turn)
 
 
@@ -72,17 +75,6 @@ def _go_to(step: Step, contact: Contact, group_id: str) -> None:
     if group_id in step.state.groups:
         contact.group_id = group_id
     waiting.find_open(step, contact)
-
-
-def _verified(step: Step, contact: Contact, fact: MenuAnswered) -> None:
-    """Whoever's phone it is: this is the customer whose card and PIN it had."""
-    who = fact.customer
-    if who:
-        contact.customer = replace(
-            contact.customer, name=who.name, tier=who.tier, elder=who.elder, verified=True
-        )
-        contact.priority = preference.priority(contact.customer, step.state.priorities)
-        contact.requires, contact.dedicated_agent = dict(who.requires), who.dedicated_agent
 
 
 def _settings(step: Step, contact: Contact) -> Ivr:

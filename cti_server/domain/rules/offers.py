@@ -20,7 +20,7 @@ from cti_server.domain.contact import (
 )
 from cti_server.domain.effects import Connect, HangUpChannel, ResumeRecording, Unmute
 from cti_server.domain.events import Event
-from cti_server.domain.rules import calling, preference, seats, waiting
+from cti_server.domain.rules import callbacks, calling, preference, seats, waiting
 from cti_server.domain.signals import Accept, ContactCommand, Reject
 from cti_server.domain.step import Step
 from cti_server.domain.views import contact_view
@@ -326,6 +326,7 @@ def connected(step: Step, contact: Contact) -> None:
         step.clear_timer(f"operation:{contact.contact_id}")
     step.tell_agent(agent, Event.AGENT_STATE_CHANGED)
     step.tell_contact(contact, Event.CONTACT_CONNECTED)
+    callbacks.served(step, contact)
 
 
 def talking(contact: Contact) -> None:

@@ -14,6 +14,7 @@ from cti_server.domain.rules import (
     conversation,
     dialling,
     fallback,
+    identity,
     menu,
     offers,
     preference,
@@ -108,8 +109,8 @@ def customer_placed(step: Step, fact: CustomerPlaced) -> None:
     if contact.consult:
         consults.placed(step, contact, contact.customer_leg)
         return
-    if fact.place == "hold":
-        conversation.customer_on_hold(step, contact)
+    if fact.place in ("hold", "identify"):
+        _placed_aside(step, contact, fact.place)
         return
     if contact.state is ContactState.DIALLING:
         dialling.answered_alone(step, contact)
@@ -127,6 +128,15 @@ def customer_placed(step: Step, fact: CustomerPlaced) -> None:
         # The dialplan gave us up (a hiccup, a refused AGI), and here we are: take the caller back.
         step.note_contact(contact, "contact.unserved")
         _take_back(step, contact)
+
+
+def _placed_aside(step: Step, contact: Contact, place: str) -> None:
+    """On hold, or with the machine that asks who it is."""
+    if place == "identify":
+        identity.placed(step, contact)
+    else:
+        conversation.customer_on_hold(step, contact)
+        identity.unserved(step, contact)
 
 
 def _placed_contact(step: Step, fact: CustomerPlaced) -> Contact | None:
@@ -440,7 +450,9 @@ def _contact_effect_failed(step: Step, fact: EffectFailed, contact: Contact) -> 
     elif fact.effect == "HangUpChannel" and fact.code == errors.PbxRefused.code:
         # Most likely it is gone already and its ChannelGone is on its way.
         conversation.watch(step, contact, APART_TIME)
-    elif fact.effect in ("Connect", "HoldCustomer", "HangUpChannel"):
+    elif fact.effect == "IdentifyCustomer" and fact.code == errors.PbxRefused.code:
+        identity.not_sent(step, contact, _refusal(fact))
+    elif fact.effect in ("Connect", "HoldCustomer", "HangUpChannel", "IdentifyCustomer"):
         _switch_failed(step, fact, contact)
 
 

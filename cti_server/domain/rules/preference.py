@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cti_server.domain.agent import IN_CONTACT, AgentState
 from cti_server.domain.contact import Contact, Customer
+from cti_server.domain.customer import CustomerProfile
 from cti_server.domain.policy import Priorities
 from cti_server.domain.state import LastAgent
 from cti_server.domain.step import Step
@@ -16,6 +19,16 @@ REMEMBERED = 7 * 86_400.0
 def priority(customer: Customer, steps: Priorities) -> int:
     """Steps of priority of a customer."""
     return steps.elder * customer.elder + steps.vip * (customer.tier in TIERS)
+
+
+def proved(step: Step, contact: Contact, who: CustomerProfile | None) -> None:
+    """Whoever's phone it is: this is the customer whose card and PIN it had."""
+    if who:
+        contact.customer = replace(
+            contact.customer, name=who.name, tier=who.tier, elder=who.elder, verified=True
+        )
+        contact.priority = priority(contact.customer, step.state.priorities)
+        contact.requires, contact.dedicated_agent = dict(who.requires), who.dedicated_agent
 
 
 def begin(step: Step, contact: Contact) -> None:

@@ -10,13 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from cti_server.domain.contact import Contact, ContactState
+from cti_server.domain.effects import NotedNumber, NoteNumbers
 from cti_server.domain.events import Event
 from cti_server.domain.outside import OutsideRules
-from cti_server.domain.policy import Priorities
+from cti_server.domain.policy import Greeting, Priorities
 from cti_server.domain.rules import fallback, preference
 from cti_server.domain.signals import DirectoryLoaded
 from cti_server.domain.state import WorldState
 from cti_server.domain.step import Step
+
+_UNGREETED = Greeting("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +54,26 @@ def settle(step: Step, signal: DirectoryLoaded, was: Before) -> None:
     for contact in waiting:
         _wait_anew(step, contact)
     step.queues.update(state.groups)
+    for node in state.nodes.values():
+        if node.up:
+            note_numbers(step, node.name)
     for agent_id, groups in was.groups.items():
         agent = state.agents.get(agent_id)
         if agent and agent.groups != groups:
             fallback.change(step, agent, groups)
             step.tell_agent(agent, Event.AGENT_STATE_CHANGED)
+
+
+def note_numbers(step: Step, node: str) -> None:
+    """What service numbers there are is kept at the node, for the time when no server lives."""
+    state = step.state
+    if state.service_numbers:  # none: we do not know them (yet), the node may
+        spoken = {n: state.greetings.get(n, _UNGREETED) for n in state.service_numbers}
+        noted = tuple(
+            NotedNumber(number, group_id, spoken[number].prompt, spoken[number].language)
+            for number, group_id in state.service_numbers.items()
+        )
+        step.do(NoteNumbers(node, state.routing_version, noted))
 
 
 def _outside(signal: DirectoryLoaded) -> OutsideRules:

@@ -12,9 +12,11 @@ from cti_server.domain.rules import (
     dialling,
     fallback,
     handing,
+    identity,
     offers,
     pbx,
     referring,
+    reroute,
     supervision,
     transfers,
 )
@@ -38,8 +40,11 @@ PLACES = {
     "cti-hold": "hold",
     "cti-unserved": "unserved",
     "cti-voicemail": "voicemail",
+    "cti-identify": "identify",
 }
 """Contexts of the dialplan's waiting places (`cti-connect`: on the way from there into a conversation)."""
+_HELD = ("hold", "identify")
+"""Where only those are who have an agent."""
 LET_GO_FROM = ("cti-wait", "cti-unserved")
 """Contexts in which a caller whose contact has ended still waits."""
 
@@ -68,6 +73,7 @@ def node_snapshot(step: Step, snapshot: NodeSnapshot) -> None:
     supervision.corrected(step, snapshot.node, channels)
     _strays(step, snapshot)
     fallback.corrected(step, snapshot)
+    reroute.note_numbers(step, snapshot.node)
 
 
 def _dialled(step: Step, fact: ChannelFact) -> bool:
@@ -235,7 +241,7 @@ def _alone(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, channels: dict
     alone = contact is not None and contact.dialling is not None and fact.context == "cti-wait"
     came = contact is not None and contact.on_its_way
     if place and (new or alone or came or place == "unserved" or _elsewhere(contact, place)):
-        _take_up(step, snapshot, fact, "wait" if place == "hold" else place)
+        _take_up(step, snapshot, fact, "wait" if place in _HELD else place)
         contact = step.state.contacts.get(fact.channel)
     if contact is None or not contact.live:
         return
@@ -246,7 +252,7 @@ def _alone(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, channels: dict
         _without_partner(step, contact, place, channels)
     elif contact.state is ContactState.OUTSIDE:
         _outside(step, contact, fact, place, channels)
-    elif contact.state is ContactState.QUEUED and place == "hold":
+    elif contact.state is ContactState.QUEUED and place in _HELD:
         step.do(ReturnToQueue(contact.node, contact.contact_id))
 
 
@@ -288,7 +294,11 @@ def _without_partner(step: Step, contact: Contact, place: str, channels: dict[st
         conversation.agent_leg_gone(step, contact, UNKNOWN_CAUSE)
     else:
         leg.bridge = channels[leg.channel].bridge
-        if place == "hold" and contact.state is ContactState.ACTIVE:
+        if identity.under_way(contact) and place == "identify":
+            identity.placed(step, contact)
+        elif identity.under_way(contact) and place == "hold":
+            identity.unserved(step, contact)
+        elif place == "hold" and contact.state is ContactState.ACTIVE:
             conversation.customer_on_hold(step, contact)
         elif contact.operation is None and (place != "hold" or contact.held_at_phone):
             _rejoin(step, contact, leg.channel)

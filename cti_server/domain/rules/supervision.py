@@ -32,7 +32,7 @@ from cti_server.domain.contact import (
 )
 from cti_server.domain.effects import HangUpChannel, Move, Place, Supervise
 from cti_server.domain.events import Event, Reply
-from cti_server.domain.rules import consults, conversation, offers, seats
+from cti_server.domain.rules import consults, conversation, identity, offers, seats
 from cti_server.domain.signals import (
     ChannelFact,
     ForceSignOut,
@@ -117,6 +117,7 @@ def _talks(contact: Contact, target: Agent) -> bool:
 
 def _require_interceptable(contact: Contact) -> None:
     offers.require_customer(contact, "supervisor.intercept")
+    identity.require_none(contact)
     if contact.state not in (ContactState.ACTIVE, ContactState.HELD):
         raise errors.ActionNotAllowed(f"a contact that is {contact.state} cannot be intercepted")
     if contact.operation:

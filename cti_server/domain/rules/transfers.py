@@ -13,7 +13,7 @@ from cti_server.domain.agent import Agent
 from cti_server.domain.contact import Contact, ContactEvent, ContactState, Leg, LegRole, LegState
 from cti_server.domain.effects import Effect, HangUpChannel, ReturnToQueue, SendOutside
 from cti_server.domain.events import Event
-from cti_server.domain.rules import handing, offers, seats
+from cti_server.domain.rules import handing, identity, offers, seats
 from cti_server.domain.rules.offers import OPERATION_TIME, own_contact, require
 from cti_server.domain.signals import TransferContact
 from cti_server.domain.step import Step
@@ -31,6 +31,7 @@ def transfer(step: Step, command: TransferContact) -> dict[str, Any]:
     contact, agent = own_contact(step, command)
     require(contact, "contact.transfer", ContactState.ACTIVE, ContactState.HELD)
     offers.require_customer(contact, "contact.transfer")
+    identity.require_none(contact)
     if contact.held_at_phone:
         raise errors.HeldAtPhone("the phone holds the call; retrieve it there")
     if contact.operation:

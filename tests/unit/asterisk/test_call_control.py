@@ -6,6 +6,7 @@ from cti_server.asterisk.ami_fields import encode_action
 from cti_server.asterisk.call_control import actions
 from cti_server.domain import effects as e
 from cti_server.domain.agent import StationMode, SupervisionMode
+from cti_server.domain.ivr import Question
 
 EFFECTS = [
     e.RingStation("pbx-a", "station-1001-1", "1001", StationMode.ON_DEMAND, 20.0, "pbx-a-1.1"),
@@ -30,6 +31,15 @@ EFFECTS = [
     e.Unmute("pbx-a", "station-1001-1"),
     e.PauseRecording("pbx-a", "pbx-a-1.1"),
     e.ResumeRecording("pbx-a", "pbx-a-1.1"),
+    e.IdentifyCustomer(
+        "pbx-a",
+        "pbx-a-1.1",
+        "station-1001-1",
+        3,
+        Question(("type_card",), 19, 5.0),
+        parted=False,
+        silent=True,
+    ),
     e.Supervise("pbx-a", "station-2001-1", "station-1001-1", SupervisionMode.WHISPER, "2001"),
 ]
 MANY = [
@@ -63,10 +73,10 @@ def test_a_recipe_has_at_most_one_deciding_action() -> None:
         assert sum(action.deciding for action in actions(effect)) <= 1
 
 
-def test_every_effect_but_resync_has_a_recipe() -> None:
+def test_every_effect_but_the_links_own_has_a_recipe() -> None:
     known = {type(effect) for effect in EFFECTS + MANY}
     effects = {cls for cls in vars(e).values() if isinstance(cls, type) and issubclass(cls, e.Effect)}
-    assert effects - {e.Effect, e.Confirmed, e.Resync} == known
+    assert effects - {e.Effect, e.Confirmed, e.Resync, e.NoteNumbers} == known
 
 
 def test_a_persistent_station_rings_by_its_own_device_state() -> None:

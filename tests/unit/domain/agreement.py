@@ -114,7 +114,8 @@ def _customer(contact: Contact, channel: Channel, pbx: FakePbx) -> None:
         assert channel.bridge == pbx.channels[leg.channel].bridge, (contact, "talks to somebody else")
     elif contact.state is ContactState.HELD:
         assert not channel.bridge, (contact, "is not on hold")
-        assert channel.context == "cti-hold", (contact, channel)
+        asked = contact.identification is not None and not contact.identification.back
+        assert channel.context == ("cti-identify" if asked else "cti-hold"), (contact, channel)
         assert leg is not None
         assert not pbx.channels[leg.channel].bridge
     elif contact.end_reason == "answered_unserved":  # who talks to it may have taken a seat since

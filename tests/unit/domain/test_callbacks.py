@@ -209,3 +209,45 @@ def test_it_outlives_the_server_and_the_pbx() -> None:
     centre.connect()
     centre.settle()
     assert contact(centre, mine).state is ContactState.QUEUED
+
+
+def served_before_the_wish(centre: Centre, number: str = "4000", caller: str = "13800138000") -> str:
+    """The customer calls again, is preferred to all who wait, and an agent takes it."""
+    again = centre.pbx.arrive(number, caller=caller)
+    centre.settle()
+    contact(centre, again).priority = 9
+    centre.pbx.greeted(again)
+    centre.settle()
+    seated(centre, "1002")
+    centre.command(s.Accept, "1002", again)
+    centre.settle()
+    assert contact(centre, again).state is ContactState.ACTIVE
+    return again
+
+
+def test_who_calls_again_and_is_served_is_not_called_back() -> None:
+    centre = offering()
+    mine = wished(centre, called(centre))
+    again = served_before_the_wish(centre)
+    assert mine.end_reason == "callback_served"
+    assert list(centre.state.contacts) == [again]
+    assert "contact.callback_served" in kinds(centre, again)
+
+
+def test_nor_again_later() -> None:
+    centre = offering()
+    wished(centre, called(centre))
+    seated(centre)
+    in_vain(centre)
+    centre.command(s.SetState, "1001", "not_ready")
+    served_before_the_wish(centre)
+    assert not centre.state.callbacks
+    assert not [key for key in centre.state.timers if key.startswith("callback")]
+
+
+@pytest.mark.parametrize(("number", "caller"), [("4001", "13800138000"), ("4000", OTHER)])
+def test_another_matter_or_somebody_else_leaves_the_wish(number: str, caller: str) -> None:
+    centre = offering()
+    mine = wished(centre, called(centre))
+    served_before_the_wish(centre, number, caller)
+    assert mine.state is ContactState.QUEUED

@@ -82,4 +82,7 @@ def test_nothing_is_asked_of_a_pbx_that_agrees():
     before = len(centre.told)
     centre.pbx.ask([e.Resync("pbx-a")])
     centre.settle()
-    assert not [effect for outcome in centre.told[before:] for effect in outcome.effects]
+    asked = [effect for outcome in centre.told[before:] for effect in outcome.effects]
+    assert not [
+        effect for effect in asked if not isinstance(effect, e.NoteNumbers)
+    ]  # which the link compares

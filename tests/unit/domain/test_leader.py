@@ -126,5 +126,6 @@ def test_a_changed_profile_is_taken_over():
 def test_a_phone_that_registered_before_its_station_was_known_is_found():
     centre = opened()
     outcome = centre.apply(directory(centre.now, stations=(*STATIONS, "1007")))
-    assert outcome.effects == [Resync("pbx-a")]
-    assert centre.apply(directory(centre.now, stations=(*STATIONS, "1007"))).effects == []
+    assert Resync("pbx-a") in outcome.effects
+    again = centre.apply(directory(centre.now, stations=(*STATIONS, "1007")))
+    assert Resync("pbx-a") not in again.effects

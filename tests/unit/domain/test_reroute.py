@@ -7,8 +7,8 @@ from typing import Any
 
 from cti_server.domain import signals as s
 from cti_server.domain.contact import ContactState
-from cti_server.domain.effects import AddFallbackMember
-from cti_server.domain.policy import Policy, Priorities
+from cti_server.domain.effects import AddFallbackMember, NotedNumber
+from cti_server.domain.policy import Greeting, Policy, Priorities
 from cti_server.domain.target import Target, TargetKind
 from tests.unit.domain import centre as c
 from tests.unit.domain.centre import Centre, directory
@@ -43,6 +43,37 @@ def test_an_agent_learns_and_is_offered_who_waits() -> None:
     assert joined[-1].groups == ("credit_card",)
     told = [n for o in centre.told for n in o.notifications if n.event == "agent.state_changed"]
     assert any(n.params["agent"]["groups"] == ["general", "credit_card"] for n in told)
+
+
+def test_the_nodes_are_told_of_every_service_number() -> None:
+    centre = opened()
+    assert centre.pbx.numbers["4000"] == NotedNumber("4000", "general", "", "")
+    changed(
+        centre,
+        service_numbers={"4000": "general", "4010": "credit_card"},
+        greetings={"4010": Greeting("for_credit_card", "en")},
+    )
+    centre.settle()
+    assert set(centre.pbx.numbers) == {"4000", "4010"}
+    assert centre.pbx.numbers["4010"] == NotedNumber("4010", "credit_card", "for_credit_card", "en")
+
+
+def test_a_node_out_of_reach_is_told_when_it_is_back() -> None:
+    centre = opened()
+    centre.apply(centre.pbx.disconnect())
+    changed(centre, service_numbers={"4010": "general"})
+    centre.settle()
+    assert "4010" not in centre.pbx.numbers
+    centre.apply(centre.pbx.connect())
+    centre.settle()
+    assert set(centre.pbx.numbers) == {"4010"}
+
+
+def test_with_no_directory_yet_a_node_keeps_what_it_knows() -> None:
+    centre = opened()
+    changed(centre, service_numbers={})
+    centre.settle()
+    assert "4000" in centre.pbx.numbers
 
 
 def test_a_skill_asked_for_no_longer() -> None:

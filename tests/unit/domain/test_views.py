@@ -16,8 +16,8 @@ AGENT_FIELDS = {
 }  # fmt: skip
 CONTACT_FIELDS = {
     "contact_id", "medium", "direction", "state", "queue", "priority", "customer", "service_number",
-    "ivr_path", "data", "legs", "recording", "consult", "callback", "allowed_actions", "arrived_at",
-    "queued_at", "offered_at", "connected_at", "ended_at", "end_reason",
+    "ivr_path", "data", "legs", "recording", "consult", "callback", "identification", "allowed_actions",
+    "arrived_at", "queued_at", "offered_at", "connected_at", "ended_at", "end_reason",
 }  # fmt: skip
 
 

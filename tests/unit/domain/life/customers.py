@@ -58,6 +58,21 @@ class Customers(Drive):
         if channel and contact and contact.walk and contact.walk.over and channel.context == "cti-entry":
             self.centre.pbx.greeted(channel.channel)
 
+    @rule(number=which, keys=st.lists(ANSWERS, max_size=6), back=st.booleans())
+    def identified(self, number: int, keys: list[str], back: bool) -> None:
+        """Whom its agent sent to the machine types card and PIN, or not; the dialplan brings it back."""
+        pbx = self.centre.pbx
+        channel = pick(self._customers("cti-identify"), number)
+        for key in keys:
+            contact = self.centre.state.contacts.get(channel.channel) if channel else None
+            if channel is None or contact is None or contact.walk is None or not pbx.link:
+                return
+            who = PROVED if key == "right" else None
+            pbx.press(channel.channel, contact.walk.serial, key, "13900000002", who)
+            self.centre.settle()
+        if channel and back and channel.context == "cti-identify" and channel.channel in pbx.channels:
+            pbx.asked_enough(channel.channel)
+
     @rule(number=which, leaves=st.booleans())
     def message(self, number: int, leaves: bool) -> None:
         """Who was sent to the voicemail speaks, and hangs up or not yet."""

@@ -88,6 +88,7 @@ class Faults(Drive):
             [
                 "Connect",
                 "HoldCustomer",
+                "IdentifyCustomer",
                 "HangUpChannel",
                 "Mute",
                 "PauseRecording",

@@ -26,6 +26,7 @@ ON_CONTACT = (
     s.Reject,
     s.Hold,
     s.Retrieve,
+    s.Identify,
     s.HangUp,
     s.TransferContact,
     *SOUND,
