@@ -14,7 +14,7 @@ import ssl
 import time
 import traceback
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from enum import StrEnum
 from typing import Any, Final
 
@@ -155,10 +155,23 @@ class AmiClient:
             AmiTimeout: written, no answer in time or before the link was lost: the outcome is unknown.
             AmiRefused: Asterisk said no; the message is Asterisk's.
         """
-        answer: AmiMessage = await self._ask(name, fields, as_list=False, seconds=timeout)
-        if not answer.success:
-            raise _refusal(name, answer)
-        return answer
+        return await self.begin(name, fields, timeout=timeout)
+
+    def begin(
+        self,
+        name: str,
+        fields: Fields | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> Coroutine[Any, Any, AmiMessage]:
+        """Write the action now; what is returned is awaited for its answer. Raises as `action`."""
+        return self._answered(name, self._write(name, fields, as_list=False), timeout)
+
+    async def _answered(self, name: str, answer: asyncio.Future[Any], seconds: float | None) -> AmiMessage:
+        message: AmiMessage = await self._in_time(name, answer, seconds)
+        if not message.success:
+            raise _refusal(name, message)
+        return message
 
     async def list_action(
         self,
@@ -173,18 +186,21 @@ class AmiClient:
             AmiUnavailable: no link, or it was lost in the middle of the list, or the list took too long.
             AmiRefused, AmiInvalidField: as `action`.
         """
-        answer: AmiMessage | list[AmiMessage] = await self._ask(name, fields, as_list=True, seconds=timeout)
+        written = self._write(name, fields, as_list=True)
+        answer: AmiMessage | list[AmiMessage] = await self._in_time(name, written, timeout)
         if isinstance(answer, AmiMessage):
             raise _refusal(name, answer)
         return answer
 
-    async def _ask(self, name: str, fields: Fields | None, *, as_list: bool, seconds: float | None) -> Any:
+    def _write(self, name: str, fields: Fields | None, *, as_list: bool) -> asyncio.Future[Any]:
         if self._session is None or not self.connected:
             raise AmiUnavailable("no connection to Asterisk")
         if name not in READ_ONLY:
             self._gate()
+        return self._session.send(name, fields, as_list=as_list)
+
+    async def _in_time(self, name: str, answer: asyncio.Future[Any], seconds: float | None) -> Any:
         began = time.monotonic()
-        answer = self._session.send(name, fields, as_list=as_list)
         patience = self._action_timeout if seconds is None else seconds
         # A timer of its own: `asyncio.timeout` costs as much as all the rest of sending an action.
         deadline = asyncio.get_running_loop().call_later(patience, _expire, answer)

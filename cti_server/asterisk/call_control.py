@@ -57,7 +57,8 @@ def _ring_station(effect: e.RingStation) -> list[Action]:
         "ChannelId": effect.channel,
         "Context": "cti-station",
         "Exten": "s",
-        "Priority": 1,
+        # Somebody waits for an on-demand phone, and it has no seat to prepare.
+        "Priority": 1 if effect.mode is StationMode.PERSISTENT else "place",
         "Timeout": int(effect.timeout * 1000),
         "Async": "true",
         "CallerID": "CTI <0>",
@@ -71,7 +72,6 @@ def _connect(effect: e.Connect) -> list[Action]:
     join: Fields = {"Channel": effect.channel, "Context": "cti-connect", "Exten": "s", "Priority": 1}
     return [
         _set(effect.channel, "CTI_PEER", effect.agent_channel),
-        _set(effect.channel, "CTI_RECORDING", effect.channel),
         *(_in_use((effect.address,)) if effect.address else ()),
         Action("Redirect", join),
     ]

@@ -105,9 +105,17 @@ async def answer_of(
 
 
 async def tell_way(
-    session: AgiSession, contact: Contact, ivrs: Mapping[str, Ivr], *, group_known: str = ""
+    session: AgiSession,
+    contact: Contact,
+    ivrs: Mapping[str, Ivr],
+    *,
+    group_known: str = "",
+    arriving: bool = False,
 ) -> None:
-    """Set what the dialplan goes by: the group (unless it knows), closed or not, the menu's next question."""
+    """Set what the dialplan goes by: the group (unless it knows), closed or not, the menu's next question.
+
+    `arriving`: it has not been in the menu, at least not in this dialplan's turn.
+    """
     if contact.group_id != group_known:
         await session.set_variable("CTI_GROUP", contact.group_id)
     if contact.end_reason == CLOSED:
@@ -116,6 +124,8 @@ async def tell_way(
         await session.set_variable("CTI_CLOSED", VOICEMAIL)
     if contact.end_reason == CALLBACK:
         await session.set_variable("CTI_LEAVE", "1")
+    if arriving and contact.walk is None:
+        return  # it goes past the menu: each variable is a way to Asterisk and back
     asked = rules.question(ivrs, contact)
     await session.set_variable("CTI_DIGITS", "0")
     await session.set_variable("CTI_ASK", "")

@@ -14,6 +14,7 @@ import structlog
 from cti_server.asterisk import cel, translate
 from cti_server.asterisk.ami_client import AmiClient
 from cti_server.asterisk.ami_codec import AmiMessage
+from cti_server.asterisk.arrivals import Call
 from cti_server.asterisk.call_control import Action, actions
 from cti_server.asterisk.inbound import ChannelLife
 from cti_server.asterisk.number_book import NumberBook
@@ -61,13 +62,17 @@ class PbxLink:
         post: Callable[[s.Signal], None],
         gate: Callable[[], None],
         last_seen: Callable[[], float],
+        *,
+        called: Callable[[Call], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`last_seen`: until when all that happened there was seen, in epoch seconds; 0 for never."""
+        """`last_seen`: until when all that happened there was seen, in epoch seconds; 0 for never.
+
+        `called` is told of each call that comes.
+        """
         self.name = address.name
         self._address, self._post, self._gate = address, post, gate
-        self._last_seen, self._clock = last_seen, clock
-        self._effects: asyncio.Queue[e.Effect] = asyncio.Queue()
+        self._last_seen, self._called, self._clock = last_seen, called, clock
         self._registered: dict[str, bool] = {}
         self._originates: dict[str, e.Effect] = {}
         self._failed_originates: set[str] = set()
@@ -102,15 +107,32 @@ class PbxLink:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.client.run())
                 tasks.create_task(self._beat())
-                tasks.create_task(self._perform_forever())
                 tasks.create_task(self.numbers.keep())
         finally:
             for task in self._running:
                 task.cancel()
 
     def perform(self, effect: e.Effect) -> None:
-        """Carry out an effect after those handed in before."""
-        self._effects.put_nowait(effect)
+        """Carry out an effect: its actions are written now, after those handed in before."""
+        if isinstance(effect, e.Resync):
+            self._resync()
+            return
+        if isinstance(effect, e.NoteNumbers):
+            self.numbers.want(effect)
+            return
+        try:
+            recipe = actions(effect)
+        except CtiError as error:  # a field that must not be sent so: nothing was written
+            log.warning("pbx.effect_refused", node=self.name, effect=type(effect).__name__, code=error.code)
+            asyncio.get_running_loop().call_soon(self._effect_failed, effect, error.code)
+            return
+        if isinstance(effect, e.SendDigits):
+            task = asyncio.create_task(self._digits(effect, recipe))
+        else:
+            sent = [(action, self._send(action)) for action in recipe]
+            task = asyncio.create_task(self._outcome(effect, sent))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
 
     async def channel_life(self, channel: str) -> ChannelLife:
         """Whether Asterisk has the channel, had it a moment ago, or knows nothing of it."""
@@ -133,6 +155,8 @@ class PbxLink:
     def _on_event(self, message: AmiMessage) -> None:
         if message.name == "OriginateResponse":
             self._originate_response(message)
+        elif (call := translate.call(self.name, message)) is not None:
+            self._called(call)
         for fact in translate.facts(self.name, message):
             if isinstance(fact, s.ChannelGone):
                 self._gone.append(fact.channel)
@@ -256,30 +280,17 @@ class PbxLink:
             self._beating = False
             log.warning("pbx.beat_failed", node=self.name, code=error.code)
 
-    async def _perform_forever(self) -> None:
-        while True:
-            effect = await self._effects.get()
-            if isinstance(effect, e.Resync):
-                self._resync()
-                continue
-            if isinstance(effect, e.NoteNumbers):
-                self.numbers.want(effect)
-                continue
-            if isinstance(effect, e.SendDigits):
-                task = asyncio.create_task(self._digits(effect))
-            else:
-                sent = [(action, self._send(action)) for action in actions(effect)]
-                task = asyncio.create_task(self._outcome(effect, sent))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+    def _send(self, action: Action) -> asyncio.Future[AmiMessage]:
+        try:
+            return asyncio.create_task(self.client.begin(action.name, action.fields))
+        except Exception as error:  # noqa: BLE001 (it was not written: `_outcome` reports it like a refusal)
+            failed: asyncio.Future[AmiMessage] = asyncio.get_running_loop().create_future()
+            failed.set_exception(error)
+            return failed
 
-    def _send(self, action: Action) -> asyncio.Task[AmiMessage]:
-        # Tasks start in the order they are made, and an action is written before its first wait.
-        return asyncio.create_task(self.client.action(action.name, action.fields))
-
-    async def _digits(self, effect: e.SendDigits) -> None:
+    async def _digits(self, effect: e.SendDigits, recipe: list[Action]) -> None:
         """One digit at a time, with a pause in which Asterisk serves the other actions."""
-        for action in actions(effect):
+        for action in recipe:
             answer = self._send(action)
             await asyncio.wait((answer,))
             if answer.cancelled() or answer.exception():
@@ -287,7 +298,7 @@ class PbxLink:
             await asyncio.sleep(DIGIT_PAUSE)
         await self._outcome(effect, [(action, answer)])
 
-    async def _outcome(self, effect: e.Effect, sent: list[tuple[Action, asyncio.Task[AmiMessage]]]) -> None:
+    async def _outcome(self, effect: e.Effect, sent: list[tuple[Action, asyncio.Future[AmiMessage]]]) -> None:
         """Report the first deciding action that was not done."""
         answers = await asyncio.gather(*(answer for _, answer in sent), return_exceptions=True)
         failed = ""
@@ -303,7 +314,7 @@ class PbxLink:
                 failed = failed or (code if action.deciding else "")
         channel = getattr(effect, "channel", "")
         if failed:
-            self._hand_in(s.EffectFailed(0.0, self.name, type(effect).__name__, channel, failed))
+            self._effect_failed(effect, failed)
         elif isinstance(effect, e.Confirmed):
             self._hand_in(s.EffectDone(0.0, self.name, type(effect).__name__, channel))
 
@@ -311,7 +322,7 @@ class PbxLink:
         """An Originate was taken; its result comes as an event, perhaps has come already."""
         if action_id in self._failed_originates:
             self._failed_originates.discard(action_id)
-            self._originate_failed(effect)
+            self._effect_failed(effect, "pbx_refused")
         else:
             self._originates[action_id] = effect
 
@@ -321,10 +332,10 @@ class PbxLink:
         if message.get("Response") == "Success":
             return
         if effect:
-            self._originate_failed(effect)
+            self._effect_failed(effect, "pbx_refused")
         else:
             self._failed_originates.add(action_id)
 
-    def _originate_failed(self, effect: e.Effect) -> None:
+    def _effect_failed(self, effect: e.Effect, code: str) -> None:
         channel = getattr(effect, "channel", "")
-        self._hand_in(s.EffectFailed(0.0, self.name, type(effect).__name__, channel, "pbx_refused"))
+        self._hand_in(s.EffectFailed(0.0, self.name, type(effect).__name__, channel, code))

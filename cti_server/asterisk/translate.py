@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from cti_server.asterisk.ami_codec import AmiMessage
+from cti_server.asterisk.arrivals import Call
 from cti_server.domain import signals as s
 from cti_server.domain.agent import StationMode
 
@@ -61,6 +62,21 @@ def facts(node: str, message: AmiMessage) -> list[s.PbxFact]:
     """What an event says, none for what does not concern us. Time is set when the fact is journaled."""
     handler = _HANDLERS.get(message.name)
     return handler(node, message) if handler else []
+
+
+def call(node: str, message: AmiMessage) -> Call | None:
+    """A call that has just come in, told by the dialplan; None for any other event."""
+    if message.name != "UserEvent" or message.get("UserEvent") != "CTICall":
+        return None
+    return Call(
+        node,
+        message["Uniqueid"],
+        message.get("Number", ""),
+        message.get("Group", ""),
+        message.get("Greeting", ""),
+        message.get("CallerIDNum", ""),
+        message.get("Language", ""),
+    )
 
 
 def _user_event(node: str, message: AmiMessage) -> list[s.PbxFact]:

@@ -24,6 +24,7 @@ from cti_server.api.serving import serve
 from cti_server.api.settings import ApiSettings
 from cti_server.api.tokens import Tokens
 from cti_server.asterisk.agi_server import AgiServer
+from cti_server.asterisk.arrivals import Arrivals
 from cti_server.asterisk.inbound import inbound
 from cti_server.asterisk.menu import menu
 from cti_server.asterisk.pbx_link import PbxAddress, PbxLink
@@ -127,17 +128,21 @@ class Server:
             self.site.routing_version,
             self.surroundings.numbers_noted,
         )
+        self.arrivals = Arrivals(
+            self.site.apply,
+            lambda: self.site.world.state,
+            self._customer,
+            self.surroundings.channel_gone,
+        )
         self.agi = AgiServer(
             settings.agi_host,
             settings.agi_port,
             {
                 "inbound": inbound(
                     self._node_of,
-                    self.site.apply,
+                    self.arrivals,
                     lambda: self.site.world.state,
-                    self._customer,
                     self.surroundings.channel_life,
-                    has_gone=self.surroundings.channel_gone,
                 ),
                 "menu": menu(
                     self._node_of,
@@ -233,7 +238,13 @@ class Server:
             node.cel_file,
             node.cel_columns,
         )
-        return PbxLink(address, self.site.post, self.site.lease.check, lambda: self._seen_until(node.name))
+        return PbxLink(
+            address,
+            self.site.post,
+            self.site.lease.check,
+            lambda: self._seen_until(node.name),
+            called=self.arrivals.begin,
+        )
 
     def _signals(self) -> int:
         return self.site.counters.signals

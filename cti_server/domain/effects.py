@@ -37,6 +37,7 @@ class Connect(Effect):
     """The customer's."""
     agent_channel: str
     address: str
+    """The station, to be called in use for the fallback queue; may be empty for an on-demand one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -378,7 +378,7 @@ class NodeDown(PbxFact):
 
 @dataclass(frozen=True, slots=True)
 class ContactArrived(PbxFact):
-    """A customer's call asked where to go (FastAGI)."""
+    """A customer's call came: the node said so, or it asked where to go (FastAGI)."""
 
     channel: str
     service_number: str
@@ -392,6 +392,8 @@ class ContactArrived(PbxFact):
     requires: dict[str, int] = field(default_factory=dict)
     language_known: bool = False
     """The language is the customer's own, not the number's."""
+    ungreeted: bool = False
+    """No prompt is played before it waits: unless there is a menu, it waits already."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -284,11 +284,11 @@ class Site:
         for what in outcome.anomalies:
             self.counters.anomalies += 1
             log.warning("world.anomaly", what=what)
+        if outcome.effects:  # first, for somebody waits on the line
+            self._outside.perform(outcome.effects)
         self._mailboxes.deliver(outcome.notifications)
         for reply in outcome.replies:
             self._answers.give(reply)
-        if outcome.effects:
-            self._outside.perform(outcome.effects)
         if outcome.records:
             self._outside.keep(outcome.records)
 

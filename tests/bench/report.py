@@ -39,6 +39,15 @@ def ratio(one: list[float], other: list[float]) -> float:
     return statistics.median(mine / theirs for mine, theirs in zip(one, other, strict=True))
 
 
+def load() -> str:
+    """How busy the machine is, and whether that can disturb what is measured."""
+    real_time = os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR)
+    return (
+        f"The machine's load average was {os.getloadavg()[1]:.1f}; the benchmark's processes ran "
+        f"{'with' if real_time else 'without'} priority over other work."
+    )
+
+
 def document(sections: Iterable[Section]) -> str:
     """The whole of docs/benchmarks.md."""
     parts = [

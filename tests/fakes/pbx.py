@@ -181,14 +181,23 @@ class FakePbx:
 
     # --- customers --------------------------------------------------------------------------------
 
-    def arrive(self, number: str = "4000", group: str = "general", caller: str = "13800138000") -> str:
+    def arrive(
+        self,
+        number: str = "4000",
+        group: str = "general",
+        caller: str = "13800138000",
+        *,
+        ungreeted: bool = False,
+    ) -> str:
         """A customer calls; with a server the call asks its way, without one it goes to the fallback."""
         self._counter += 1
         channel = f"{self.name}-{self._counter}.0"
         variables = {"CTI_NUMBER": number, "CTI_GROUP": group}
         self.channels[channel] = Channel(channel, "cti-entry", number=caller, variables=variables)
         if self.link:
-            asking = s.ContactArrived(self.now, self.name, channel, number, caller, group_id=group)
+            asking = s.ContactArrived(
+                self.now, self.name, channel, number, caller, group_id=group, ungreeted=ungreeted
+            )
             self._tell(f"agi:{channel}", asking)
         else:
             self._place(self.channels[channel], "unserved")
@@ -485,6 +494,7 @@ class FakePbx:
         customer, agent = self.channels.get(effect.channel), self.channels.get(effect.agent_channel)
         if customer is None or agent is None or not agent.up:
             return False
+        assert customer.context != "cti-entry", "a Redirect is lost while the call asks its way"
         customer.variables |= {"CTI_PEER": agent.channel, "CTI_CONNECTED": "1"}
         customer.context = "cti-connect"
         self._record(customer, agent.channel)
@@ -607,6 +617,7 @@ class FakePbx:
         customer = self.channels.get(effect.channel)
         if customer is None:
             return False
+        assert customer.context != "cti-entry", "a Redirect is lost while the call asks its way"
         self._part(customer)
         self._place(customer, "voicemail")
         return True

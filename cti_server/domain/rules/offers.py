@@ -30,16 +30,32 @@ OPERATION_TIME = 5.0
 
 
 def queue(step: Step, contact: Contact) -> None:
-    """The customer reached the waiting place for the first time."""
+    """The customer reached the waiting place for the first time, or is about to (`on_its_way`)."""
     contact.apply(ContactEvent.QUEUE)
     contact.queued_at = step.at
-    step.clear_timer(f"arrival:{contact.contact_id}")
+    if not contact.on_its_way:
+        step.clear_timer(f"arrival:{contact.contact_id}")
     contact.customer_leg.state = LegState.WAITING
     waiting.enter(step, contact)
     if not contact.patience:
         preference.begin(step, contact)
     step.enqueue(contact)
     step.tell_contact(contact, Event.CONTACT_QUEUED)
+
+
+def arrived(step: Step, contact: Contact) -> None:
+    """Who was queued on the way there is at the waiting place; whoever took the contact meanwhile gets it."""
+    if not contact.on_its_way:
+        return
+    contact.on_its_way = False
+    step.clear_timer(f"arrival:{contact.contact_id}")
+    leg = contact.agent_leg
+    if contact.state is not ContactState.OFFERED or leg is None:
+        return
+    accepted = contact.operation is not None and contact.operation.kind is OperationKind.ACCEPT
+    persistent = step.state.agents[leg.party].station_mode is StationMode.PERSISTENT
+    if leg.state is LegState.UP or (persistent and accepted):
+        _connect(step, contact)
 
 
 def offer(step: Step, contact: Contact, agent: Agent) -> None:
@@ -141,6 +157,8 @@ def refuse_audio(step: Step, contact: Contact, refusal: type[errors.Refusal]) ->
 def accept(step: Step, command: Accept) -> dict[str, Any] | None:
     """Take the offered contact. Persistent: connect now; on demand: when the phone is picked up."""
     contact, agent = own_contact(step, command)
+    if _just_picked_up(step, contact, agent):
+        return {"contact": contact_view(contact, agent)}
     require(contact, "contact.accept", ContactState.OFFERED)
     leg = contact.agent_leg
     if leg is None:
@@ -156,13 +174,25 @@ def accept(step: Step, command: Accept) -> dict[str, Any] | None:
     return None
 
 
+def _just_picked_up(step: Step, contact: Contact, agent: Agent) -> bool:
+    """Whether the phone, picked up in the same moment, was quicker than the program."""
+    on_demand = agent.station_mode is StationMode.ON_DEMAND
+    talks = contact.state is ContactState.ACTIVE
+    return on_demand and talks and step.at - agent.state_since < OPERATION_TIME
+
+
 def _connect(step: Step, contact: Contact) -> None:
+    """Join them; who is on its way, when it has arrived (till then a Redirect could be lost)."""
     leg = contact.agent_leg
+    if contact.on_its_way:
+        return
     if leg and contact.to_be_called:
         _call_back(step, contact, leg)
     elif leg:
         agent = step.state.agents[leg.party]
-        step.do(Connect(contact.node, contact.contact_id, leg.channel, agent.station or ""))
+        nailed_up = agent.station_mode is StationMode.PERSISTENT  # any other has no state of being in use
+        address = (nailed_up and agent.station) or ""
+        step.do(Connect(contact.node, contact.contact_id, leg.channel, address))
 
 
 def _call_back(step: Step, contact: Contact, leg: Leg) -> None:
@@ -283,6 +313,7 @@ def connected(step: Step, contact: Contact) -> None:
     contact.apply(ContactEvent.CONNECT)
     hangs_up = contact.operation is not None and contact.operation.kind is OperationKind.HANG_UP
     contact.connected_at = contact.connected_at or step.at
+    contact.on_its_way = False
     contact.end_reason = "agent_hung_up" if hangs_up else ""
     contact.dialling, contact.patience = None, 0.0
     contact.waits_in = ""  # should it wait again, its time in that queue begins again

@@ -91,6 +91,9 @@ def contact_arrived(step: Step, fact: ContactArrived) -> None:
     step.set_timer(f"arrival:{contact.contact_id}", ARRIVAL_TIME)
     menu.begin(step, contact, language_known=fact.language_known)
     step.note_contact(contact, "contact.arrived")
+    if fact.ungreeted and not (contact.walk or contact.end_reason or voicemail.full(step, contact)):
+        contact.on_its_way = True
+        offers.queue(step, contact)
 
 
 def customer_placed(step: Step, fact: CustomerPlaced) -> None:
@@ -99,6 +102,7 @@ def customer_placed(step: Step, fact: CustomerPlaced) -> None:
     if contact is None:
         return
     contact.customer_leg.bridge = ""
+    offers.arrived(step, contact)
     if fact.place == "referred":
         referring.placed(step, contact)
         return
@@ -233,7 +237,7 @@ def contact_recovered(step: Step, fact: ContactRecovered) -> None:
 def arrival_overdue(step: Step, contact_id: str) -> None:
     """The call asked for its way and was seen nowhere since: look at the PBX."""
     contact = step.state.contacts.get(contact_id)
-    if contact and contact.state is ContactState.IVR:
+    if contact and (contact.state is ContactState.IVR or contact.on_its_way):
         step.set_timer(f"arrival:{contact_id}", ARRIVAL_TIME)
         step.do(Resync(contact.node))
 

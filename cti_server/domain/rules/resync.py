@@ -239,7 +239,8 @@ def _alone(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, channels: dict
         return
     new = contact is None or contact.state is ContactState.IVR
     alone = contact is not None and contact.dialling is not None and fact.context == "cti-wait"
-    if place and (new or alone or place == "unserved" or _elsewhere(contact, place)):
+    came = contact is not None and contact.on_its_way
+    if place and (new or alone or came or place == "unserved" or _elsewhere(contact, place)):
         _take_up(step, snapshot, fact, "wait" if place in _HELD else place)
         contact = step.state.contacts.get(fact.channel)
     if contact is None or not contact.live:

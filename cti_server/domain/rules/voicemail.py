@@ -27,7 +27,9 @@ def overflow(step: Step, contact_id: str) -> None:
     contact = step.state.contacts.get(contact_id)
     if contact is None or contact.state is not ContactState.QUEUED:
         return
-    if waiting.takes_messages(step, contact) and not contact.customer_leg.bridge:
+    if contact.on_its_way:
+        step.set_timer(f"overflow:{contact_id}", LOOK_AFTER)
+    elif waiting.takes_messages(step, contact) and not contact.customer_leg.bridge:
         send(step, contact)
     else:
         waiting.overflow(step, contact_id)

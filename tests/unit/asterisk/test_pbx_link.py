@@ -16,7 +16,7 @@ async def test_held_customer_who_was_going_back_is_not_told_as_held() -> None:
         pbx.answers["Status"] = _status(pbx)
         pbx.answers["DeviceStateList"] = _list
         address = PbxAddress("pbx-a", "127.0.0.1", pbx.port, "cti", "secret")
-        link = PbxLink(address, told.put_nowait, lambda: None, lambda: 0.0)
+        link = PbxLink(address, told.put_nowait, lambda: None, lambda: 0.0, called=lambda _call: None)
         running = asyncio.create_task(link.run())
         snapshot = await asyncio.wait_for(_snapshot(told), DEADLINE)
         running.cancel()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cti_server.domain import signals as s
+from cti_server.domain.contact import ContactState
 from cti_server.domain.target import Target, TargetKind
 from cti_server.domain.views import allowed_actions
 from cti_server.domain.world import World
@@ -66,4 +67,7 @@ def check_allowed_actions(centre: Centre) -> None:
             contact = centre.state.contacts[contact_id]
             allowed = set(allowed_actions(contact, agent))
             codes = {method: tried(centre, agent.agent_id, contact_id, method) for method in METHODS}
+            if contact.state is ContactState.ACTIVE:
+                # Not refused right after the phone was picked up: a program may be slower than that.
+                codes["contact.accept"] = "action_not_allowed"
             assert allowed == {m for m, code in codes.items() if code not in NOT_NOW}, (contact, codes)

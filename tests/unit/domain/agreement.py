@@ -122,4 +122,5 @@ def _customer(contact: Contact, channel: Channel, pbx: FakePbx) -> None:
         assert contact.customer_leg.bridge == channel.bridge
     else:
         assert not channel.bridge, (contact, "talks though it waits")
-        assert channel.context in ("cti-wait", "cti-unserved"), (contact, channel)
+        waits = channel.context in ("cti-wait", "cti-unserved")
+        assert waits or (contact.on_its_way and channel.context == "cti-entry"), (contact, channel)

@@ -23,11 +23,11 @@ ANSWERS = st.sampled_from(["", "0", "*", "1", "2", "3", "4", "9", "card", "right
 class Customers(Drive):
     """Customers call, find their way, wait, wish to be called back, leave."""
 
-    @rule(number=st.sampled_from(["4000", "4001", "4005"]), wait=st.booleans())
-    def arrive(self, number: str, wait: bool) -> None:
+    @rule(number=st.sampled_from(["4000", "4001", "4005"]), wait=st.booleans(), ungreeted=st.booleans())
+    def arrive(self, number: str, wait: bool, ungreeted: bool = False) -> None:
         if len(self._customers()) > 3:
             return
-        channel = self.centre.pbx.arrive(number, c.NUMBERS[number])
+        channel = self.centre.pbx.arrive(number, c.NUMBERS[number], ungreeted=ungreeted)
         if wait and self.centre.pbx.link:
             self.centre.settle()
             self.centre.pbx.greeted(channel)

@@ -14,6 +14,7 @@ from cti_server.domain.contact import Contact, ContactState, LegState, Recording
 from cti_server.domain.events import Reply
 from cti_server.domain.target import Target, TargetKind
 from cti_server.domain.views import allowed_actions
+from tests.fakes.pbx import Channel
 from tests.unit.domain import centre as c
 from tests.unit.domain.actions import METHODS
 from tests.unit.domain.agreement import check_agreement
@@ -72,6 +73,11 @@ class Promises(Drive):
             *(partial(pbx.answer, ch.channel) for ch in self._ringing()),
             *(partial(pbx.third_answers, ch.channel) for ch in self._thirds(up=False)),
             *(partial(pbx.customer_answers, ch.channel) for ch in self._dialled()),
+            *(
+                partial(pbx.greeted, ch.channel)
+                for ch in self._customers("cti-entry")
+                if self._on_its_way(ch)
+            ),
             *(partial(pbx.heard, ch.channel, "person") for ch in self._customers("cti-campaign")),
             *(partial(pbx.outside_answers, ch.channel) for ch in self._customers("cti-outside")),
             *(
@@ -82,6 +88,10 @@ class Promises(Drive):
                 and self._offer_of(agent, contact) not in self.accepted
             ),
         ]
+
+    def _on_its_way(self, channel: Channel) -> bool:
+        contact = self.centre.state.contacts.get(channel.channel)
+        return contact is not None and contact.on_its_way
 
     def _hear(self, source: str) -> None:
         self.centre.apply(self.centre.pbx.read(source))
