@@ -288,7 +288,7 @@ class Contact:
     """Seconds it may wait for an agent before we let it go, because it is we who called; 0: for ever."""
     held_at_phone: bool = False
     on_its_way: bool = False
-    """Queued on arrival, its channel not seen at the waiting place yet: nothing may move it so far."""
+    """Queued, its channel not seen at the waiting place yet: nothing may move it so far."""
     referred_to: str = ""
     """Whom its agent's phone wants to pass it on to (REFER), until we have said whether it may."""
     refer_refused_at: float = 0.0

@@ -10,6 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from cti_server.domain import signals as s
+from cti_server.domain.effects import RingStation
 from cti_server.engine import codec
 from cti_server.engine.journal import Journal, connect_redis
 from cti_server.engine.news import News
@@ -460,7 +461,7 @@ async def test_timers_go_on_after_a_crash(redis_server: RedisServer) -> None:
         await first.post(*NODE_UP)
         # a persistent station that never answers: its timer must still refuse the sign-in later
         waiting = asyncio.create_task(first.site.execute(s.SignIn(0.0, "slow", "1001", "1001", "persistent")))
-        await first.until(lambda: bool(first.outside.effects))
+        await first.until(lambda: any(isinstance(effect, RingStation) for effect in first.outside.effects))
         await first.crash()
         with pytest.raises(CtiError):
             await waiting

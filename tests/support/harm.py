@@ -1,6 +1,7 @@
 """Harm, in bounds and on this machine only: SIP that is none, and TCP callers who do not belong there."""
 
 import asyncio
+import contextlib
 import random
 import socket
 import struct
@@ -75,8 +76,9 @@ async def _visit(host: str, port: int, words: bytes, *, reset: bool) -> bool:
         pass
     finally:
         if reset:  # no FIN but RST: the other side's next read or write fails
-            raw = writer.get_extra_info("socket")
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            with contextlib.suppress(OSError):  # the other side was quicker
+                raw = writer.get_extra_info("socket")
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         writer.close()
     return True
 

@@ -23,7 +23,7 @@ from cti_server.domain.contact import (
     OperationKind,
     Talk,
 )
-from cti_server.domain.effects import HearRinging, Move, Place, Resync, ReturnToQueue
+from cti_server.domain.effects import HearRinging, Move, Place, Resync
 from cti_server.domain.events import Event
 from cti_server.domain.rules import (
     arrangement,
@@ -432,7 +432,7 @@ def _third_gone(step: Step, contact: Contact, next_state: AskedState | None) -> 
     # The agent left before and this one was to take over: nobody is left with the customer.
     parties.end(step, contact, errors.ConsultEnded, None, next_state)
     conversation.lose_agent(step, contact)
-    step.do(ReturnToQueue(contact.node, contact.contact_id))
+    offers.send_back(step, contact)
 
 
 def no_answer(step: Step, contact_id: str) -> None:

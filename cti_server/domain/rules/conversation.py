@@ -15,7 +15,7 @@ from cti_server.domain.contact import (
     OperationKind,
     RecordingState,
 )
-from cti_server.domain.effects import Connect, HangUpChannel, HoldCustomer, Move, Place, Resync, ReturnToQueue
+from cti_server.domain.effects import Connect, HangUpChannel, HoldCustomer, Move, Place, Resync
 from cti_server.domain.events import Event
 from cti_server.domain.policy import VOICEMAIL
 from cti_server.domain.rules import (
@@ -274,7 +274,7 @@ def agent_leg_gone(step: Step, contact: Contact, cause: int) -> None:
         step.tell_contact(contact, Event.CONTACT_LEG_LEFT)
     else:
         lose_agent(step, contact)
-        step.do(ReturnToQueue(contact.node, contact.contact_id))
+        offers.send_back(step, contact)
 
 
 def _refused(step: Step, contact: Contact) -> bool:

@@ -18,7 +18,7 @@ from cti_server.domain.contact import (
     OperationKind,
     RecordingState,
 )
-from cti_server.domain.effects import Connect, HangUpChannel, ResumeRecording, Unmute
+from cti_server.domain.effects import Connect, HangUpChannel, ResumeRecording, ReturnToQueue, Unmute
 from cti_server.domain.events import Event
 from cti_server.domain.rules import callbacks, calling, preference, seats, waiting
 from cti_server.domain.signals import Accept, ContactCommand, Reject
@@ -172,6 +172,17 @@ def accept(step: Step, command: Accept) -> dict[str, Any] | None:
         # The phone has to be picked up (docs/adr/0005); the offer's own timer bounds the wait.
         step.clear_timer(f"operation:{contact.contact_id}")
     return None
+
+
+def send_back(step: Step, contact: Contact, group_id: str = "") -> None:
+    """Send the customer to the waiting place; nothing else moves it until it is there.
+
+    A second Redirect is refused while the first is under way (seen on Asterisk 22.10), and the next agent's
+    program may accept within milliseconds.
+    """
+    contact.on_its_way = True
+    step.set_timer(f"arrival:{contact.contact_id}", OPERATION_TIME)
+    step.do(ReturnToQueue(contact.node, contact.contact_id, group_id))
 
 
 def _just_picked_up(step: Step, contact: Contact, agent: Agent) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cti_server.domain import errors
 from cti_server.domain.agent import Agent
 from cti_server.domain.contact import Contact, ContactState, Customer, Leg, LegRole, LegState, RecordingState
-from cti_server.domain.effects import Apologise, HangUpChannel, Resync, ReturnToQueue
+from cti_server.domain.effects import Apologise, HangUpChannel, Resync
 from cti_server.domain.events import Event
 from cti_server.domain.rules import (
     audio,
@@ -173,7 +173,7 @@ def _take_back(step: Step, contact: Contact) -> None:
     """Not again and again: a dialplan that does not hear us (clocks apart) would send it back each time."""
     if step.at - contact.taken_back_at >= TAKE_BACK_PAUSE:
         contact.taken_back_at = step.at
-        step.do(ReturnToQueue(contact.node, contact.contact_id))
+        offers.send_back(step, contact)
 
 
 def recording_changed(step: Step, fact: RecordingChanged) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from cti_server.domain import errors
 from cti_server.domain.agent import Agent
 from cti_server.domain.contact import Contact, ContactState
-from cti_server.domain.effects import Connect, ReturnToQueue
+from cti_server.domain.effects import Connect
 from cti_server.domain.rules import consults, conversation, offers, transfers
 from cti_server.domain.signals import PhoneTransfers
 from cti_server.domain.state import WorldState
@@ -76,8 +76,8 @@ def _back(step: Step, contact: Contact, agent: Agent | None) -> None:
         conversation.watch(step, contact, offers.OPERATION_TIME)
     elif contact.state in TALKING and leg is None:
         conversation.lose_agent(step, contact)
-        step.do(ReturnToQueue(contact.node, contact.contact_id))
+        offers.send_back(step, contact)
     elif contact.state in (ContactState.IVR, ContactState.QUEUED, ContactState.OFFERED):
-        step.do(ReturnToQueue(contact.node, contact.contact_id))
+        offers.send_back(step, contact)
     else:
         conversation.watch(step, contact, offers.OPERATION_TIME)

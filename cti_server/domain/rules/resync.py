@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cti_server.domain.agent import Agent, AgentState, AskedState
 from cti_server.domain.contact import Contact, ContactState, Leg, LegRole, LegState
-from cti_server.domain.effects import Apologise, Connect, HangUpChannel, ReturnToQueue
+from cti_server.domain.effects import Apologise, Connect, HangUpChannel
 from cti_server.domain.rules import (
     audio,
     consults,
@@ -253,7 +253,7 @@ def _alone(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, channels: dict
     elif contact.state is ContactState.OUTSIDE:
         _outside(step, contact, fact, place, channels)
     elif contact.state is ContactState.QUEUED and place in _HELD:
-        step.do(ReturnToQueue(contact.node, contact.contact_id))
+        offers.send_back(step, contact)
 
 
 def _elsewhere(contact: Contact | None, place: str) -> bool:
@@ -281,7 +281,7 @@ def _outside(
     else:
         transfers.not_reached(step, contact)
         if place != "wait" or fact.context == "cti-connect":
-            step.do(ReturnToQueue(contact.node, contact.contact_id, contact.group_id))
+            offers.send_back(step, contact, contact.group_id)
 
 
 def _without_partner(step: Step, contact: Contact, place: str, channels: dict[str, ChannelFact]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from cti_server.domain import errors
 from cti_server.domain.agent import Agent
 from cti_server.domain.contact import Contact, ContactEvent, ContactState, Leg, LegRole, LegState
-from cti_server.domain.effects import Effect, HangUpChannel, ReturnToQueue, SendOutside
+from cti_server.domain.effects import HangUpChannel, SendOutside
 from cti_server.domain.events import Event
 from cti_server.domain.rules import handing, identity, offers, seats
 from cti_server.domain.rules.offers import OPERATION_TIME, own_contact, require
@@ -50,8 +50,8 @@ def pass_on(step: Step, contact: Contact, agent: Agent, to: Target) -> None:
 
 def _to_group(step: Step, contact: Contact, agent: Agent, to: Target) -> None:
     group = known_group(step.state, to.value)
-    back = ReturnToQueue(contact.node, contact.contact_id, group.group_id)
-    _hand_on(step, contact, agent, to, event=ContactEvent.RETURN_TO_QUEUE, effect=back)
+    offers.send_back(step, contact, group.group_id)
+    _hand_on(step, contact, agent, to, event=ContactEvent.RETURN_TO_QUEUE)
     contact.group_id = group.group_id
     _wait_again(step, contact)
 
@@ -59,8 +59,8 @@ def _to_group(step: Step, contact: Contact, agent: Agent, to: Target) -> None:
 def _to_agent(step: Step, contact: Contact, agent: Agent, to: Target) -> None:
     """Offered to that agent alone; refused or not answered, first in the queue of the contact's group."""
     wanted = available_agent(step.state, to.value, agent, contact.node)
-    back = ReturnToQueue(contact.node, contact.contact_id, contact.group_id)
-    _hand_on(step, contact, agent, to, event=ContactEvent.RETURN_TO_QUEUE, effect=back)
+    offers.send_back(step, contact, contact.group_id)
+    _hand_on(step, contact, agent, to, event=ContactEvent.RETURN_TO_QUEUE)
     contact.priority += FRONT
     _wait_again(step, contact)
     offers.offer(step, contact, wanted)
@@ -71,28 +71,18 @@ def _to_number(step: Step, contact: Contact, agent: Agent, to: Target) -> None:
     """The PBX dials and joins by itself: it goes on without a server."""
     take_outside_call(step.state, to.value, agent, step.at)
     rules = step.state.outside
-    effect = SendOutside(
-        contact.node, contact.contact_id, to.value, rules.caller_id(contact.group_id), rules.ring_time
-    )
-    _hand_on(step, contact, agent, to, event=ContactEvent.GO_OUTSIDE, effect=effect)
+    caller_id = rules.caller_id(contact.group_id)
+    step.do(SendOutside(contact.node, contact.contact_id, to.value, caller_id, rules.ring_time))
+    _hand_on(step, contact, agent, to, event=ContactEvent.GO_OUTSIDE)
     step.set_timer(f"apart:{contact.contact_id}", rules.ring_time + OPERATION_TIME)
 
 
 _TO = {TargetKind.GROUP: _to_group, TargetKind.AGENT: _to_agent, TargetKind.NUMBER: _to_number}
 
 
-def _hand_on(
-    step: Step,
-    contact: Contact,
-    agent: Agent,
-    to: Target,
-    *,
-    event: ContactEvent,
-    effect: Effect,
-) -> None:
-    """End the agent's part. The customer is moved before the agent's channel ends, or it would be alone."""
+def _hand_on(step: Step, contact: Contact, agent: Agent, to: Target, *, event: ContactEvent) -> None:
+    """End the agent's part, after the customer was moved: left alone by the agent's end it would be lost."""
     contact.apply(event)
-    step.do(effect)
     offers.drop_agent_leg(step, contact)
     contact.customer_leg.state, contact.customer_leg.bridge = LegState.WAITING, ""
     contact.moved_at, contact.agent_id, contact.end_reason = step.at, None, ""
@@ -163,4 +153,4 @@ def outside_failed(step: Step, contact: Contact, refusal: type[errors.Refusal]) 
         step.set_timer(f"apart:{contact.contact_id}", OPERATION_TIME)
         return
     not_reached(step, contact)
-    step.do(ReturnToQueue(contact.node, contact.contact_id, contact.group_id))
+    offers.send_back(step, contact, contact.group_id)

@@ -10,6 +10,7 @@ from tests.unit.domain.centre import Centre
 from tests.unit.domain.scenes import (
     MODES,
     ON_DEMAND,
+    PERSISTENT,
     accepted,
     agent,
     called,
@@ -83,6 +84,23 @@ def test_to_an_agent(mode):
     assert contact(centre, contact_id).agent_id == "1002"
     accepted(centre, contact_id, "1002")
     assert contact(centre, contact_id).state == "active"
+
+
+def test_an_agent_quicker_than_the_customer_gets_it_when_it_has_come_to_wait():
+    """A second Redirect would be refused while the first is under way."""
+    centre, contact_id = talking(PERSISTENT)
+    seated(centre, "1002", PERSISTENT)
+    joined = len(joins(centre))
+    centre.command(s.TransferContact, "1001", contact_id, COLLEAGUE)
+    centre.command(s.Accept, "1002", contact_id)
+    assert len(joins(centre)) == joined
+    centre.settle()
+    assert len(joins(centre)) == joined + 1
+    assert contact(centre, contact_id).state == "active"
+
+
+def joins(centre: Centre) -> list[e.Connect]:
+    return [effect for told in centre.told for effect in told.effects if isinstance(effect, e.Connect)]
 
 
 def test_to_an_agent_who_does_not_answer_first_in_the_queue():
