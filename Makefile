@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .PHONY: help setup up test test-failed test-fast compose-test lint types bench storm campaign doctor lock clean
 
 UP_FLAGS := $(if $(FREE_PORTS),--free-ports) $(if $(VAR),--var $(VAR))
-WORKERS ?= 7
+WORKERS ?= 9
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18

@@ -154,7 +154,7 @@ of Asterisk. Ours leaves Asterisk and comes back before the phone is called (sec
 event, the customer's look-up, the journal's way to Redis and back, the decision, `Originate`, the two
 threads it starts), and once more when the phone is picked up (last row: event, journal, `Redirect`,
 recording begun, `Bridge`; `Queue()` began its recording before). The journal comes before anything is
-done, so none of this can be done at the same time (adr/0013).
+done, so none of this can be done at the same time (adr/0014).
 
 {parts}
 """

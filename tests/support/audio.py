@@ -31,6 +31,9 @@ A_TRACE: Final = 0.1
 """Share of the power at which a tone counts as present, however loud everything else is."""
 MOSTLY: Final = 0.9
 """Share of the power at which a tone counts as all there is."""
+RECORDED: Final = 0.75
+"""The same in a recording, which cannot be listened to again: a frame that comes late on a busy machine
+breaks the tone and costs up to a tenth of its power; anybody else's voice costs half."""
 
 _LOBE: Final = 2  # a pure tone behind a Hann window fills its own bin and this many on either side
 _WORTH_NAMING: Final = 0.01
