@@ -37,10 +37,12 @@ class Exchange:
             "Setvar": self._setvar,
             "Status": self._status,
             "DeviceStateList": self._devices,
+            "DBGetTree": self._numbers,
         }
         self.told: dict[str, dict[str, int]] = defaultdict(dict)
         self.live: set[str] = set()
         self._stations = stations
+        self._noted: dict[str, str] = {}
         self._peers: dict[str, str] = {}
         self._lives: set[asyncio.Task[None]] = set()
 
@@ -66,8 +68,11 @@ class Exchange:
         to.answer(action)
 
     def _originate(self, to: FakeAmiConnection, action: Received) -> None:
-        channel, device = action.headers["ChannelId"], action.headers["Channel"]
         to.answer(action, Message="Originate successfully queued")
+        if "ChannelId" not in action.headers:
+            self._note(action.headers["Variable"])
+            return
+        channel, device = action.headers["ChannelId"], action.headers["Channel"]
         to.event("DeviceStateChange", Device=device, State="RINGING")
         to.event("DeviceStateChange", Device=device, State="INUSE")
         to.event(
@@ -75,6 +80,24 @@ class Exchange:
             Channel=f"{device}-00000001", Context="cti-station", Exten="s", Reason="4", Uniqueid=channel,
         )  # fmt: skip
         self._idle(to, channel)
+
+    def _note(self, variables: str) -> None:
+        """What the dialplan's `cti-note` writes into Asterisk's database."""
+        given = {
+            name: value.strip('"') for name, _, value in (v.partition("=") for v in variables.split("\n"))
+        }
+        for note in filter(None, given["CTI_NOTES"].split("&")):
+            number, _, plan = note.partition(":")
+            self._noted[f"/cti/number/{number}"] = plan
+        if given["CTI_NOTES_VERSION"]:
+            self._noted["/cti/numbers"] = given["CTI_NOTES_VERSION"]
+
+    def _numbers(self, to: FakeAmiConnection, action: Received) -> None:
+        same = {"ActionID": action.headers["ActionID"]}
+        to.answer(action, EventList="start")
+        for key, value in self._noted.items():
+            to.event("DBGetTreeResponse", **same, Key=key, Val=value)
+        to.event("DBGetTreeComplete", **same, EventList="Complete")
 
     def _idle(self, to: FakeAmiConnection, channel: str) -> None:
         to.event("UserEvent", UserEvent="CTIPlace", Uniqueid=channel, Linkedid=channel, Place="station")

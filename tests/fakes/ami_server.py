@@ -12,7 +12,7 @@ BOOTED = b"Event: FullyBooted\r\nPrivilege: system,all\r\nStatus: Fully Booted\r
 
 @dataclass(frozen=True)
 class Received:
-    """An action that came: on which connection (1 is the first), which, and its lines."""
+    """An action that came: on which connection (1 is the first), which, its headers (repeated ones by line)."""
 
     connection: int
     name: str
@@ -136,7 +136,7 @@ async def _read(number: int, reader: asyncio.StreamReader) -> Received:
     headers: dict[str, str] = {}
     for line in filter(None, lines):
         key, _, value = line.partition(": ")
-        headers[key] = value
+        headers[key] = f"{headers[key]}\n{value}" if key in headers else value
     return Received(number, headers["Action"], headers)
 
 

@@ -92,6 +92,8 @@ class _Listener(asyncio.DatagramProtocol):
         self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: _ADDRESS) -> None:
+        if not data[:1].isalpha():
+            return  # sound of a call before, to a port used again
         lines = data.decode().split("\r\n")
         if lines[0].startswith("SIP/2.0"):
             return
