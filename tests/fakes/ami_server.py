@@ -12,7 +12,7 @@ BOOTED = b"Event: FullyBooted\r\nPrivilege: system,all\r\nStatus: Fully Booted\r
 
 @dataclass(frozen=True)
 class Received:
-    """An action that came: on which connection (1 is the first), which, its headers (a repeated one by line)."""
+    """An action that came: on which connection (1 is the first), which, its headers (repeated: by line)."""
 
     connection: int
     name: str
