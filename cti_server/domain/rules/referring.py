@@ -71,7 +71,7 @@ def _back(step: Step, contact: Contact, agent: Agent | None) -> None:
     leg = contact.agent_leg
     if contact.consult:
         consults.arrange(step, contact, contact.consult, contact.consult.goal)
-    elif contact.state in TALKING and leg and agent and contact.operation is None:
+    elif contact.state in (*TALKING, ContactState.DIALLING) and leg and agent and contact.operation is None:
         step.do(Connect(contact.node, contact.contact_id, leg.channel, agent.station or ""))
         conversation.watch(step, contact, offers.OPERATION_TIME)
     elif contact.state in TALKING and leg is None:

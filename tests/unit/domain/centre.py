@@ -149,7 +149,10 @@ class Centre:
                 contact = self.state.contacts[effect.channel]
                 agent = self.state.agents[contact.agent_id or ""]
                 if agent.state is AgentState.RESERVED and agent.station_mode is StationMode.PERSISTENT:
-                    assert contact.operation or contact.patience, "connected, but not accepted"
+                    agreed = (
+                        contact.operation or contact.patience or contact.dialling
+                    )  # the agent called it itself
+                    assert agreed, "connected, but not accepted"
 
     def _sequences(self, outcome: Outcome) -> None:
         for notification in outcome.notifications:

@@ -19,6 +19,8 @@ from tests.unit.domain.scenes import (
     contact,
     events,
     kinds,
+    opened,
+    pick_up,
     seated,
     talking,
 )
@@ -199,3 +201,22 @@ def test_a_wish_that_no_server_heard_is_undone():
     found = contact(centre, contact_id)
     assert (found.state, found.group_id) == ("active", "general")
     assert centre.pbx.channels[contact_id].bridge
+
+
+def test_before_the_call_is_known_to_be_answered_it_is_joined_again():
+    """The facts of two channels may come in either order."""
+    centre = opened()
+    seated(centre)
+    reply = centre.command(s.Dial, "1001", Target(TargetKind.NUMBER, OUTSIDE))
+    assert reply is not None
+    contact_id = reply.result["contact"]["contact_id"]
+    pick_up(centre)
+    centre.pbx.customer_answers(contact_id)
+    channel = agent_channel(centre, contact_id)
+    centre.pbx.refer(channel, "4001")
+    while contact_id in centre.pbx.sources():
+        centre.apply(centre.pbx.read(contact_id))
+    assert contact(centre, contact_id).state == "dialling"
+    centre.settle()
+    assert contact(centre, contact_id).state == "active"
+    assert centre.pbx.channels[contact_id].bridge == centre.pbx.channels[channel].bridge != ""
