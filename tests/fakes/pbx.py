@@ -527,10 +527,11 @@ class FakePbx:
         if customer is None or agent is None:
             return False
         customer.variables |= {"CTI_PEER": agent.channel, "CTI_HUSHED": "1" if effect.silent else ""}
+        if not effect.parted:
+            agent.dialled, agent.context = False, "cti-station"
         self._part(customer)
         self._place(customer, "identify")
         if not effect.parted:
-            agent.dialled, agent.context = False, "cti-station"
             self._part(agent)
             self._tell(agent.channel, s.StationPlaced(self.now, self.name, agent.channel))
         return True
