@@ -458,9 +458,10 @@ def failed(step: Step, contact: Contact, refusal: type[errors.Refusal]) -> None:
     if consultation is None:
         return
     offers.refuse_operation(step, contact, refusal)
-    if contact.agent_leg:
-        consultation.goal = consultation.talk
-    consultation.settled = True
+    if (
+        contact.agent_leg
+    ):  # else it left, perhaps after this step was begun: the other two go on towards each other
+        consultation.goal, consultation.settled = consultation.talk, True
     conversation.watch(step, contact, conversation.APART_TIME)
     if refusal is errors.OutcomeUnknown:
         step.do(Resync(contact.node))

@@ -220,3 +220,21 @@ def test_before_the_call_is_known_to_be_answered_it_is_joined_again():
     centre.settle()
     assert contact(centre, contact_id).state == "active"
     assert centre.pbx.channels[contact_id].bridge == centre.pbx.channels[channel].bridge != ""
+
+
+def test_consulting_and_back_with_the_customer_the_phone_passes_on_and_hangs_up():
+    """That it is not undone, since the phone is gone, is told only after the colleague was to take over."""
+    centre, contact_id = consulting()
+    centre.command(s.Alternate, "1001", contact_id)
+    centre.settle()
+    centre.pbx.announces = True
+    channel = agent_channel(centre, contact_id)
+    centre.pbx.refer(channel, "4001")
+    centre.pbx.hang_up(channel)
+    for source in (contact_id, channel):
+        while source in centre.pbx.sources():
+            centre.apply(centre.pbx.read(source))
+    centre.settle()
+    found = contact(centre, contact_id)
+    assert (found.state, found.agent_id, found.consult) == ("active", "1002", None)
+    assert centre.pbx.channels[contact_id].bridge
