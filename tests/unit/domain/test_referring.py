@@ -209,6 +209,7 @@ def test_before_the_call_is_known_to_be_answered_it_is_joined_again():
     seated(centre)
     reply = centre.command(s.Dial, "1001", Target(TargetKind.NUMBER, OUTSIDE))
     assert reply is not None
+    assert reply.result is not None
     contact_id = reply.result["contact"]["contact_id"]
     pick_up(centre)
     centre.pbx.customer_answers(contact_id)
