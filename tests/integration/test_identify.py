@@ -154,6 +154,10 @@ async def test_the_server_killed_in_it(centre: TestCentre) -> None:
         with centre.server_restart:
             centre.kill_server()
             await caller.send_dtmf(f"{CARD}#")
+            await agent.phone.does_not_hear(
+                CUSTOMER_TONE, 1.0
+            )  # no tone of before is taken for the one of after
+            assert await agent.phone.hears(CUSTOMER_TONE, 30) >= MOSTLY
             assert await caller.hears(AGENT_TONE, 30) >= MOSTLY
         await agent.until(
             lambda: (

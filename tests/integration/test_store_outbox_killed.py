@@ -33,7 +33,8 @@ def _killed_while_appending(folder: Path, first: int, after: int) -> list[str]:
         acknowledged = [process.stdout.readline() for _ in range(after)]
         process.send_signal(signal.SIGKILL)
         acknowledged += process.stdout.readlines()
-    return [line.decode().strip() for line in acknowledged if line.endswith(b"\n")]
+    lines = [line.decode().strip() for line in acknowledged if line.endswith(b"\n")]
+    return [line for line in lines if " " not in line]  # a torn tail that was cut is told in between
 
 
 async def test_kill_9_loses_nothing_acknowledged(tmp_path: Path) -> None:
