@@ -73,6 +73,8 @@ class FakePbx:
         self.facts: dict[str, deque[s.Signal]] = {}
         self.snapshot: s.NodeSnapshot | None = None
         """Taken, not told yet; what is told after it waits behind it."""
+        self._earlier: dict[str, int] = {}
+        """How many facts of each source were told before it, and are read before it."""
         self.cel: deque[s.ContactRecovered] = deque()
         """Calls that ended, for the server to read when it comes back."""
         self._unread: deque[s.ContactRecovered] = deque()
@@ -105,6 +107,7 @@ class FakePbx:
         self._seen_until = self.now
         self.link = False
         self.snapshot = None
+        self._earlier = {}
         self._unread.clear()
         self.facts = {EFFECTS: self.facts[EFFECTS]} if EFFECTS in self.facts else {}
         code = "outcome_unknown" if unknown else "pbx_unavailable"
@@ -132,7 +135,8 @@ class FakePbx:
                 for n, queue in self.facts.items()
                 if isinstance(queue[0], s.ContactArrived | s.MenuAnswered)
             ]
-            return ["snapshot", *asking]
+            earlier = [name for name, told in self._earlier.items() if told and name not in asking]
+            return [*(earlier or ["snapshot"]), *asking]
         return [name for name, queue in self.facts.items() if queue]
 
     def read(self, source: str) -> s.Signal:
@@ -143,11 +147,15 @@ class FakePbx:
             taken, self.snapshot = self.snapshot, None
             assert taken is not None
             return replace(taken, at=self.now)
+        if source in self._earlier:
+            self._earlier[source] -= 1
         fact = self.facts[source].popleft()
         if not self.facts[source]:
             del self.facts[source]
         if isinstance(fact, s.ContactArrived) and fact.channel in self.channels:
             self.channels[fact.channel].variables["CTI_ROUTED"] = "1"
+        elif isinstance(fact, s.ContactArrived):  # whoever hands it in tells what was told too early
+            self._tell(source, s.ChannelGone(self.now, self.name, fact.channel))
         return replace(fact, at=self.now)
 
     def _tell(self, source: str, fact: s.Signal) -> None:
@@ -175,6 +183,7 @@ class FakePbx:
         )
         registered = tuple(sorted(self.registered))
         members = tuple(s.FallbackMember(*member, mode) for member, mode in sorted(self._modes.items()))
+        self._earlier = {n: len(told) for n, told in self.facts.items() if not n.startswith("agi:")}
         self.snapshot = s.NodeSnapshot(
             self.now, self.name, channels, registered, taken_at=self.now, members=members
         )
@@ -298,7 +307,7 @@ class FakePbx:
             self._place(found, "unserved")
         elif found.context == "cti-identify":
             self.asked_enough(channel)
-        elif found.context in ("cti-hold", "cti-referred"):
+        elif found.context in ("cti-hold", "cti-refer"):
             peer = self.channels.get(found.variables.get("CTI_PEER", ""))
             if peer and not peer.bridge:
                 self._join(found, peer)
@@ -419,6 +428,7 @@ class FakePbx:
         customer.context = "moving"
         self._part(customer)
         self._place(customer, "referred")
+        customer.context = "cti-refer"
 
     # --- bridges ----------------------------------------------------------------------------------
 
@@ -476,6 +486,12 @@ class FakePbx:
             return
         if not self._carry_out(effect):
             self._fail(effect, "pbx_refused")
+
+    def leave_out(self, effect: e.Effect, *, done: bool) -> None:
+        """An effect whose own answer never comes: done now, or never."""
+        self.effects.remove(effect)
+        if done:
+            self._carry_out(effect)
 
     def _carry_out(self, effect: e.Effect) -> bool:
         done: bool = getattr(self, f"_do_{type(effect).__name__}")(effect)

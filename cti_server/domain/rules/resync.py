@@ -21,6 +21,7 @@ from cti_server.domain.rules import (
     reroute,
     supervision,
     transfers,
+    voicemail,
 )
 from cti_server.domain.signals import (
     ChannelFact,
@@ -43,9 +44,10 @@ PLACES = {
     "cti-unserved": "unserved",
     "cti-voicemail": "voicemail",
     "cti-identify": "identify",
+    "cti-refer": "referred",
 }
 """Contexts of the dialplan's waiting places (`cti-connect`: on the way from there into a conversation)."""
-_HELD = ("hold", "identify")
+_HELD = ("hold", "identify", "referred")
 """Where only those are who have an agent."""
 LET_GO_FROM = ("cti-wait", "cti-unserved")
 """Contexts in which a caller whose contact has ended still waits."""
@@ -258,6 +260,8 @@ def _alone(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, channels: dict
         _outside(step, contact, fact, place, channels)
     elif contact.state is ContactState.QUEUED and place in _HELD:
         offers.send_back(step, contact)
+    elif contact.state is ContactState.VOICEMAIL and place == "voicemail":
+        voicemail.placed(step, contact)
 
 
 def _elsewhere(contact: Contact | None, place: str) -> bool:
@@ -331,7 +335,8 @@ def _held_at_phones(step: Step, snapshot: NodeSnapshot, channels: dict[str, Chan
 
 
 def _strays(step: Step, snapshot: NodeSnapshot) -> None:
-    """Station channels of ours that nobody waits for: a phone must not hang in an empty place."""
+    """Channels of ours that nobody waits for: no phone hangs in an empty place, or with an agent for ever."""
+    served = {fact.bridge for fact in snapshot.channels if _is_customer(fact)}
     for fact in snapshot.channels:
         ours = (
             fact.variables.get("CTI_STATION")
@@ -339,7 +344,7 @@ def _strays(step: Step, snapshot: NodeSnapshot) -> None:
             or (fact.peer_station and fact.context == "cti-station")
         )
         known = fact.channel in step.state.station_channels or fact.channel in step.state.channels
-        if ours and not fact.bridge and not known:
+        if ours and not known and (not fact.bridge or fact.bridge not in served):
             step.do(HangUpChannel(snapshot.node, fact.channel))
         elif fact.channel in step.state.ended and fact.context in LET_GO_FROM and not fact.bridge:
             step.do(Apologise(snapshot.node, fact.channel))  # it was let go, and nobody told it so

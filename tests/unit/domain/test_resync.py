@@ -318,6 +318,16 @@ def test_stray_phones_are_hung_up():
     assert not centre.pbx.channels
 
 
+def test_a_stray_phone_is_hung_up_that_an_agent_talks_to():
+    """A consulted agent hangs up; the server dies before the PBX is told."""
+    centre, contact_id = scenes.consulting(PERSISTENT, ON_DEMAND)
+    centre.command(s.HangUp, "1002", contact_id)
+    centre.restart()
+    back(centre)
+    assert contact(centre, contact_id).state is ContactState.HELD
+    assert [c.address for c in centre.pbx.channels.values() if c.address] == ["1001"]
+
+
 def test_a_phone_that_answered_unseen_signs_in():
     centre = opened()
     centre.command(s.SignIn, "1001", "1001", PERSISTENT)
