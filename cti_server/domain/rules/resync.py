@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cti_server.domain.agent import Agent, AgentState, AskedState
+from cti_server.domain.agent import Agent, AgentState, AskedState, StationMode
 from cti_server.domain.contact import Contact, ContactState, Leg, LegRole, LegState
 from cti_server.domain.effects import Apologise, Connect, HangUpChannel
 from cti_server.domain.rules import (
@@ -258,10 +258,20 @@ def _alone(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, channels: dict
         _without_partner(step, contact, place, channels)
     elif contact.state is ContactState.OUTSIDE:
         _outside(step, contact, fact, place, channels)
-    elif contact.state is ContactState.QUEUED and place in _HELD:
+    elif _strayed(step, contact, fact, place):
         offers.send_back(step, contact)
     elif contact.state is ContactState.VOICEMAIL and place == "voicemail":
         voicemail.placed(step, contact)
+
+
+def _strayed(step: Step, contact: Contact, fact: ChannelFact, place: str) -> bool:
+    """Should wait, and is where only others are: what was to bring it to its place was lost."""
+    leg = contact.agent_leg
+    waits = contact.state is ContactState.QUEUED
+    if contact.state is ContactState.OFFERED and leg and leg.state is LegState.RINGING:
+        on_demand = step.state.agents[leg.party].station_mode is StationMode.ON_DEMAND
+        waits = on_demand or contact.operation is None  # else they are being joined
+    return waits and (place in _HELD or fact.context == "cti-outside")
 
 
 def _elsewhere(contact: Contact | None, place: str) -> bool:

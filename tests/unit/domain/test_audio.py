@@ -90,6 +90,29 @@ def test_muted_in_the_moment_of_a_transfer_it_is_open_again_too():
     assert centre.pbx.channels[channel].variables["CTI_MUTED"] == ""
 
 
+def test_whether_it_is_open_again_is_looked_after():
+    centre, contact_id = talking(PERSISTENT)
+    channel = agent_channel(centre, contact_id)
+    switched(centre, s.MuteMicrophone, contact_id)
+    centre.pbx.hang_up(contact_id)
+    while centre.pbx.sources():
+        centre.apply(centre.pbx.read(centre.pbx.sources()[0]))
+    centre.pbx.effects.clear()
+    centre.apply(s.EffectFailed(centre.now, "pbx-a", "Unmute", channel, "outcome_unknown"))
+    centre.settle()
+    assert centre.pbx.channels[channel].variables["CTI_MUTED"] == ""
+
+
+def test_an_older_failure_does_not_refuse_what_is_under_way():
+    centre, contact_id = talking(PERSISTENT)
+    centre.command(s.MuteMicrophone, "1001", contact_id)
+    late = s.EffectFailed(centre.now, "pbx-a", "PauseRecording", contact_id, "pbx_refused")
+    centre.apply(late)
+    centre.settle()
+    assert last_reply(centre) == (None, True)
+    assert muted(centre, contact_id)
+
+
 def test_digits_reach_the_customers_channel_and_nothing_else():
     centre, contact_id = talking()
     assert switched(centre, s.SendDtmf, contact_id, "4711#") is None

@@ -84,6 +84,11 @@ class Promises(Drive):
                 for ch in self._customers("cti-identify")
                 if self._asked_enough(ch)
             ),
+            *(
+                partial(pbx.hang_up, ch.channel)
+                for ch in self._customers("cti-wait", "cti-let-go")
+                if ch.channel in centre.state.ended
+            ),
             *(partial(pbx.heard, ch.channel, "person") for ch in self._customers("cti-campaign")),
             *(partial(pbx.outside_answers, ch.channel) for ch in self._customers("cti-outside")),
             *(
