@@ -23,7 +23,6 @@ from cti_server.domain.rules.conversation import APART_TIME
 from cti_server.domain.signals import ChannelGone, EffectFailed
 from cti_server.domain.step import Step
 
-
 _LEFT_BEHIND = ("HangUpChannel", "PlayOutcome", "Unmute")
 """Done to a phone's channel that is in no contact any more."""
 
