@@ -42,7 +42,7 @@ KINDS = (
     *("arrives", "seat", "leader", "breaks", "fails", "time"),
 )
 AT_LENGTH = bool(os.environ.get("CTI_DOMAIN_EXAMPLES"))
-"""Not in every run of the suite: which walks are gone there depends on what else is loaded, and these go far."""
+"""Not in the suite: which walks are gone there depends on what else is loaded, and these go far."""
 acts = st.tuples(st.sampled_from(KINDS), which, which)
 
 
