@@ -1,7 +1,7 @@
 """Records into the database by a process of our own, so that its work holds up no agent's notification.
 
-A batch of 200 records takes some 10 ms of Python, and reading its lines some 2: in the server (be it in a
-thread, for Python's threads take turns) that would be 12 ms in which nobody is told anything. The carrier
+200 records take some 10 ms of Python, and reading their lines some 2: in the server (be it in a thread, for
+Python's threads take turns) that would be 12 ms in which nobody is told anything. The carrier
 does what it is asked, batch after batch, and ends with the server.
 
 On the socket between them, both ways: four bytes of length, then the text. First the database's URL (it may
