@@ -79,6 +79,17 @@ class Team:
     numbers: frozenset[str]
 
 
+class PastContacts(Protocol):
+    """What a customer had to do with the centre before."""
+
+    async def past(self, contact_id: str, agent_id: str | None, limit: int) -> Sequence[dict[str, Any]]:
+        """Rows of the same customer's earlier contacts, the newest first; none without a number.
+
+        `agent_id`: who asks, and has to have the contact, or be offered it; None for whoever sees all. Raises
+        ContactNotFound, ContactOfAnother, the store's `database_unavailable`.
+        """
+
+
 class Reports(Protocol):
     """What reports are made of. Raises `database_unavailable`."""
 
@@ -87,6 +98,9 @@ class Reports(Protocol):
 
     async def calls(self, since: datetime, until: datetime) -> Sequence[CustomerCall]:
         """Inbound contacts over by now that arrived in the time, of customers whose number is known."""
+
+    def knows(self, agent_id: str) -> bool:
+        """Whether the directory has somebody with that id."""
 
     def team(self, agent_id: str) -> Team:
         """Whom and what the person leads; empty for whom there is nothing."""

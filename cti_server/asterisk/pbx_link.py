@@ -15,9 +15,10 @@ from cti_server.asterisk import cel, translate
 from cti_server.asterisk.ami_client import AmiClient
 from cti_server.asterisk.ami_codec import AmiMessage
 from cti_server.asterisk.arrivals import Call
-from cti_server.asterisk.call_control import Action, actions
+from cti_server.asterisk.call_control import actions
 from cti_server.asterisk.inbound import ChannelLife
 from cti_server.asterisk.number_book import NumberBook
+from cti_server.asterisk.recipes.actions import Action
 from cti_server.domain import effects as e
 from cti_server.domain import signals as s
 from cti_server.engine.port import JournalUnavailable, NotLeader, Overloaded
@@ -129,7 +130,8 @@ class PbxLink:
         if isinstance(effect, e.SendDigits):
             task = asyncio.create_task(self._digits(effect, recipe))
         else:
-            sent = [(action, self._send(action)) for action in recipe]
+            with self.client.together():
+                sent = [(action, self._send(action)) for action in recipe]
             task = asyncio.create_task(self._outcome(effect, sent))
         self._running.add(task)
         task.add_done_callback(self._running.discard)

@@ -32,10 +32,10 @@ class StoredReports:
         while len(self._on_their_way) > LIVE_KEPT:
             del self._on_their_way[next(iter(self._on_their_way))]
 
-    def delivered(self, records: Sequence[Record]) -> None:
+    def delivered(self, ids: Sequence[str]) -> None:
         """The database has these, or never will."""
-        for record in records:
-            self._on_their_way.pop(record.id, None)
+        for record_id in ids:
+            self._on_their_way.pop(record_id, None)
 
     async def facts(self, since: datetime, until: datetime) -> list[Fact]:
         """See the port."""
@@ -59,6 +59,10 @@ class StoredReports:
             )
             for row in rows
         ]
+
+    def knows(self, agent_id: str) -> bool:
+        """See the port."""
+        return agent_id in self._state().agents
 
     def team(self, agent_id: str) -> Team:
         """See the port."""

@@ -23,7 +23,7 @@ NOTED_WITHIN = 2.0
 
 
 class Surroundings:
-    """Implements `engine.site.Outside`."""
+    """Implements `engine.outside.Outside`."""
 
     def __init__(
         self,

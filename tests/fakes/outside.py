@@ -1,4 +1,4 @@
-"""A surroundings that only remembers what it was asked for (`engine.site.Outside`)."""
+"""A surroundings that only remembers what it was asked for (`engine.outside.Outside`)."""
 
 from collections.abc import Sequence
 

@@ -107,7 +107,7 @@ async def test_handed_over_by_consulting_alone(centre: TestCentre, mode: Mode) -
 
 
 async def test_two_outside_are_parted_in_the_end_without_a_server_too(centre: TestCentre, mode: Mode) -> None:
-    """Persistent: joined by a blind transfer; on demand: by a consultation. Nobody of the centre takes part."""
+    """Persistent: joined by a blind transfer; on demand: by a consultation. Nobody of the centre is there."""
     await centre.console("dialplan set global CTI_LONGEST_OUTSIDE 3")
     async with (
         seat(centre, "1001", mode) as agent,

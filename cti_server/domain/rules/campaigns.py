@@ -9,7 +9,7 @@ from __future__ import annotations
 from cti_server.domain.contact import Contact, ContactState, LegState
 from cti_server.domain.effects import Apologise, CallCustomer
 from cti_server.domain.events import Event
-from cti_server.domain.rules import conversation, dialling
+from cti_server.domain.rules import conversation, dialling, dialling_facts
 from cti_server.domain.rules.offers import OPERATION_TIME
 from cti_server.domain.signals import AnswerHeard, CampaignCall
 from cti_server.domain.step import Step
@@ -48,7 +48,7 @@ def place(step: Step, signal: CampaignCall) -> None:
     contact.customer = type(contact.customer)(signal.number, signal.name)
     may = state.outside.allows(signal.number) and len(recent) < state.outside.calls_per_minute
     if not (node and node.up and may and signal.group_id in state.groups):
-        dialling.customer_gone(step, contact, NOT_PLACED)
+        dialling_facts.customer_gone(step, contact, NOT_PLACED)
         return
     state.outside_calls = [*recent, step.at]
     _call(step, contact, signal)

@@ -9,7 +9,7 @@ from cti_server.domain import errors
 from cti_server.domain.agent import Agent
 from cti_server.domain.contact import Contact, ContactState
 from cti_server.domain.effects import Connect
-from cti_server.domain.rules import consults, conversation, offers, transfers
+from cti_server.domain.rules import consult_goals, conversation, offers, transfers
 from cti_server.domain.signals import PhoneTransfers
 from cti_server.domain.state import WorldState
 from cti_server.domain.step import Step
@@ -70,7 +70,7 @@ def _back(step: Step, contact: Contact, agent: Agent | None) -> None:
     """As it was before: to the agent; to the queue when its phone is gone."""
     leg = contact.agent_leg
     if contact.consult:
-        consults.arrange(step, contact, contact.consult, contact.consult.goal)
+        consult_goals.arrange(step, contact, contact.consult, contact.consult.goal)
     elif contact.state in (*TALKING, ContactState.DIALLING) and leg and agent and contact.operation is None:
         step.do(Connect(contact.node, contact.contact_id, leg.channel, agent.station or ""))
         conversation.watch(step, contact, offers.OPERATION_TIME)

@@ -6,15 +6,17 @@ from cti_server.domain.agent import Agent, AgentState, AskedState
 from cti_server.domain.contact import Contact, ContactState, Leg, LegRole, LegState
 from cti_server.domain.effects import Apologise, Connect, HangUpChannel
 from cti_server.domain.rules import (
+    arrivals,
     audio,
-    consults,
+    channel_facts,
+    consult_facts,
     conversation,
-    dialling,
+    dialling_facts,
     fallback,
     handing,
     identity,
+    node_facts,
     offers,
-    pbx,
     referring,
     reroute,
     supervision,
@@ -51,7 +53,11 @@ LET_GO_FROM = ("cti-wait", "cti-unserved")
 
 def node_snapshot(step: Step, snapshot: NodeSnapshot) -> None:
     """Correct everything that differs. Conversations first: what a customer does now explains the rest."""
-    step.state.nodes.setdefault(snapshot.node, Node(snapshot.node)).up = True
+    node = step.state.nodes.setdefault(snapshot.node, Node(snapshot.node))
+    node.up = True
+    if node.lost:
+        node.lost = False
+        node_facts.tell_status(step)
     channels = {fact.channel: fact for fact in snapshot.channels}
     customers = [
         fact for fact in snapshot.channels if _is_customer(fact) and not _moved_since(step, snapshot, fact)
@@ -106,7 +112,7 @@ def _customers_gone(step: Step, snapshot: NodeSnapshot, channels: dict[str, Chan
     for contact in [c for c in step.state.contacts.values() if c.node == snapshot.node and c.live]:
         # A call that came while the snapshot was on its way is no call that has gone.
         if contact.contact_id not in channels:
-            dialling.missing(step, contact, taken_at)
+            dialling_facts.missing(step, contact, taken_at)
 
 
 def _stations(step: Step, snapshot: NodeSnapshot, channels: dict[str, ChannelFact]) -> None:
@@ -114,15 +120,17 @@ def _stations(step: Step, snapshot: NodeSnapshot, channels: dict[str, ChannelFac
     for station in list(step.state.stations.values()):
         if station.address in registered or station.node == snapshot.node:
             now = station.address in registered
-            pbx.station_changed(step, StationChanged(step.at, snapshot.node, station.address, now))
+            node_facts.station_changed(step, StationChanged(step.at, snapshot.node, station.address, now))
         if station.node != snapshot.node or not station.channel:
             continue
         fact = channels.get(station.channel)
         if fact is None and station.answered:
             # One that still rings may be younger than the snapshot; its ring time bounds it.
-            pbx.channel_gone(step, ChannelGone(step.at, snapshot.node, station.channel, UNKNOWN_CAUSE))
+            channel_facts.channel_gone(
+                step, ChannelGone(step.at, snapshot.node, station.channel, UNKNOWN_CAUSE)
+            )
         elif fact and fact.up and not station.answered:
-            pbx.station_placed(step, StationPlaced(step.at, snapshot.node, station.channel))
+            channel_facts.station_placed(step, StationPlaced(step.at, snapshot.node, station.channel))
 
 
 # --- customers who talk ----------------------------------------------------------------------------------
@@ -137,7 +145,7 @@ def _in_conversation(
 ) -> None:
     contact = step.state.contacts.get(fact.channel)
     if contact and contact.consult:
-        consults.corrected(step, contact, channels)
+        consult_facts.corrected(step, contact, channels)
         return
     leg = contact.leg_by_channel(partner.channel) if contact else None
     if contact is None or leg is None:
@@ -146,7 +154,7 @@ def _in_conversation(
         leg = _adopt(step, contact, partner, channels) if contact else None
     if contact and leg:
         leg.bridge = contact.customer_leg.bridge = fact.bridge
-        dialling.together(step, contact)
+        dialling_facts.together(step, contact)
     elif contact:
         _served_outside(step, contact, fact.bridge)
 
@@ -221,7 +229,7 @@ def _take_up(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, place: str) 
         fact.language,
     )
     known = fact.channel in step.state.contacts
-    pbx.customer_placed(step, placed)
+    arrivals.customer_placed(step, placed)
     contact = step.state.contacts.get(fact.channel)
     if contact and not known:
         contact.direction = variables.get("CTI_DIRECTION") or contact.direction
@@ -235,7 +243,7 @@ def _alone(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, channels: dict
     place = PLACES.get(fact.context, "")
     contact = step.state.contacts.get(fact.channel)
     if contact and contact.consult:
-        consults.corrected(step, contact, channels)
+        consult_facts.corrected(step, contact, channels)
         return
     new = contact is None or contact.state is ContactState.IVR
     alone = contact is not None and contact.dialling is not None and fact.context == "cti-wait"
@@ -247,7 +255,7 @@ def _alone(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, channels: dict
         return
     contact.customer_leg.bridge = fact.bridge
     if contact.dialling:
-        dialling.corrected(step, contact, fact)
+        dialling_facts.corrected(step, contact, fact)
     elif contact.state in conversation.TALK_STATES:
         _without_partner(step, contact, place, channels)
     elif contact.state is ContactState.OUTSIDE:
@@ -321,9 +329,9 @@ def _held_at_phones(step: Step, snapshot: NodeSnapshot, channels: dict[str, Chan
             if fact is None or leg.state is LegState.GONE or leg.held is fact.held:
                 continue
             if fact.held:
-                pbx.phone_held(step, PhoneHeld(step.at, snapshot.node, leg.channel))
+                channel_facts.phone_held(step, PhoneHeld(step.at, snapshot.node, leg.channel))
             else:
-                pbx.phone_retrieved(step, PhoneRetrieved(step.at, snapshot.node, leg.channel))
+                channel_facts.phone_retrieved(step, PhoneRetrieved(step.at, snapshot.node, leg.channel))
 
 
 def _strays(step: Step, snapshot: NodeSnapshot) -> None:

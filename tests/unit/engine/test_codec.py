@@ -1,5 +1,9 @@
 """What the journal keeps comes back as it was."""
 
+import inspect
+from importlib import import_module
+from pkgutil import iter_modules
+
 import pytest
 
 from cti_server.domain import signals as s
@@ -28,6 +32,17 @@ BATCH: list[s.Signal] = [
 
 def test_a_batch_comes_back_equal() -> None:
     assert codec.decode_batch(codec.encode_batch(BATCH)) == BATCH
+
+
+def test_no_signal_is_unknown_to_the_journal() -> None:
+    modules = [import_module(f"{s.__name__}.{found.name}") for found in iter_modules(s.__path__)]
+    signals = {
+        cls
+        for module in modules
+        for _, cls in inspect.getmembers(module, inspect.isclass)
+        if issubclass(cls, s.Signal)
+    }
+    assert signals == set(codec._TYPES.values())
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b'[["Nobody", {}]]', b'[["EpochBegan", {"at": "x"}]]', b"[1]"])
