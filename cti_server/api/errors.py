@@ -171,6 +171,18 @@ class RangeTooLong(ApiError):
     code = "range_too_long"
 
 
+class RangeReversed(ApiError):
+    """A report that ends before it begins."""
+
+    code = "range_reversed"
+
+
+class UnknownPerson(ApiError):
+    """Nobody in the directory has that id, and nobody had it in the time asked for."""
+
+    code = "unknown_agent"
+
+
 class AuthStoreUnavailable(ApiError):
     """What counts failures and used tokens is out of reach: nobody can be let in safely."""
 
@@ -221,6 +233,18 @@ class OverflowLoop(SettingsRefused):
     """Groups overflow to each other in a circle."""
 
     code = "overflow_loop"
+
+
+class InvalidGroupId(SettingsRefused):
+    """A group's id is none that a PBX node can keep, or the word that stands for the voicemail."""
+
+    code = "invalid_group_id"
+
+
+class InvalidAnnouncements(SettingsRefused):
+    """Announcements less than a second apart, or a call-back that nobody would ever be offered."""
+
+    code = "invalid_announcements"
 
 
 class InvalidHours(SettingsRefused):

@@ -75,6 +75,14 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "A menu names an unknown group or menu, a key twice, or leads nowhere",
         "语音菜单引用了不存在的组或菜单、按键重复或没有去向",
     ),
+    "invalid_group_id": (
+        "A group's id must be a-z, 0-9 and _, and begin with a letter",
+        "技能组编号只能用 a-z、0-9 和 _,以字母开头",
+    ),
+    "invalid_announcements": (
+        "Too frequent announcements, or a call-back that is never offered",
+        "播报过于频繁,或回拨永远不会被提示",
+    ),
     "invalid_hours": ("The business hours make no sense", "营业时间设置不合理"),
     "invalid_holiday": ("A holiday is no day of the calendar", "节假日日期无效"),
     "version_conflict": (
@@ -97,6 +105,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "station_in_use": ("Another agent is signed in at the station", "话机已被其他坐席使用"),
     "station_no_answer": ("The station's phone did not answer", "话机未应答"),
     "unknown_contact": ("No such contact", "没有这个联络"),
+    "range_reversed": ("The report would end before it begins", "报表的结束时间早于开始时间"),
     "range_too_long": ("The report covers too many days", "报表时间范围过长"),
     "not_your_contact": ("The contact is another agent's", "该联络属于其他坐席"),
     "action_not_allowed": ("Not possible in the present state", "当前状态不允许此操作"),

@@ -88,6 +88,9 @@ class Reports(Protocol):
     async def calls(self, since: datetime, until: datetime) -> Sequence[CustomerCall]:
         """Inbound contacts over by now that arrived in the time, of customers whose number is known."""
 
+    def knows(self, agent_id: str) -> bool:
+        """Whether the directory has somebody with that id."""
+
     def team(self, agent_id: str) -> Team:
         """Whom and what the person leads; empty for whom there is nothing."""
 

@@ -9,12 +9,12 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from cti_server.api.access import Having, Known
-from cti_server.api.errors import RangeTooLong, RoleMissing
+from cti_server.api.errors import RoleMissing, UnknownPerson
 from cti_server.api.models.fields import Word
 from cti_server.api.models.reports import ActivityView, ReportRow, ScorecardView, StretchView
 from cti_server.api.openapi import problems
 from cti_server.api.routes_contacts import Moment
-from cti_server.api.routes_reports import LONGEST, only, written
+from cti_server.api.routes_reports import asked_range, only, written
 from cti_server.domain.views import timestamp
 from cti_server.reports.activity import Activity, Stretch, activity
 from cti_server.reports.report import MARGIN, By, Question
@@ -82,7 +82,7 @@ def _view(agent_id: str, start: datetime, until: datetime, found: Activity) -> A
 @router.get(
     "/activity",
     response_model=ActivityView,
-    responses=problems(401, 403, 422, 503),
+    responses=problems(401, 403, 404, 422, 503),
     summary="What somebody did, and when",
 )
 async def somebodys_activity(
@@ -94,13 +94,12 @@ async def somebodys_activity(
     if seen is not None and agent_id not in {*seen, known.agent_id}:
         raise RoleMissing("somebody else's activity")
     now = datetime.now(UTC)
-    local = now.astimezone(timezone(timedelta(minutes=asked.utc_offset)))
-    start = asked.since or local.replace(hour=0, minute=0, second=0, microsecond=0)
-    until = asked.until or now
-    if until - start > LONGEST:
-        raise RangeTooLong(f"at most {LONGEST.days} days at once")
+    start, until = asked_range(asked.since, asked.until, asked.utc_offset, now)
     facts = await having.reports.facts(start - MARGIN, until + MARGIN)
-    return _view(agent_id, start, until, activity(facts, agent_id, start, until, now))
+    found = activity(facts, agent_id, start, until, now)
+    if not found.stretches and not having.reports.knows(agent_id):
+        raise UnknownPerson
+    return _view(agent_id, start, until, found)
 
 
 def _month(asked: ScorecardQuery, now: datetime) -> tuple[str, datetime, datetime]:

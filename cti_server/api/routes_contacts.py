@@ -22,8 +22,8 @@ router = APIRouter(prefix="/api/v1", tags=["interaction log"])
 
 
 def _rfc_3339(value: str) -> str:
-    """Refuses what pydantic would take for seconds since 1970, or for a day."""
-    if not re.match(r"\d{4}-\d\d-\d\d[Tt ]", value):
+    """Refuses what pydantic would take for seconds since 1970, or for a day, and years out of all reason."""
+    if not re.match(r"[12]\d{3}-\d\d-\d\d[Tt ]", value):
         raise ValueError("not RFC 3339")
     return value
 

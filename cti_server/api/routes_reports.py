@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from cti_server.api.access import Caller, Having, Known
-from cti_server.api.errors import RangeTooLong, RoleMissing
+from cti_server.api.errors import RangeReversed, RangeTooLong, RoleMissing
 from cti_server.api.models.reports import ReportRow, ReportView
 from cti_server.api.openapi import problems
 from cti_server.api.ports import Team
@@ -54,13 +54,23 @@ def only(known: Caller, by: By, team: Team) -> frozenset[str] | None:
     return frozenset({known.agent_id})
 
 
+def asked_range(
+    since: datetime | None, until: datetime | None, utc_offset: int, now: datetime
+) -> tuple[datetime, datetime]:
+    """From when to when; without either: today so far. Raises RangeTooLong, RangeReversed."""
+    local = now.astimezone(timezone(timedelta(minutes=utc_offset)))
+    start = since or local.replace(hour=0, minute=0, second=0, microsecond=0)
+    end = until or now
+    if end - start > LONGEST:
+        raise RangeTooLong(f"at most {LONGEST.days} days at once")
+    if end < start:
+        raise RangeReversed
+    return start, end
+
+
 def _question(asked: ReportQuery, by: By, only: frozenset[str] | None, now: datetime) -> Question:
-    """Raises RangeTooLong."""
-    local = now.astimezone(timezone(timedelta(minutes=asked.utc_offset)))
-    start = asked.since or local.replace(hour=0, minute=0, second=0, microsecond=0)
-    until = asked.until or now
-    if until - start > LONGEST:
-        raise RangeTooLong(f"a report covers at most {LONGEST.days} days")
+    """Raises RangeTooLong, RangeReversed."""
+    start, until = asked_range(asked.since, asked.until, asked.utc_offset, now)
     rules = Rules(asked.answer_within, asked.short_abandon)
     return Question(by, start, until, asked.each, rules, asked.utc_offset, only)
 

@@ -51,6 +51,7 @@ SNAPSHOT_VARIABLES = (
     "CTI_PAUSED",
     "CTI_RECORDED_WITH",
 )
+_NUMBER = re.compile(r"[+]?[0-9]+")
 _DOWN_STATES = frozenset({"UNAVAILABLE", "INVALID", "UNKNOWN"})
 _STATION_CHANNEL = re.compile(r"PJSIP/([0-9]{2,8}(?:-browser)?)-[0-9a-f]{8}")
 _FALLBACK_MEMBER = re.compile(r"Local/([0-9]{2,8}(?:-browser)?)@cti-fallback-agent(?:/n)?")
@@ -74,9 +75,15 @@ def call(node: str, message: AmiMessage) -> Call | None:
         message.get("Number", ""),
         message.get("Group", ""),
         message.get("Greeting", ""),
-        message.get("CallerIDNum", ""),
+        _caller(message),
         message.get("Language", ""),
     )
+
+
+def _caller(message: AmiMessage) -> str:
+    """The caller's number; empty when it is withheld, whatever the manager writes for that."""
+    number = message.get("CallerIDNum", "")
+    return number if _NUMBER.fullmatch(number) else ""
 
 
 def _user_event(node: str, message: AmiMessage) -> list[s.PbxFact]:
@@ -100,7 +107,7 @@ def _user_event(node: str, message: AmiMessage) -> list[s.PbxFact]:
         place,
         message.get("Number", ""),
         message.get("Group", ""),
-        message.get("CallerIDNum", ""),
+        _caller(message),
         message.get("Language", ""),
     )
     return [placed]
@@ -214,7 +221,7 @@ def _channel(message: AmiMessage) -> s.ChannelFact:
         bridge="" if idle else message.get("BridgeID", ""),
         up=message.get("ChannelStateDesc", "") == "Up",
         peer_station=station[1] if station else "",
-        caller_number=message.get("CallerIDNum", ""),
+        caller_number=_caller(message),
         language=message.get("Language", ""),
         held=variables.get(HELD) == "1",
         variables={name: variables[name] for name in SNAPSHOT_VARIABLES if variables.get(name)},

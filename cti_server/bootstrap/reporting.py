@@ -60,6 +60,10 @@ class StoredReports:
             for row in rows
         ]
 
+    def knows(self, agent_id: str) -> bool:
+        """See the port."""
+        return agent_id in self._state().agents
+
     def team(self, agent_id: str) -> Team:
         """See the port."""
         state = self._state()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
@@ -12,6 +13,10 @@ from cti_server.domain.ivr import Ivr, problems
 from cti_server.domain.policy import VOICEMAIL, Opening, Policy, Priorities
 
 MINUTES = 24 * 60
+SOONEST_AGAIN = 1.0
+"""Seconds between two announcements at least; each takes longer to be spoken."""
+_GROUP_ID = re.compile(r"[a-z][a-z0-9_]{0,47}")
+"""What a node's dialplan can keep; any other name would lose characters there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +128,10 @@ def _agents(settings: RoutingSettings, known_agents: Collection[str]) -> Iterato
 def _groups(settings: RoutingSettings) -> Iterator[Fault]:
     for group_id, group in settings.groups.items():
         policy, where = group.policy, f"groups.{group_id}.policy"
+        if not _GROUP_ID.fullmatch(group_id) or group_id == VOICEMAIL:
+            yield Fault("invalid_group_id", f"groups.{group_id}")
+        if 0 < policy.announce_every < SOONEST_AGAIN or (policy.callback and not policy.announce_every):
+            yield Fault("invalid_announcements", f"{where}.announce_every")
         if policy.overflow_to and policy.overflow_to not in {*settings.groups, VOICEMAIL}:
             yield Fault("unknown_group", f"{where}.overflow_to")
         if not policy.overflow_to and (policy.overflow_after or policy.overflow_length):

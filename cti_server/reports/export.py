@@ -8,6 +8,7 @@ from io import BytesIO, StringIO
 import xlsxwriter
 
 from cti_server.reports.report import Row
+from cti_server.spreadsheet import harmless
 
 CSV_TYPE = "text/csv; charset=utf-8"
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -34,7 +35,7 @@ def as_csv(rows: list[Row]) -> bytes:
     writer = csv.writer(text)
     writer.writerow(header(rows))
     for row in rows:
-        writer.writerow([row.begin.isoformat(), row.end.isoformat(), row.key, *row.values.values()])
+        writer.writerow([row.begin.isoformat(), row.end.isoformat(), harmless(row.key), *row.values.values()])
     return text.getvalue().encode("utf-8-sig")
 
 

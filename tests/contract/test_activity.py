@@ -61,6 +61,9 @@ async def test_the_day(edge: Edge) -> None:
     }
     long = {"since": "2026-01-01T00:00:00Z", "until": "2026-03-01T00:00:00Z"}
     assert await get(edge, "1001", "activity", **long) == (422, "range_too_long")
+    turned = {"since": RANGE["until"], "until": RANGE["since"]}
+    assert await get(edge, "1001", "activity", **turned) == (422, "range_reversed")
+    assert await get(edge, "4001", "activity", **RANGE, agent_id="nobody") == (404, "unknown_agent")
 
 
 async def test_the_scorecard_by_role_and_as_csv(edge: Edge) -> None:

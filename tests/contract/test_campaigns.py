@@ -108,6 +108,9 @@ async def test_a_team_leader_has_the_own_groups_only(edge: Edge) -> None:
         ({"retries": {"answered": {"after": 1, "times": 1}}}, "invalid_params"),
         ({"machine_message": "../secret"}, "invalid_params"),
         ({"colour": "red"}, "invalid_params"),
+        ({"hours": {}}, "invalid_params"),
+        ({"script": "one\x00two"}, "control_characters"),
+        ({"dispositions": [{"code": "x"}, {"code": "x", "then": "do_not_call"}]}, "invalid_params"),
     ],
 )
 async def test_what_is_refused(edge: Edge, change: dict[str, Any], code: str) -> None:
@@ -190,8 +193,13 @@ async def test_the_do_not_call_list(edge: Edge) -> None:
         for _ in range(2):
             answer = await http.post(where, json={"number": "+86 138 0013 8000", "reason": "asked"})
             assert answer.json() == {"number": "138****8000", "listed": True}
-        found = await imported(http, "do-not-call", b"number,reason\n13800138000,x\n13900000001,asked\nx,y\n")
-        assert (found["accepted"], found["refused"]) == (1, {"duplicate": 1, "not_a_number": 1})
+        found = await imported(
+            http, "do-not-call", b"number,reason\n13800138000,x\n13900000001,asked\nx,y\nz,\0\n"
+        )
+        assert (found["accepted"], found["refused"]) == (
+            1,
+            {"duplicate": 1, "not_a_number": 1, "bad_characters": 1},
+        )
         listed = (await http.get(where)).json()
         assert (listed["total"], len(listed["newest"])) == (2, 2)
         assert PRIVATE not in (await http.get(where)).text
@@ -200,8 +208,10 @@ async def test_the_do_not_call_list(edge: Edge) -> None:
         assert (await http.post(f"{where}/removals", json={"number": PRIVATE})).json()["listed"] is False
         refused(await http.post(f"{where}/removals", json={"number": PRIVATE}), 404, "not_listed")
         refused(await http.post(where, json={"number": "hello"}), 422, "not_a_number")
+        refused(await http.post(where, json={"number": "138\n00138001"}), 422, "control_characters")
         report = await http.get(f"{where}/imports/{found['import_id']}/refused.csv")
         assert "not_a_number" in report.text
+        assert report.text.endswith("5,bad_characters,z,\ufffd\r\n")
 
 
 async def test_preview(edge: Edge) -> None:

@@ -77,6 +77,9 @@ async def test_xlsx_has_every_figure(edge: Edge) -> None:
     ("query", "code"),
     [
         ("since=2026-01-01T00:00:00Z&until=2026-03-01T00:00:00Z", "range_too_long"),
+        ("since=2026-01-02T00:00:00Z&until=2026-01-01T00:00:00Z", "range_reversed"),
+        ("since=0001-01-01T00:00:00Z&until=0001-01-02T00:00:00Z", "invalid_params"),
+        ("since=9999-12-31T00:00:00Z&until=9999-12-31T23:00:00Z", "invalid_params"),
         ("each=fortnight", "invalid_params"),
         ("since=yesterday", "invalid_params"),
         ("answer_within=0", "invalid_params"),

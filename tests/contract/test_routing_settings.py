@@ -128,6 +128,9 @@ async def test_a_number_is_taken_away_but_not_the_last_one(edge: Edge) -> None:
     [
         ("/numbers/4001", {"group": "loans"}, "number_without_target"),
         ("/numbers/4001", {"group": ""}, "number_without_target"),
+        ("/groups/My-Cards", {}, "invalid_group_id"),
+        ("/groups/general", {"policy": {"callback": True}}, "invalid_announcements"),
+        ("/groups/general", {"policy": {"caller_id": "+"}}, "invalid_params"),
         ("/agents/1001", {"groups": {"loans": 1}}, "unknown_group"),
         ("/groups/general", {"policy": {"overflow_to": "loans"}}, "unknown_group"),
         ("/groups/general", {"policy": {"overflow_to": "cards"}}, "overflow_loop"),

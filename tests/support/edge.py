@@ -93,6 +93,9 @@ class FakeReports:
     async def calls(self, since: datetime, until: datetime) -> list[CustomerCall]:
         return [call for call in self.customers if since <= call.arrived_at < until]
 
+    def knows(self, agent_id: str) -> bool:
+        return agent_id != "nobody"
+
     def team(self, agent_id: str) -> Team:
         if agent_id != "2001":
             return Team(frozenset(), frozenset(), frozenset())

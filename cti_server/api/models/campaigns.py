@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from cti_server.api.models.fields import Instant, Later, Model, OptionalWord, Sentence, Word
+from cti_server.api.models.fields import (
+    Instant,
+    Later,
+    Model,
+    OptionalWord,
+    Sentence,
+    Word,
+    WrittenNumber,
+    only_lines,
+)
 from cti_server.api.models.routing import ChangeView
 
 ModeName = Literal["preview", "progressive", "predictive"]
 StateName = Literal["created", "running", "paused", "stopped"]
 RetriedName = Literal["abandoned", "hung_up", "machine", "busy", "no_answer", "failed", "unknown", "skipped"]
-Script = Annotated[str, Field(max_length=8000)]
+Script = Annotated[str, Field(max_length=8000), AfterValidator(only_lines)]
 _EXAMPLE: dict[str, Any] = {
     "name": "Card renewal, November",
     "group_id": "credit_card",
@@ -63,6 +72,15 @@ class DispositionRule(Model):
     name_en: OptionalWord = ""
 
 
+def _each_once(rules: list[DispositionRule]) -> list[DispositionRule]:
+    if len({rule.code for rule in rules}) < len(rules):
+        raise PydanticCustomError("literal_error", "a code stands there twice")
+    return rules
+
+
+Dispositions = Annotated[list[DispositionRule], Field(max_length=50), AfterValidator(_each_once)]
+
+
 class NewCampaign(Model):
     """What the campaign is told to do; times in seconds."""
 
@@ -73,14 +91,16 @@ class NewCampaign(Model):
     mode: ModeName
     caller_id: Annotated[str, Field(max_length=20, pattern=r"^[+]?[0-9]*$")] = ""
     hours: dict[OptionalWord, CallingHours] | None = Field(
-        default=None, description='By region of the record, `""` for those without; left out: 9 to 20 daily.'
+        default=None,
+        min_length=1,
+        description='By region of the record, `""` for those without; left out: 9 to 20 daily.',
     )
     retries: dict[RetriedName, RetryRule] = Field(default={})
     max_attempts: int = Field(default=5, ge=1, le=20)
     abandon_cap: float = Field(default=0.03, ge=0, le=0.1)
     ring_time: float = Field(default=30, ge=10, le=60)
     script: Script = ""
-    dispositions: list[DispositionRule] = Field(default=[], max_length=50)
+    dispositions: Dispositions = Field(default=[])
     machine_message: Annotated[str, Field(max_length=64, pattern=r"^[a-z0-9_]*$")] = Field(
         default="", description="Prompt for answering machines; empty: they are hung up."
     )
@@ -104,7 +124,7 @@ class CampaignEdit(Model):
     abandon_cap: float | None = Field(default=None, ge=0, le=0.1)
     ring_time: float | None = Field(default=None, ge=10, le=60)
     script: Script | None = None
-    dispositions: list[DispositionRule] | None = Field(default=None, max_length=50)
+    dispositions: Dispositions | None = None
     machine_message: Annotated[str, Field(max_length=64, pattern=r"^[a-z0-9_]*$")] | None = None
     ends_at: Later | None = Field(default=None, description="Null: no end.")
 
@@ -186,7 +206,7 @@ class AuditList(Model):
 class NumberAsked(Model):
     """A number, as people write it."""
 
-    number: Annotated[str, Field(min_length=1, max_length=40)]
+    number: WrittenNumber
 
 
 class NumberForbidden(NumberAsked):

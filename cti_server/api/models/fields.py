@@ -47,6 +47,18 @@ Digits = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[0-9*#A-D]
 """DTMF key presses."""
 DialNumber = Annotated[str, Field(min_length=2, max_length=20, pattern=r"^[+]?[0-9]+$")]
 """A number that can be dialled; pydantic's `$` is the very end, never before a line break."""
+_LINES_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def only_lines(value: str) -> str:
+    """The text, or the error `control_characters`; line feeds and tabs are allowed."""
+    if _LINES_CONTROL.search(value.replace("\r\n", "\n")):
+        raise PydanticCustomError(CONTROL_CHARACTERS, "control characters are not allowed")
+    return value
+
+
+WrittenNumber = Annotated[str, Field(min_length=1, max_length=40, json_schema_extra=_NO_CONTROL), _clean]
+"""A telephone number as people write it."""
 Sentence = Annotated[str, Field(max_length=4000, json_schema_extra=_NO_CONTROL), _clean]
 """Free text on one line, may be empty."""
 TokenText = Annotated[str, Field(min_length=1, max_length=2048, json_schema_extra=_NO_CONTROL), _clean]

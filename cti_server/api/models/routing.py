@@ -41,7 +41,7 @@ class PolicyModel(Model):
     callback_retry: Annotated[float, Field(ge=1, le=86_400, allow_inf_nan=False)] = 300.0
     callback_expires: Annotated[float, Field(ge=1, le=604_800, allow_inf_nan=False)] = 14_400.0
     hours: list[OpeningModel] = Field(default=[], max_length=100)
-    caller_id: str = Field(default="", max_length=20, pattern=r"^[+]?[0-9]*$")
+    caller_id: str = Field(default="", max_length=20, pattern=r"^([+]?[0-9]+)?$")
     utc_offset: int = Field(default=480, ge=-720, le=840)
 
 

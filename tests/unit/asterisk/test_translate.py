@@ -29,6 +29,23 @@ def test_a_customers_place(place: str) -> None:
     assert fact == s.CustomerPlaced(0.0, NODE, "pbx-a-1.1", place, "4000", "general", "13800138000", "zh")
 
 
+@pytest.mark.parametrize("told", ["<unknown>", "", "anonymous"])
+def test_a_withheld_number_is_none(told: str) -> None:
+    place = {"UserEvent": "CTIPlace", "Place": "wait", "Number": "4000", "Group": "general"}
+    (fact,) = facts("UserEvent", Uniqueid="x", CallerIDNum=told, **place)
+    assert isinstance(fact, s.CustomerPlaced)
+    assert fact.customer_number == ""
+    arrival = translate.call(
+        NODE,
+        AmiMessage.event("UserEvent", {"UserEvent": "CTICall", "Uniqueid": "x", "CallerIDNum": told}),
+    )
+    assert arrival is not None
+    assert arrival.customer_number == ""
+    row = {"Uniqueid": "x", "CallerIDNum": told}
+    (channel,) = translate.snapshot(NODE, [AmiMessage.event("Status", row)], [], 7.0).channels
+    assert channel.caller_number == ""
+
+
 def test_a_stations_place_and_a_failed_join() -> None:
     assert facts("UserEvent", UserEvent="CTIPlace", Uniqueid="x", Place="station") == [
         s.StationPlaced(0.0, NODE, "x")

@@ -90,7 +90,11 @@ def test_gb18030_is_known_late() -> None:
         (f"13800138000,{'a' * 1001},", RowRefusal.VALUE_TOO_LONG),
         ("13800138000,a\x00b,", RowRefusal.BAD_CHARACTERS),
         ('13800138000,"a"b,', RowRefusal.BAD_CSV),
+        ('13800138000,"never closed,', RowRefusal.BAD_CSV),
         (f'13800138000,"{"a" * 17_000}', RowRefusal.BAD_CSV),
+        (f"13800138000,{'a' * 70_000},", RowRefusal.VALUE_TOO_LONG),
+        ('"13800138\n000",a,', RowRefusal.BAD_CHARACTERS),
+        ("13800138000\t1,a,", RowRefusal.BAD_CHARACTERS),
     ],
 )
 def test_a_refused_row_does_not_harm_the_next(line: str, code: RowRefusal) -> None:
@@ -117,6 +121,46 @@ def test_what_is_no_list(content: bytes, error: type[Exception]) -> None:
         read(content)
 
 
+def test_a_mark_that_is_never_closed_costs_its_own_line() -> None:
+    content = b'number,name\n13800138000,"a\n13800138001,b\n13800138002,"c, d"\n'
+    content += b'13800138003,"e\nf"\n13800138004,g"h\n'
+    for piece in (1, 5, 10**9):
+        rows = read(content, piece)
+        assert [row.code for row in rows if isinstance(row, Refused)] == [RowRefusal.BAD_CSV]
+        taken = [(row.line, row.number, row.name) for row in rows if isinstance(row, Row)]
+        assert taken == [
+            (3, "13800138001", "b"),
+            (4, "13800138002", "c, d"),
+            (5, "13800138003", "e\nf"),
+            (6, "13800138004", 'g"h'),
+        ]
+
+
+def test_a_line_too_long_is_one_row_in_any_pieces() -> None:
+    content = b"number,name\n13800138000," + b"x" * 300_000 + b"\n13800138001,b\n"
+    for piece in (4096, 70_000, 10**9):
+        rows = read(content, piece)
+        assert isinstance(rows[0], Refused)
+        assert (len(rows), rows[0].code, rows[1].line) == (2, RowRefusal.VALUE_TOO_LONG, 3)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "gb18030"])
+def test_what_spreadsheets_save(delimiter: str, encoding: str) -> None:
+    lines = [delimiter.join(cells) for cells in (("手机号", "姓名"), ("13800138000", '"张; 伟,\t一"'))]
+    (row,) = read("\r\n".join(lines).encode(encoding), 3)
+    assert isinstance(row, Row) or "\t" in delimiter  # a tab within a cell is refused there, and nowhere read
+    assert row.content[:1] == ("13800138000",)
+
+
+def test_one_spoiled_byte_does_not_make_all_names_unreadable() -> None:
+    content = "number,name\n13800138000,张".encode() + b"\xff\n" + "13800138001,李娜\n".encode()
+    refused, taken = read(content)
+    assert isinstance(refused, Refused)
+    assert isinstance(taken, Row)
+    assert taken.name == "李娜"
+
+
 def test_columns_of_the_same_name_and_none() -> None:
     rows = read(b"number,number,,note\n13800138000,2,3,4\n")
     assert isinstance(rows[0], Row)
@@ -124,9 +168,12 @@ def test_columns_of_the_same_name_and_none() -> None:
 
 
 def test_the_report_is_no_spreadsheet_program() -> None:
-    cells = ["=HYPERLINK(1)", "@x", "-x", "+8613800138000", "张伟"]
-    lines = list(csv.reader(io.StringIO(as_csv(["number"], [(2, "duplicate", cells)]).decode("utf-8-sig"))))
-    assert lines[1] == ["2", "duplicate", "'=HYPERLINK(1)", "'@x", "'-x", "+8613800138000", "张伟"]
+    plain = ["+8613800138000", "+86 138-0013.8000", "-1", "张伟", "a=1", ""]
+    formulas = ["=HYPERLINK(1)", "@x", "-x", "-2+3+cmd|' /C calc'!A0", "+1+1", " =1", "＝1", "\n=1", "\t"]
+    content = as_csv(["number", "=1"], [(2, "duplicate", plain + formulas)])
+    lines = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+    assert lines[0] == ["row", "code", "number", "'=1"]
+    assert lines[1] == ["2", "duplicate", *plain, *(f"'{cell}" for cell in formulas)]
 
 
 @given(st.binary(max_size=400), st.integers(1, 50))

@@ -47,6 +47,18 @@ def test_what_is_good() -> None:
             "number_without_target",
             "numbers.4000.group",
         ),
+        *(
+            (
+                replace(GOOD, groups={**GOOD.groups, name: GroupSettings("x", "x")}),
+                "invalid_group_id",
+                f"groups.{name}",
+            )
+            for name in ("my-group", "CARDS", "1st", "a" * 49, "voicemail")
+        ),
+        *(
+            (group("general", policy), "invalid_announcements", "groups.general.policy.announce_every")
+            for policy in (Policy(announce_every=0.5), Policy(callback=True))
+        ),
         (replace(GOOD, agents={"9": AgentSkills()}), "agent_not_in_directory", "agents.9"),
         (
             replace(GOOD, agents={"1001": AgentSkills({"loans": 1})}),
