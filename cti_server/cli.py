@@ -198,9 +198,8 @@ def report_check(
     if as_json:
         sys.stdout.write(checking.as_json(found) + "\n")
     else:
-        out.print(f"reported {found.reported}\nCEL      {found.in_cel}")
-        for deviation in found.deviations:
-            out.print(f"{deviation.contact_id} {deviation.what}: {deviation.reported} / {deviation.in_cel}")
+        for line in checking.as_text(found, begin, end):
+            out.print(line)
     raise typer.Exit(0 if found.agrees else 1)
 
 

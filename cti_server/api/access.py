@@ -12,7 +12,7 @@ from cti_server.api.auth import Authenticator
 from cti_server.api.errors import InvalidToken, RoleMissing, UnsupportedMediaType
 from cti_server.api.hub import Hub
 from cti_server.api.outbound_ports import Campaigns, Messages
-from cti_server.api.ports import InteractionLog, Reports, Routing, Voicemails, Wallboard
+from cti_server.api.ports import InteractionLog, PastContacts, Reports, Routing, Voicemails, Wallboard
 from cti_server.engine.port import Centre
 
 SEES_ALL = frozenset({"team_leader", "auditor"})
@@ -27,6 +27,7 @@ class Services:
     centre: Centre
     auth: Authenticator
     log: InteractionLog
+    past: PastContacts
     hub: Hub
     reports: Reports
     routing: Routing

@@ -24,14 +24,16 @@ def page(openapi: dict[str, Any], asyncapi: dict[str, Any]) -> str:
     parts = [
         "<!doctype html><html lang=en><meta charset=utf-8><title>CTI server</title>",
         f"<style>{STYLE}</style><h1>CTI server {escape(openapi['info']['version'])}</h1>",
-        "<p>For programs: <a href=/openapi.json>openapi.json</a>, <a href=/asyncapi.json>asyncapi.json</a>.",
-        "<h2>HTTP</h2>",
-        _table(("Request", "Does", "Answers"), _http_rows(openapi)),
-        "<h2>Agent socket</h2><p><code>GET /ws</code>, subprotocol <code>cti.v1</code>, JSON-RPC 2.0.",
-        _table(("Method", "Does", "Parameters", "Roles"), _method_rows(asyncapi)),
-        "<h3>Notifications</h3><p>",
+        "<p>For programs 供程序使用: <a href=/openapi.json>openapi.json</a>,",
+        "<a href=/asyncapi.json>asyncapi.json</a>.",
+        "<h2>HTTP 接口</h2>",
+        _table(("Request 请求", "Does 作用", "Answers 应答"), _http_rows(openapi)),
+        "<h2>Agent socket 座席接口</h2>",
+        "<p><code>GET /ws</code>, subprotocol <code>cti.v1</code>, JSON-RPC 2.0.",
+        _table(("Method 方法", "Does 作用", "Parameters 参数", "Roles 角色"), _method_rows(asyncapi)),
+        "<h3>Notifications 通知</h3><p>",
         ", ".join(f"<code>{escape(name)}</code>" for name in _notifications(asyncapi)),
-        "<h2>Error codes</h2>",
+        "<h2>Error codes 错误码</h2>",
         _table(("Code", "English", "中文"), [(code, *texts) for code, texts in sorted(MESSAGES.items())]),
     ]
     return "\n".join(parts)

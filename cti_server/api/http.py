@@ -40,7 +40,7 @@ from cti_server.api.metrics import ApiMetrics
 from cti_server.api.middleware import Edge
 from cti_server.api.openapi import published
 from cti_server.api.outbound_ports import Campaigns, Messages
-from cti_server.api.ports import InteractionLog, Reports, Routing, Voicemails, Wallboard
+from cti_server.api.ports import InteractionLog, PastContacts, Reports, Routing, Voicemails, Wallboard
 from cti_server.api.problems import problem_response
 from cti_server.api.settings import ApiSettings
 from cti_server.api.socket import agent_socket
@@ -77,6 +77,7 @@ def create_app(
     *,
     auth: Authenticator,
     log: InteractionLog,
+    past: PastContacts,
     reports: Reports,
     routing: Routing,
     wallboard: Wallboard,
@@ -99,7 +100,7 @@ def create_app(
     app.router.routes[:] = all_routes().routes
     app.openapi = all_routes().openapi  # type: ignore[method-assign]  # FastAPI's documented way to replace it
     app.state.services = Services(
-        centre, auth, log, hub, reports, routing, wallboard, campaigns, messages, voicemails
+        centre, auth, log, past, hub, reports, routing, wallboard, campaigns, messages, voicemails
     )
     app.state.hub = hub
     wallboard.listen(hub.show_wallboard)

@@ -79,6 +79,17 @@ class Team:
     numbers: frozenset[str]
 
 
+class PastContacts(Protocol):
+    """What a customer had to do with the centre before."""
+
+    async def past(self, contact_id: str, agent_id: str | None, limit: int) -> Sequence[dict[str, Any]]:
+        """Rows of the same customer's earlier contacts, the newest first; none without a number.
+
+        `agent_id`: who asks, and has to have the contact, or be offered it; None for whoever sees all. Raises
+        ContactNotFound, ContactOfAnother, the store's `database_unavailable`.
+        """
+
+
 class Reports(Protocol):
     """What reports are made of. Raises `database_unavailable`."""
 

@@ -12,7 +12,14 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from cti_server.api.access import SEES_ALL, SEES_OWN, Caller, Having, Known
 from cti_server.api.errors import ContactNotFound, ContactOfAnother
 from cti_server.api.models.fields import Identifier, Word
-from cti_server.api.models.http import ContactList, ContactStory, LoggedContact, StoryEntry
+from cti_server.api.models.http import (
+    ContactList,
+    ContactStory,
+    LoggedContact,
+    PastContact,
+    PastContacts,
+    StoryEntry,
+)
 from cti_server.api.models.views import ContactStateName
 from cti_server.api.openapi import problems
 from cti_server.api.ports import ContactQuery
@@ -95,3 +102,26 @@ async def contact(having: Having, known: Known, contact_id: Annotated[Identifier
         raise ContactOfAnother
     story = await having.log.contact_story(contact_id)
     return ContactStory(contact=_logged(row), story=[_entry(entry) for entry in story])
+
+
+@router.get(
+    "/contacts/{contact_id}/past",
+    responses=problems(401, 403, 404, 422, 503),
+    summary="Earlier contacts of the same customer",
+)
+async def past(
+    having: Having,
+    known: Known,
+    contact_id: Annotated[Identifier, Path()],
+    limit: Annotated[int, Query(ge=1, le=50)] = 10,
+) -> PastContacts:
+    """For the agent who is offered the contact or has it, and for who sees all."""
+    whose = _whose(known, None)
+    rows = await having.past.past(contact_id, whose, limit)
+    return PastContacts(contacts=[_past(row) for row in rows])
+
+
+def _past(row: dict[str, Any]) -> PastContact:
+    known = {name: row.get(name) for name in PastContact.model_fields}
+    instants = {name: _instant(value) for name, value in known.items() if isinstance(value, datetime)}
+    return PastContact.model_validate({**known, **instants})

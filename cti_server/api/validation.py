@@ -21,6 +21,8 @@ _WORDS = {
     "string_too_long": "too_long",
     "literal_error": "not_allowed",
     "enum": "not_allowed",
+    "string_pattern_mismatch": "wrong_form",
+    "moment": "wrong_form",
     "data_too_large": "too_large",
     CONTROL_CHARACTERS: CONTROL_CHARACTERS,
     "greater_than_equal": "out_of_range",

@@ -15,6 +15,7 @@ import time
 import traceback
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
 from typing import Any, Final
 
@@ -166,6 +167,10 @@ class AmiClient:
     ) -> Coroutine[Any, Any, AmiMessage]:
         """Write the action now; what is returned is awaited for its answer. Raises as `action`."""
         return self._answered(name, self._write(name, fields, as_list=False), timeout)
+
+    def together(self) -> AbstractContextManager[None]:
+        """What is begun inside leaves in one write, at the end. Nothing may be awaited in it."""
+        return self._session.link.together() if self._session else nullcontext()
 
     async def _answered(self, name: str, answer: asyncio.Future[Any], seconds: float | None) -> AmiMessage:
         message: AmiMessage = await self._in_time(name, answer, seconds)

@@ -6,7 +6,8 @@ does badly with bytes, answers and lost connections is ours.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -75,6 +76,7 @@ class AmiProtocol(asyncio.Protocol):
         self._lists = 0
         self._transport: asyncio.Transport | None = None
         self._may_write = True
+        self._gathered: list[bytes] | None = None
         self.lost: asyncio.Future[str] = loop.create_future()
         self.booted: asyncio.Future[None] = loop.create_future()
         self.greeted: asyncio.Future[None] = loop.create_future()
@@ -140,8 +142,22 @@ class AmiProtocol(asyncio.Protocol):
         self._pending[action_id] = pending
         self._lists += bool(as_list)
         pending.future.add_done_callback(lambda _: self._given_up(action_id))
-        self._transport.write(data)
+        if self._gathered is None:
+            self._transport.write(data)
+        else:
+            self._gathered.append(data)
         return pending.future if name != "Login" else _never_failing(pending.future)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is sent inside leaves in one write, at the end. Nothing may be awaited in it."""
+        self._gathered = gathered = list[bytes]()
+        try:
+            yield
+        finally:
+            self._gathered = None
+            if gathered and self._transport is not None:
+                self._transport.write(b"".join(gathered))
 
     def close(self) -> None:
         """What `Manager.close` calls."""

@@ -130,7 +130,8 @@ class PbxLink:
         if isinstance(effect, e.SendDigits):
             task = asyncio.create_task(self._digits(effect, recipe))
         else:
-            sent = [(action, self._send(action)) for action in recipe]
+            with self.client.together():
+                sent = [(action, self._send(action)) for action in recipe]
             task = asyncio.create_task(self._outcome(effect, sent))
         self._running.add(task)
         task.add_done_callback(self._running.discard)

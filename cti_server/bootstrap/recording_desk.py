@@ -18,6 +18,8 @@ from recordings.intake import Intake
 log = structlog.get_logger(__name__)
 
 SWEEP_EVERY = 60.0
+REMEMBERED = 1000
+"""Recordings taken in last: each is asked for again when its after-call work ends."""
 
 
 class RecordingDesk:
@@ -33,6 +35,7 @@ class RecordingDesk:
         """`live` gives the ids of contacts that may still be recorded."""
         self._intakes, self._keeper, self._live, self._clock = intakes, keeper, live, clock
         self._ended: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        self._kept: dict[str, dict[str, Any]] = {}
 
     def contact_ended(self, node: str, contact_id: str) -> None:
         """The customer is gone: its recording is complete in a moment."""
@@ -67,6 +70,11 @@ class RecordingDesk:
                     self._keep(data)
 
     def _keep(self, data: dict[str, Any]) -> None:
+        if self._kept.get(data["recording_id"]) == data:
+            return
+        self._kept[data["recording_id"]] = data
+        if len(self._kept) > REMEMBERED:
+            del self._kept[next(iter(self._kept))]
         record = Record(f"recording:{data['recording_id']}", "recording", self._clock(), data)
         self._keeper.keep([record])
         log.info("recording.taken_in", contact_id=data["contact_id"], seconds=data["duration_s"])

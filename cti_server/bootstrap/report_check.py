@@ -56,3 +56,19 @@ def settings_of(var: Path) -> Settings:
 def as_json(found: Check) -> str:
     """The result for programs: ids and times, no numbers of customers."""
     return json.dumps({"agrees": found.agrees, **asdict(found)})
+
+
+def as_text(found: Check, since: datetime, until: datetime) -> list[str]:
+    """The result for people, line by line."""
+    times = f"{since:%Y-%m-%d %H:%M} – {until:%Y-%m-%d %H:%M}"
+    verdict = "they agree 一致" if found.agrees else "they differ 不一致"
+    lines = [f"{times}: {verdict}", f"{'':20}{'reports 报表':>18}{'Asterisk':>14}"]
+    lines += [
+        f"{name:20}{one:>20}{other:>14}"
+        for name, one, other in (
+            ("contacts 联络", found.reported.contacts, found.in_cel.contacts),
+            ("answered 接通", found.reported.answered, found.in_cel.answered),
+            ("talk 通话 (s)", f"{found.reported.talk:.1f}", f"{found.in_cel.talk:.1f}"),
+        )
+    ]
+    return lines + [f"{one.contact_id} {one.what}: {one.reported} / {one.in_cel}" for one in found.deviations]

@@ -32,10 +32,10 @@ class StoredReports:
         while len(self._on_their_way) > LIVE_KEPT:
             del self._on_their_way[next(iter(self._on_their_way))]
 
-    def delivered(self, records: Sequence[Record]) -> None:
+    def delivered(self, ids: Sequence[str]) -> None:
         """The database has these, or never will."""
-        for record in records:
-            self._on_their_way.pop(record.id, None)
+        for record_id in ids:
+            self._on_their_way.pop(record_id, None)
 
     async def facts(self, since: datetime, until: datetime) -> list[Fact]:
         """See the port."""

@@ -33,6 +33,7 @@ from cti_server.bootstrap.directory import directory_signal
 from cti_server.bootstrap.garbage import collect_when_quiet
 from cti_server.bootstrap.interaction_log import StoredCredentials, StoredInteractionLog
 from cti_server.bootstrap.outgoing import MessageDesk, senders
+from cti_server.bootstrap.past_contacts import StoredPastContacts
 from cti_server.bootstrap.recording_desk import RecordingDesk
 from cti_server.bootstrap.reporting import StoredReports
 from cti_server.bootstrap.routing_desk import RoutingDesk
@@ -197,6 +198,7 @@ class Server:
             self.site,
             auth=Authenticator(credentials, RedisLoginGuard(self.redis), tokens),
             log=StoredInteractionLog(self.database),
+            past=StoredPastContacts(self.database, lambda: self.site.world.state),
             reports=self.reports,
             routing=self.routing,
             wallboard=self.wallboard,

@@ -27,6 +27,9 @@ EVERY = 1.0
 """Seconds between two pictures for the same watcher."""
 UNWATCHED = 15
 """Ticks between two rounds of work while nobody watches."""
+REST = 0.002
+"""Seconds of rest after each portion of work. Going on at once would be a portion before every notification,
+for as long as there is work."""
 SLICE = timedelta(hours=1)
 """How much of the day is read from the database at once."""
 Facts = Callable[[datetime, datetime], Awaitable[Sequence[Fact]]]
@@ -90,7 +93,7 @@ class Wallboard:
     async def _work(self) -> None:
         async with self._working:
             for _ in self._live.work(datetime.now(UTC)):
-                await asyncio.sleep(0)
+                await asyncio.sleep(REST)
 
     def _show(self, watching: Sequence[str]) -> None:
         """One picture for all who see the same groups; nothing to whom nothing is new."""

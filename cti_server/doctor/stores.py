@@ -220,5 +220,4 @@ def _waiting(folder: Path) -> tuple[int, float]:
 def _in_segment(folder: Path, start: Position) -> tuple[int, float]:
     path = segment_path(folder, start.segment)
     lines = count_lines(path, start.offset)
-    first = read_lines(folder, start, path.stat().st_size, 1).records if lines else ()
-    return lines, first[0].at if first else 0.0
+    return lines, read_lines(folder, start, path.stat().st_size, 1).first_at(0.0) if lines else 0.0

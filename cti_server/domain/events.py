@@ -39,6 +39,7 @@ class Event(StrEnum):
     CONTACT_ENDED = "contact.ended"
     CONTACT_WRAPPED_UP = "contact.wrapped_up"
     QUEUE_CHANGED = "queue.changed"
+    SYSTEM_STATUS = "system.status"
     RECORDING_STARTED = "recording.started"
     RECORDING_PAUSED = "recording.paused"
     RECORDING_RESUMED = "recording.resumed"

@@ -23,6 +23,8 @@ class Node:
     """In reach, and our state is in step with it: its snapshot was applied."""
     seen_until: float = 0.0
     """Until when we saw everything that happened there, in epoch seconds; 0 when we never looked yet."""
+    lost: bool = False
+    """Out of reach, and those at work know it; a new server that takes up the link changes nothing here."""
 
 
 @dataclass(frozen=True, slots=True)

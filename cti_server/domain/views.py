@@ -296,6 +296,11 @@ def contact_view(contact: Contact, viewer: Agent) -> dict[str, Any]:
     }
 
 
+def system_view(state: WorldState) -> dict[str, Any]:
+    """Which PBX nodes are in reach."""
+    return {"nodes": [{"name": node.name, "in_reach": not node.lost} for node in state.nodes.values()]}
+
+
 def queue_view(state: WorldState, group: Group) -> dict[str, Any]:
     """The queue view: who waits, and how many of the group's agents are in which state."""
     waiting = [state.contacts[contact_id] for contact_id in group.waiting]

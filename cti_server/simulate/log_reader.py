@@ -44,6 +44,12 @@ class LogReader:
                 return found
             query["cursor"] = page["next_cursor"]
 
+    async def story(self, contact_id: str) -> list[dict[str, Any]]:
+        """What happened to the contact, oldest first."""
+        path = f"/api/v1/contacts/{urllib.parse.quote(contact_id, safe='')}"
+        told = await self._get(self._auditor, path, {})
+        return list(told["story"])
+
     async def figures(self, since: datetime, until: datetime) -> dict[str, Any]:
         """The report of all queues together; empty when nobody asked for a person."""
         query = {"since": _text(since), "until": _text(until)}

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from cti_server.simulate.customers import CustomerCounts
+from cti_server.simulate.promises import Promises
 from cti_server.simulate.tally import Tally
 
 BY_CUSTOMER: Final = frozenset({"customer_hung_up", "abandoned"})
@@ -77,6 +78,7 @@ class Report:
     """The figures of the reports API for the run."""
     left_over: LeftOver
     comparisons: tuple[Comparison, ...] = field(default=())
+    promises: Promises = field(default_factory=Promises)
 
     @property
     def disagreements(self) -> list[Comparison]:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from random import Random
 from typing import Any, Final
@@ -18,6 +18,7 @@ from cti_server.simulate.customers import CustomerCounts, Customers
 from cti_server.simulate.log_reader import LogReader
 from cti_server.simulate.patterns import PATTERNS, Pattern, plan, quicker, usual_rate
 from cti_server.simulate.phones import Phones
+from cti_server.simulate.promises import promises
 from cti_server.simulate.report import LeftOver, Report, made
 from cti_server.simulate.show import Moment
 from cti_server.simulate.tally import Tally
@@ -80,6 +81,7 @@ async def simulate(about: About, wish: Wish, show: Callable[[Moment], None], sto
         await asyncio.gather(*working, return_exceptions=True)
         stuck = await _finish(crew)
     log = await _settled_log(reader, began, counts.answered)
+    promised = promises([await reader.story(one["contact_id"]) for one in log if _waited(one)])
     figures = await reader.figures(began, datetime.now(UTC))
     left = await _left_over(about, reader, stuck, 0 if interrupted else still)
     setting = {
@@ -90,7 +92,8 @@ async def simulate(about: About, wish: Wish, show: Callable[[Moment], None], sto
         "seconds": seconds,
         "interrupted": interrupted,
     }
-    return made(setting, customers=counts, tally=tally, log=log, centre=figures, left_over=left)
+    report = made(setting, customers=counts, tally=tally, log=log, centre=figures, left_over=left)
+    return replace(report, promises=promised)
 
 
 @asynccontextmanager
@@ -147,6 +150,14 @@ async def _finish(crew: Sequence[SimulatedAgent]) -> tuple[str, ...]:
     """Everybody signs out; who could not."""
     gone = await asyncio.gather(*(agent.finish() for agent in crew))
     return tuple(agent.person.agent_id for agent, ok in zip(crew, gone, strict=True) if not ok)
+
+
+def _waited(contact: dict[str, Any]) -> bool:
+    """Whether it was served, and not at once."""
+    queued, connected = contact["queued_at"], contact["connected_at"]
+    if not queued or not connected:
+        return False
+    return (datetime.fromisoformat(connected) - datetime.fromisoformat(queued)).total_seconds() >= 1
 
 
 async def _settled_log(reader: LogReader, began: datetime, calls: int) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from cti_server.simulate.promises import Promises
 from cti_server.simulate.report import Report
 
 _EACH = 5.0
@@ -98,6 +99,7 @@ def _figures(report: Report) -> Table:
         ("abandoned 放弃", f"{report.abandoned} + {report.short_abandons} short 短放弃"),
         ("service level 服务水平 (20 s)", _percent(report.service_level)),
         ("wait 等待 p50 / p95 / max", " / ".join(_seconds(value) for value in report.waits.values())),
+        ("wait as told 预计等待", _promised(report.promises)),
         ("commands 命令", f"{report.commands} ({sum(report.refusals.values())} overtaken 被抢先)"),
         ("errors 错误", _counts(report.errors)),
         ("lost 丢失", str(report.lost)),
@@ -126,6 +128,13 @@ def _left_over(report: Report) -> Table:
     ):
         table.add_row(name, value)
     return table
+
+
+def _promised(promises: Promises) -> str:
+    if not promises.told:
+        return "nobody was told 未播报"
+    means = f"{_seconds(promises.expected)}, came 实际 {_seconds(promises.came)}"
+    return f"{promises.told} × {means}; off by 误差 {_seconds(promises.off_by)} (median 中位数)"
 
 
 def _count(there: tuple[str, ...] | None) -> str:

@@ -137,6 +137,25 @@ async def list_contacts(
     return ContactPage(page, _cursor(page[-1]) if len(found) > size else None)
 
 
+async def past_contacts(
+    database: Database, contact_id: str, number: str, limit: int
+) -> tuple[LoggedContact, ...]:
+    """Other contacts of that number, the newest first; of a contact in the log only those that came before.
+
+    Raises StoreUnavailable.
+    """
+    c, itself = contacts.c, contacts.alias()
+    began = select(itself.c.arrived_at).where(itself.c.contact_id == contact_id).scalar_subquery()
+    query = (
+        select(contacts)
+        .where(c.customer_number == number, c.contact_id != contact_id)
+        .where(or_(began.is_(None), c.arrived_at <= began))
+        .order_by(c.arrived_at.desc(), c.contact_id.desc())
+        .limit(limit)
+    )
+    return tuple(LoggedContact(**row) for row in await database.read(lambda line: _mappings(line, query)))
+
+
 async def contact_story(database: Database, contact_id: str) -> ContactStory | None:
     """Everything about one contact; None when nothing is known of it. Raises StoreUnavailable."""
 

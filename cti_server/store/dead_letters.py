@@ -10,6 +10,7 @@ from zlib import crc32
 import orjson
 
 from cti_server.domain.records import Record
+from cti_server.store.segments import DAMAGED
 
 
 class DeadLetters:
@@ -37,7 +38,7 @@ class DeadLetters:
         """Keep a line of the outbox whose check-sum is wrong. Raises OSError when the disk does not."""
         name = f"damaged-{crc32(line):08x}-{len(line)}"
         content = {"id": name, "kind": "damaged", "line": base64.b64encode(line).decode()}
-        return self._add(name, {**content, "why": "the line's check-sum is wrong"})
+        return self._add(name, {**content, "why": DAMAGED})
 
     def _add(self, name: str, content: dict[str, Any]) -> bool:
         if name in self._known:

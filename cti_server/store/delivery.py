@@ -5,25 +5,33 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from cti_server.domain.records import Record
 from cti_server.store.database import Database
 from cti_server.store.errors import ContentRefused
 from cti_server.store.rows import Row, row_of, write_rows
+from cti_server.store.segments import DAMAGED, decode_line
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A record that the database will never take, by its place among those handed in, and why."""
+    """A line that the database will never take, by its place among those handed in, and why."""
 
     index: int
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What became of a batch: the ids of its records, and what was refused (`DAMAGED`: no record at all)."""
+
+    ids: list[str]
+    refused: list[Refused]
+
+
 class Delivery(Protocol):
     """The way into the database."""
 
-    async def deliver(self, records: Sequence[Record], deadline: float) -> list[Refused]:
-        """Write the records; those that cannot ever be written are returned, in their order.
+    async def deliver(self, lines: Sequence[bytes], deadline: float) -> Delivered:
+        """Write the records of the outbox's lines; those that cannot ever be written are named, in order.
 
         `deadline` in seconds for each transaction. Delivering a record again changes nothing.
         Raises StoreUnavailable: perhaps some were written.
@@ -36,17 +44,23 @@ class DatabaseDelivery:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def deliver(self, records: Sequence[Record], deadline: float) -> list[Refused]:
+    async def deliver(self, lines: Sequence[bytes], deadline: float) -> Delivered:
         """See `Delivery.deliver`."""
+        ids: list[str] = []
         refused: list[Refused] = []
         rows: list[tuple[int, Row]] = []
-        for index, record in enumerate(records):
+        for index, line in enumerate(lines):
+            record = decode_line(line)
+            if record is None:
+                refused.append(Refused(index, DAMAGED))
+                continue
+            ids.append(record.id)
             try:
                 rows.append((index, row_of(record)))
             except ContentRefused as refusal:
                 refused.append(Refused(index, str(refusal.detail["why"])))
         refused += await self._write(rows, deadline)
-        return sorted(refused, key=lambda each: each.index)
+        return Delivered(ids, sorted(refused, key=lambda each: each.index))
 
     async def _write(self, rows: list[tuple[int, Row]], deadline: float) -> list[Refused]:
         """Write the rows; when the database refuses one for its content, halve until it stands alone."""

@@ -108,7 +108,7 @@ class Outbox:
         await done
 
     async def read(self, limit: int) -> Batch:
-        """Return the next records (1 to `limit` lines), waiting for them; the same ones until `advance`.
+        """Return the next lines (1 to `limit`), waiting for them; the same ones until `advance`.
 
         Raises OSError when the disk does not give them.
         """
@@ -118,8 +118,7 @@ class Outbox:
                 await self._more.wait()
             batch = await asyncio.to_thread(_read, self.folder, self._position, self._end, limit)
             if len(batch):
-                if batch.records:
-                    self._oldest_at = batch.records[0].at
+                self._oldest_at = batch.first_at(self._oldest_at)
                 return batch
             self._position = batch.end  # an empty segment, or one whose torn rest could not be cut
 
@@ -238,8 +237,8 @@ def _look_through(folder: Path) -> _Found:
         count_lines(segment_path(folder, number), position.offset if number == position.segment else 0)
         for number in left
     )
-    first = _read(folder, position, end, 1).records
-    return _Found(position, end, backlog, first[0].at if first else time.time())
+    oldest_at = _read(folder, position, end, 1).first_at(time.time())
+    return _Found(position, end, backlog, oldest_at)
 
 
 def _valid_position(folder: Path, noted: Position, numbers: list[int]) -> Position:
@@ -262,7 +261,7 @@ def _noted_position(folder: Path) -> Position:
 def _read(folder: Path, position: Position, end: Position, limit: int) -> Batch:
     """Read on from `position`; blocking. An empty batch says by its end where the next segment begins."""
     if position.segment not in (numbers := segment_numbers(folder)):
-        return Batch((), (), _following(numbers, position, end))
+        return Batch((), _following(numbers, position, end))
     last = position.segment == end.segment
     size = end.offset if last else segment_path(folder, position.segment).stat().st_size
     batch = read_lines(folder, position, size, limit)

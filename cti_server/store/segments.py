@@ -17,6 +17,8 @@ import structlog
 from cti_server.domain.records import Record
 from cti_server.store.errors import RecordNotSerialisable
 
+DAMAGED = "the line's check-sum is wrong"
+"""Why a line that is no record is set aside."""
 _CRC_DIGITS = 8
 _ODD = "outbox_record_approximated"
 
@@ -33,14 +35,18 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Lines read from one segment: good records, damaged lines as they stand, and where to read on."""
+    """Lines read from one segment, as they stand (`decode_line`), and where to read on."""
 
-    records: tuple[Record, ...]
-    damaged: tuple[bytes, ...]
+    lines: tuple[bytes, ...]
     end: Position
 
     def __len__(self) -> int:
-        return len(self.records) + len(self.damaged)
+        return len(self.lines)
+
+    def first_at(self, unknown: float) -> float:
+        """When the first line's record came about; `unknown` where there is none, or a damaged one."""
+        first = decode_line(self.lines[0]) if self.lines else None
+        return first.at if first else unknown
 
 
 def encode_line(record: Record) -> bytes:
@@ -69,6 +75,8 @@ def _approximate(content: dict[str, Any]) -> bytes:
 
 def decode_line(line: bytes) -> Record | None:
     """The record of one line (with its newline); None for a damaged one."""
+    if not line.endswith(b"\n"):
+        return None
     payload = line[_CRC_DIGITS + 1 : -1]
     if line[: _CRC_DIGITS + 1] != b"%08x " % crc32(payload):
         return None
@@ -91,22 +99,16 @@ def segment_numbers(folder: Path) -> list[int]:
 def read_lines(folder: Path, start: Position, size: int, limit: int) -> Batch:
     """Read at most `limit` lines from `start` up to byte `size` of its segment.
 
-    A rest without newline (its block could not be taken back from a full disk) counts as damaged.
+    A rest without newline (its block could not be taken back from a full disk) counts as a damaged line.
     """
-    records: list[Record] = []
-    damaged: list[bytes] = []
+    lines: list[bytes] = []
     offset = start.offset
     with segment_path(folder, start.segment).open("rb") as file:
         file.seek(offset)
-        while len(records) + len(damaged) < limit and offset < size:
-            line = file.readline(size - offset)
-            offset += len(line)
-            record = decode_line(line) if line.endswith(b"\n") else None
-            if record is None:
-                damaged.append(line)
-            else:
-                records.append(record)
-    return Batch(tuple(records), tuple(damaged), Position(start.segment, offset))
+        while len(lines) < limit and offset < size:
+            lines.append(file.readline(size - offset))
+            offset += len(lines[-1])
+    return Batch(tuple(lines), Position(start.segment, offset))
 
 
 def cut_torn_tail(path: Path) -> int:

@@ -178,6 +178,7 @@ contacts = Table(
     Index(None, "agent_id", "arrived_at"),
     Index(None, "group_id", "arrived_at"),
     Index(None, "state", "arrived_at"),
+    Index(None, "customer_number", "arrived_at"),
 )
 
 contact_events = Table(

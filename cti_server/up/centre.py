@@ -126,8 +126,13 @@ class _only_one:  # noqa: N801  # used as a statement: `with _only_one(folder):`
 
 
 def _installed(root_dir: Path | None, say: Say) -> Installation:
+    told = ""
+
     def progress(what: str, share: float | None) -> None:
-        say(f"Asterisk: {what}" + (f" {share:.0%}" if share is not None else ""))
+        nonlocal told
+        if what != told:  # many steps are of one kind: one line is enough
+            told = what
+            say(f"Asterisk: {what}" + (f" {share:.0%}" if share is not None else ""))
 
     return install(root_dir, progress) if root_dir else install(progress=progress)
 

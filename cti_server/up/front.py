@@ -55,7 +55,7 @@ async def run_in_front(plan: Plan, console: Console) -> None:
             early.cancel()
             say(f"[green]ready 就绪[/green] (pid {os.getpid()})")
             console.print(_overview(centre))
-            console.print(_first_call(centre), highlight=False)
+            console.print(_first_call(centre), highlight=False, soft_wrap=True)
             await stop.wait()
             say("stopping 正在停止")
     except asyncio.CancelledError:
@@ -95,11 +95,12 @@ def _first_call(centre: Centre) -> str:
     number = centre.about["numbers"]["general"]
     sip = centre.about["nodes"][0]["sip"]
     where = "" if centre.plan.var == Path("var") else f" --var {centre.plan.var}"
+    about = "" if centre.plan.var == Path("var") else f" {centre.plan.centre_json}"
     return (
         "\nA first call 第一通电话 (docs/first-call.md):\n"
         "  1. register a SIP phone as 1001 with the sip_password from centre.json\n"
-        "  2. .venv/bin/python docs/examples/agent.py          signs agent 1001 in and answers\n"
-        f"  3. sipp -sn uac -s {number} -m 1 -d 15000 {sip}     a customer calls\n"
+        f"  2. .venv/bin/python docs/examples/agent.py{about}     signs agent 1001 in and answers\n"
+        f"  3. sipp -sn uac -s {number} -m 1 -d 15000 -i 127.0.0.1 {sip}     a customer calls\n"
         f"Real load 真实负载 (docs/simulation.md):\n"
         f"  .venv/bin/cti simulate surge --agents 12{where}\n"
         "Ctrl-C ends everything. 按 Ctrl-C 结束。\n"

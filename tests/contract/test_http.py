@@ -30,6 +30,7 @@ ROLES: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "/api/v1/agents/me"): (),
     ("GET", "/api/v1/contacts"): ("3001",),
     ("GET", "/api/v1/contacts/{contact_id}"): ("3001",),
+    ("GET", "/api/v1/contacts/{contact_id}/past"): ("3001",),
     ("GET", "/api/v1/reports/{by}"): ("3001", "5001"),
     ("GET", "/api/v1/reports/scorecard"): ("3001", "5001"),
     ("GET", "/api/v1/activity"): ("3001", "5001"),

@@ -104,6 +104,7 @@ async def test_over_a_mebibyte_the_socket_is_closed(peer: Peer) -> None:
         ("agent.sign_in", {"station": "1001", "\n": 4}, {"?": "unknown_field"}),
         ("agent.set_state", {"state": "talking"}, {"state": "not_allowed"}),
         ("contact.accept", {"contact_id": None}, {"contact_id": "wrong_type"}),
+        ("contact.dial", {"number": "1380013800;0"}, {"number": "wrong_form"}),
         ("contact.wrap_up", {"contact_id": "c"}, {"disposition": "missing"}),
         ("contact.set_data", {"contact_id": "c", "data": []}, {"data": "wrong_type"}),
         (

@@ -47,14 +47,14 @@ async def all_hear_all(*phones: BaresipPhone) -> None:
                 assert await ear.hears(mouth.tone_hz, share=0.2) >= 0.2
 
 
-async def consulting(first: Seat, second: Seat, customer: BaresipPhone) -> str:
+async def consulting(first: Seat, second: Seat, customer: BaresipPhone, **to: str) -> str:
     """The customer is on hold and the two agents talk."""
     await customer.dial("4000")
     contact_id = await first.next_contact()
     await first.client.not_ready("busy")
     await talk(customer, first.phone)
     await second.client.ready()
-    view = await first.client.consult(contact_id, agent_id=second.agent_id)
+    view = await first.client.consult(contact_id, **(to or {"agent_id": second.agent_id}))
     assert (view["state"], view["consult"]["state"]) == ("consulting", "ringing")
     offered = (await second.told("contact.offered", contact_id)).contact
     assert offered["consult"]["leg_id"] == view["consult"]["leg_id"]
@@ -131,7 +131,7 @@ async def test_cancel_brings_the_customer_back(centre: TestCentre, mode: Mode) -
         seat(centre, "1002", mode, tone_hz=COLLEAGUE_TONE, state="not_ready") as second,
         centre.customer() as customer,
     ):
-        contact_id = await consulting(first, second, customer)
+        contact_id = await consulting(first, second, customer, group="general")
         await talk(first.phone, second.phone)
         view = await first.client.cancel_consult(contact_id)
         assert view["state"] == "active"

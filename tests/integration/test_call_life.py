@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 import pytest_asyncio
 
@@ -93,7 +94,19 @@ async def test_from_dialling_to_ready_again(centre: TestCentre, mode: Mode) -> N
         await _told_in_full(centre, agent, contact_id)
         await _recorded(centre, contact_id, talked)
         await customer.dial("4000")
-        assert await agent.offered() != contact_id
+        again = await agent.offered()
+        assert again != contact_id
+        assert (await _known_from_before(centre, again))[0] == (contact_id, "done", "said it all")
+
+
+async def _known_from_before(centre: TestCentre, contact_id: str) -> list[tuple[str, str, str]]:
+    """What 1009, whose phone rings, is told of the customer's earlier contacts."""
+    credentials = {"agent_id": "1009", "password": centre.person("1009")["password"]}
+    async with httpx.AsyncClient(base_url=f"{centre.http}/api/v1", timeout=10) as client:
+        token = (await client.post("/auth/token", json=credentials)).json()["access_token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        told = (await client.get(f"/contacts/{contact_id}/past", headers=headers)).json()["contacts"]
+    return [(one["contact_id"], one["disposition"], one["summary"]) for one in told]
 
 
 async def _told_in_full(centre: TestCentre, agent: Seat, contact_id: str) -> None:

@@ -158,12 +158,16 @@ async def test_asterisk_killed_in_the_middle_of_calls(centre: TestCentre, mode: 
         with centre.asterisk_restart:
             centre.kill_asterisk()
             await ready(centre, "pbx", are=False)
+            gone = (await talker.told("system.status")).params["system"]
+            assert [node["in_reach"] for node in gone["nodes"]] == [False]
             with refused("pbx_unavailable"):
                 await talker.client.hang_up(talking)
             with refused("pbx_unavailable"):
                 await holder.client.retrieve(held)
             await talker.client.set_data(talking, note="cut off")  # what needs no PBX goes on
         await ready(centre, "pbx")
+        there = (await talker.told("system.status")).params["system"]
+        assert [node["in_reach"] for node in there["nodes"]] == [True]
         for it, contact in ((talker, talking), (holder, held)):
             ended = (await it.told("contact.ended", contact)).contact
             assert (ended["state"], ended["end_reason"]) == ("wrap_up", "gone_unseen")

@@ -178,7 +178,7 @@ async def test_what_is_on_its_way_to_the_database_is_told_until_it_has_arrived(
         reports.kept(told)
         on_their_way = await reports.facts(DAY - MARGIN, DAY + MARGIN)
         await database.write(lambda c: write_rows(c, [row_of(r) for r in told]), deadline=30)
-        reports.delivered(told)
+        reports.delivered([record.id for record in told])
         arrived = await reports.facts(DAY - MARGIN, DAY + MARGIN)
     finally:
         await database.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import httpx
@@ -22,11 +23,15 @@ SPRING = {"zh": 1013.0, "en": 1213.0}
 """Tones of a greeting."""
 REFUSED = 1511.0
 """Of the announcement that a number is not in service."""
+NEXT, MINUTES, CLOSED = 613.0, 797.0, 2411.0
+"""Of the first place in the queue, the expected wait, and being closed."""
+OUTSIDE = "13900000001"
+CHINA = timezone(timedelta(hours=8))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
-    tones = {"number_not_in_service": REFUSED}
+    tones = {"number_not_in_service": REFUSED, "number_1": NEXT, "wait_before": MINUTES, "closed": CLOSED}
     async with whole_centre(tmp_path_factory.mktemp("centre"), tones=tones) as running:
         yield running
 
@@ -120,6 +125,73 @@ async def test_killed_right_after_a_change(centre: TestCentre, operations: httpx
         assert agent.client.ledger.intact
     await centre.empty()
     await figures_agree(centre, tolerance=10)  # what the fallback queue joined is noted when a server is back
+
+
+async def test_told_how_long_past_the_length_and_back_to_the_agent_it_knows(
+    centre: TestCentre, operations: httpx.AsyncClient
+) -> None:
+    """`guest` calls twice; while it waits for the agent it knows, `talker` keeps that one busy."""
+    policy: dict[str, Any] = {"announce_every": 2.0, "last_agent_within": 3600.0, "preference_time": 60.0}
+    policy |= {"overflow_to": "credit_card", "overflow_length": 1, "caller_id": "4003"}
+    await change(operations, "/groups/vtm", policy=policy)
+    async with (
+        seat(centre, "1019", "persistent") as known,
+        centre.customer("13700000011") as guest,
+        centre.customer("13700000012") as talker,
+        centre.customer("13700000013") as third,
+    ):
+        await served(known, await waits(centre, guest, "4003"), guest)
+        talk = await waits(centre, talker, "4003")
+        await known.until(lambda: talk in known.view["contact_ids"], "given the talker")
+        await known.accept(talk)
+        assert await talker.hears(known.phone.tone_hz) >= MOSTLY
+        again = await waits(centre, guest, "4003")
+        assert await guest.hears(NEXT, 15) >= MOSTLY
+        assert await guest.hears(MINUTES, 15) >= MOSTLY
+        told = await centre.rows("contact_events", contact_id=again, kind="contact.announced")
+        assert told[0]["data"]["position"] == 1
+        assert told[0]["data"]["expected_wait"] > 0
+        async with (
+            seat(centre, "1020", "persistent", tone_hz=COLLEAGUE_TONE) as stranger,
+            seat(centre, "1009", "persistent", tone_hz=COLLEAGUE_TONE) as cards,
+        ):
+            assert "vtm" in stranger.view["groups"]
+            await third.dial("4003")
+            passed = await cards.next_contact()
+            assert cards.client.contacts[passed]["queue"] == "credit_card"
+            assert await third.hears(COLLEAGUE_TONE) >= MOSTLY
+            (why,) = await centre.rows("contact_events", contact_id=passed, kind="contact.overflowed")
+            assert (why["data"]["from"], why["data"]["to"], why["data"]["why"]) == (
+                *("vtm", "credit_card"),
+                "length",
+            )
+            await cards.client.hang_up(passed)
+            await cards.wrap_up(passed)
+            await known.client.hang_up(talk)
+            await known.wrap_up(talk)
+            await served(known, again, guest)
+            assert again not in stranger.client.contacts
+            assert "contact.offered" not in stranger.names(again)
+        async with centre.outside_phone(OUTSIDE) as outside:
+            dialled = await known.client.dial(number=OUTSIDE, group="vtm")
+            assert "4003@" in (await outside.event("CALL_ESTABLISHED", 15)).peer
+            assert await outside.hears(known.phone.tone_hz) >= MOSTLY
+            await known.client.hang_up(dialled["contact_id"])
+            await known.wrap_up(dialled["contact_id"])
+
+        today = datetime.now(CHINA).date()
+        days = {str(day): "holiday" for day in (today, today + timedelta(days=1))}
+        tag = (await operations.get(ROUTING)).headers["etag"]
+        body = {"why": "a holiday", "value": days}
+        answer = await operations.put(f"{ROUTING}/holidays", json=body, headers={"If-Match": tag})
+        assert answer.status_code == 200, answer.text
+        always = [{"weekday": day, "opens": 0, "closes": 1440} for day in range(1, 8)]
+        await change(operations, "/groups/vtm", policy={"hours": always})
+        await guest.dial("4003")
+        assert await guest.hears(CLOSED, 15) >= MOSTLY
+        await guest.event("CALL_CLOSED", 15)
+        await change(operations, "/groups/vtm", policy={})
+    await centre.empty()
 
 
 async def put_number(operations: httpx.AsyncClient, number: str, **value: Any) -> None:

@@ -21,7 +21,7 @@ from cti_server.api.guards import MemoryLoginGuard, MemoryOneTimeStore
 from cti_server.api.http import create_app
 from cti_server.api.hub import Hub
 from cti_server.api.outbound_ports import Campaigns, Messages
-from cti_server.api.ports import ContactPage, ContactQuery, Team
+from cti_server.api.ports import ContactPage, ContactQuery, PastContacts, Team
 from cti_server.api.serving import ApiServer
 from cti_server.api.settings import ApiSettings
 from cti_server.api.tokens import Tokens, TokenUse
@@ -37,6 +37,7 @@ PASSWORD = "correct horse battery"
 KEY = b"a signing key of the tests, 32 bytes and more"
 ORIGIN = "https://seat.bank.example"
 NO_CAMPAIGNS, NO_MESSAGES = cast("Campaigns", None), cast("Messages", None)
+NO_PAST = cast("PastContacts", None)
 """For tests that have nothing to do with them."""
 
 
@@ -110,8 +111,10 @@ class Edge:
         centre: FakeCentre,
         settings: ApiSettings,
         keepalive: float,
+        *,
         campaigns: Campaigns | None = None,
         messages: Messages | None = None,
+        past: PastContacts | None = None,
     ) -> None:
         self.centre = centre
         self.credentials, self.log, self.reports = FakeCredentials(centre), FakeLog(), FakeReports()
@@ -125,6 +128,7 @@ class Edge:
             centre,
             auth=self.auth,
             log=self.log,
+            past=past or NO_PAST,
             reports=self.reports,
             routing=self.routing,
             wallboard=self.wallboard,
@@ -261,12 +265,16 @@ async def serving_edge(
     centre: FakeCentre | None = None,
     settings: ApiSettings | None = None,
     keepalive: float = 10.0,
+    *,
     campaigns: Campaigns | None = None,
     messages: Messages | None = None,
+    past: PastContacts | None = None,
 ) -> AsyncIterator[Edge]:
     """A running edge."""
     settings = settings or ApiSettings(allowed_origins=frozenset({ORIGIN}))
-    edge = Edge(centre or FakeCentre(), settings, keepalive, campaigns, messages)
+    edge = Edge(
+        centre or FakeCentre(), settings, keepalive, campaigns=campaigns, messages=messages, past=past
+    )
     await edge.server.start()
     try:
         yield edge

@@ -68,6 +68,29 @@ class ContactList(Model):
     next_cursor: str | None
 
 
+class PastContact(Model):
+    """An earlier contact of the same customer."""
+
+    contact_id: str
+    medium: str
+    direction: str
+    service_number: str | None
+    group_id: str | None
+    agent_id: str | None = Field(description="Who had it last.")
+    arrived_at: Instant
+    connected_at: Instant | None
+    ended_at: Instant | None
+    end_reason: str | None
+    disposition: str | None
+    summary: str | None
+
+
+class PastContacts(Model):
+    """Newest first; none for a customer whose number is withheld."""
+
+    contacts: list[PastContact]
+
+
 class StoryEntry(Model):
     """What happened to the contact, and when."""
 

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from cti_server.api.models.fields import Instant, Model
-from cti_server.api.models.views import AgentView, ContactView, QueueView
+from cti_server.api.models.views import AgentView, ContactView, QueueView, SystemView
 from cti_server.api.models.wallboard import WALLBOARD_CHANGED, WallboardNotice
 from cti_server.domain.events import Event
 
@@ -40,6 +40,16 @@ class QueueNotice(Model):
     ts: Instant
     request_id: str | None = Field(default=None, description="The request that caused it, if one did.")
     queue: QueueView
+
+
+class SystemNotice(Model):
+    """The system's whole new view, for everybody at work."""
+
+    epoch: int
+    seq: int
+    ts: Instant
+    request_id: str | None = Field(default=None, description="The request that caused it, if one did.")
+    system: SystemView
 
 
 class SessionClosed(Model):
@@ -78,6 +88,7 @@ NOTIFICATIONS: dict[str, type[Model]] = {
     Event.CONTACT_ENDED: ContactNotice,
     Event.CONTACT_WRAPPED_UP: ContactNotice,
     Event.QUEUE_CHANGED: QueueNotice,
+    Event.SYSTEM_STATUS: SystemNotice,
     Event.RECORDING_STARTED: ContactNotice,
     Event.RECORDING_PAUSED: ContactNotice,
     Event.RECORDING_RESUMED: ContactNotice,

@@ -137,6 +137,19 @@ class QueueView(Model):
     agents: dict[AgentStateName, int]
 
 
+class NodeView(Model):
+    """Whether commands reach a PBX node."""
+
+    name: str
+    in_reach: bool
+
+
+class SystemView(Model):
+    """What agents have to know of the system's health."""
+
+    nodes: list[NodeView]
+
+
 class ContactView(Model):
     """A customer's matter, whole."""
 

@@ -7,6 +7,7 @@ from cti_server.domain.rules import seats
 from cti_server.domain.signals import NodeDown, NodeUp, StationChanged
 from cti_server.domain.state import Node
 from cti_server.domain.step import Step
+from cti_server.domain.views import system_view
 
 
 def node_up(step: Step, fact: NodeUp) -> None:
@@ -19,6 +20,15 @@ def node_down(step: Step, fact: NodeDown) -> None:
     node = step.state.nodes.setdefault(fact.node, Node(fact.node))
     if node.up:
         node.up, node.seen_until = False, step.at
+    if not node.lost:
+        node.lost = True
+        tell_status(step)
+
+
+def tell_status(step: Step) -> None:
+    """Everybody at work is told which nodes are in reach. A new server that takes up the link is no news."""
+    at_work = [agent for agent in step.state.agents.values() if agent.connected or agent.station]
+    step.tell_watchers(at_work, Event.SYSTEM_STATUS, {"system": system_view(step.state)})
 
 
 def station_changed(step: Step, fact: StationChanged) -> None:

@@ -53,7 +53,11 @@ LET_GO_FROM = ("cti-wait", "cti-unserved")
 
 def node_snapshot(step: Step, snapshot: NodeSnapshot) -> None:
     """Correct everything that differs. Conversations first: what a customer does now explains the rest."""
-    step.state.nodes.setdefault(snapshot.node, Node(snapshot.node)).up = True
+    node = step.state.nodes.setdefault(snapshot.node, Node(snapshot.node))
+    node.up = True
+    if node.lost:
+        node.lost = False
+        node_facts.tell_status(step)
     channels = {fact.channel: fact for fact in snapshot.channels}
     customers = [
         fact for fact in snapshot.channels if _is_customer(fact) and not _moved_since(step, snapshot, fact)

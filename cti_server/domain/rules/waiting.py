@@ -80,6 +80,8 @@ def announce(step: Step, contact_id: str) -> None:
     if node and node.up:
         place, wait = position(step.state, contact), expected_wait(step.state, contact)
         step.do(TellPlace(contact.node, contact_id, place, wait, policy.callback))
+        expected = None if wait is None else round(wait, 1)
+        step.note_contact(contact, "contact.announced", {"position": place, "expected_wait": expected})
     step.set_timer(f"announce:{contact_id}", policy.announce_every)
 
 

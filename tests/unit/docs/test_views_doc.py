@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from cti_server.api.models import views
 
 PAGE = (Path(__file__).parents[3] / "docs" / "views.md").read_text(encoding="utf-8")
-WHOLE = (views.AgentView, views.ContactView, views.QueueView)
+WHOLE = (views.AgentView, views.ContactView, views.QueueView, views.SystemView)
 PARTS = [
     model
     for _, model in inspect.getmembers(views, inspect.isclass)

@@ -6,6 +6,7 @@ from cti_server.domain import effects as e
 from cti_server.domain import signals as s
 from cti_server.domain.agent import AgentState
 from cti_server.domain.contact import ContactState
+from cti_server.domain.events import Event
 from tests.unit.domain import scenes
 from tests.unit.domain.agreement import check_agreement
 from tests.unit.domain.centre import Centre
@@ -40,7 +41,14 @@ def test_nothing_happened(scene, mode):
     told = len(scenes.events(centre))
     centre.disconnect()
     back(centre)
-    assert scenes.events(centre)[told:] == []
+    assert scenes.events(centre)[told:] == [Event.SYSTEM_STATUS] * 2  # out of reach, and back
+    pictures = [
+        one.params["system"]["nodes"]
+        for outcome in centre.told
+        for one in outcome.notifications
+        if one.event is Event.SYSTEM_STATUS
+    ]
+    assert pictures == [[{"name": "pbx-a", "in_reach": reached}] for reached in (False, True)]
     assert contact_id in centre.state.contacts
 
 

@@ -168,6 +168,8 @@ def test_callers_are_told_where_they_stand() -> None:
     centre.pass_time(31)
     centre.settle()
     assert centre.pbx.told == [(waiting[0], 1, 90.0), (waiting[1], 2, 180.0), (waiting[2], 3, 270.0)]
+    noted = [record.data["data"] for record in records(centre, "contact.announced")]
+    assert [(one["position"], one["expected_wait"]) for one in noted] == [(1, 90.0), (2, 180.0), (3, 270.0)]
     centre.pbx.hang_up(waiting[0])
     centre.settle()
     centre.pass_time(30)

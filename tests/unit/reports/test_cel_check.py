@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from cti_server.asterisk.cel import station
-from cti_server.reports.cel_check import Check, Deviation, What, check
+from cti_server.bootstrap.report_check import as_text
+from cti_server.reports.cel_check import Check, Deviation, Totals, What, check
 from cti_server.reports.facts import Fact
 
 BEGIN = datetime(2026, 11, 21, 1, tzinfo=UTC)
@@ -179,3 +180,12 @@ def test_only_whoever_came_within_the_time() -> None:
 def test_torn_extras_are_passed_over() -> None:
     torn = [{**ROWS[3], "eventextra": text} for text in ("{", "[]", "7")]
     assert checked([*torn, *ROWS]).agrees
+
+
+def test_what_people_read() -> None:
+    deviation = Deviation(ONE, What.ENDED, 1.0, 2.5)
+    lines = as_text(Check(Totals(2, 1, 61.25), Totals(2, 1, 61.0), [deviation]), BEGIN, BEGIN)
+    assert lines[0] == "2026-11-21 01:00 – 2026-11-21 01:00: they differ 不一致"
+    assert lines[2].split() == ["contacts", "联络", "2", "2"]
+    assert lines[4].split()[-2:] == ["61.2", "61.0"]
+    assert lines[5:] == ["pbx-a-1.1 ended: 1.0 / 2.5"]

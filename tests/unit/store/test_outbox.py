@@ -12,11 +12,15 @@ from cti_server.domain.records import Record
 from cti_server.store import segments
 from cti_server.store.errors import OutboxLocked, OutboxUnavailable, RecordNotSerialisable
 from cti_server.store.outbox import Outbox
-from cti_server.store.segments import segment_numbers
+from cti_server.store.segments import decode_line, encode_line, segment_numbers
 
 
 def record(number: int) -> Record:
     return Record(f"e{number}", "contact_event", float(number), {"contact_id": "pbx-a-1.1", "n": number})
+
+
+def ids_of(lines: tuple[bytes, ...]) -> list[str]:
+    return [found.id for found in map(decode_line, lines) if found]
 
 
 async def ids(outbox: Outbox, count: int) -> list[str]:
@@ -25,7 +29,7 @@ async def ids(outbox: Outbox, count: int) -> list[str]:
     while len(found) < count:
         async with asyncio.timeout(10):
             batch = await outbox.read(7)
-        found += [each.id for each in batch.records]
+        found += ids_of(batch.lines)
         await outbox.advance(batch)
     return found
 
@@ -63,7 +67,7 @@ async def test_reader_waits_for_the_next_record(tmp_path: Path) -> None:
     reader = asyncio.create_task(outbox.read(10))
     await asyncio.sleep(0)
     await outbox.append([record(1)])
-    assert (await asyncio.wait_for(reader, 5)).records == (record(1),)
+    assert (await asyncio.wait_for(reader, 5)).lines == (encode_line(record(1)),)
     await outbox.close()
 
 
@@ -75,11 +79,11 @@ async def test_reopening_goes_on_where_it_was(tmp_path: Path) -> None:
         expected = start // 3 * 2
         batch = await outbox.read(2)
         await outbox.advance(batch)
-        while len(batch.records) < 2:  # a batch ends with its segment
-            more = await outbox.read(2 - len(batch.records))
+        while len(batch) < 2:  # a batch ends with its segment
+            more = await outbox.read(2 - len(batch))
             await outbox.advance(more)
-            batch = segments.Batch(batch.records + more.records, (), more.end)
-        assert [each.id for each in batch.records] == [f"e{expected}", f"e{expected + 1}"]
+            batch = segments.Batch(batch.lines + more.lines, more.end)
+        assert ids_of(batch.lines) == [f"e{expected}", f"e{expected + 1}"]
         await outbox.close()
 
 

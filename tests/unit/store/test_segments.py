@@ -89,11 +89,11 @@ def test_torn_tail_is_cut_to_the_last_whole_line(tmp_path: Path, kept: int) -> N
     assert torn == kept % len(line)
 
 
-def test_reading_stops_at_the_durable_end_and_sets_damage_aside(tmp_path: Path) -> None:
+def test_reading_stops_at_the_durable_end_and_keeps_damage_as_it_stands(tmp_path: Path) -> None:
     line = encode_line(RECORD)
     bad = line.replace(b"12.5", b"13.5")
     segment_path(tmp_path, 1).write_bytes(line + bad + line + line)
     batch = read_lines(tmp_path, Position(1, 0), 3 * len(line), 100)
-    assert batch.records == (RECORD, RECORD)
-    assert batch.damaged == (bad,)
+    assert [decode_line(each) for each in batch.lines] == [RECORD, None, RECORD]
+    assert batch.lines[1] == bad
     assert batch.end == Position(1, 3 * len(line))
