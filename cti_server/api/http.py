@@ -28,6 +28,7 @@ from cti_server.api import (
     routes_preview,
     routes_reports,
     routes_routing,
+    routes_routing_versions,
     routes_voicemails,
     routes_wallboard,
 )
@@ -54,6 +55,7 @@ ROUTES = (
     routes_activity,  # before the reports, whose path would take the scorecard's
     routes_reports,
     routes_routing,
+    routes_routing_versions,
     routes_wallboard,
     routes_campaigns,
     routes_campaign_settings,
