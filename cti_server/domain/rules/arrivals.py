@@ -59,6 +59,9 @@ def customer_placed(step: Step, fact: CustomerPlaced) -> None:
     contact = _placed_contact(step, fact)
     if contact is None:
         return
+    if contact.internal and contact.agent_leg is None and contact.state in conversation.TALK_STATES:
+        conversation.end_call(step, contact)  # the calling agent is gone: no queue waits for its colleague
+        return
     contact.customer_leg.bridge = ""
     offers.arrived(step, contact)
     if fact.place == "referred":
