@@ -30,7 +30,13 @@ CENTRE = {
 }
 SIPP = CustomerCounts(created=4, answered=4, ended_by_centre=2, ended_by_customer=2)
 LOG = [
-    {"end_reason": reason, "queued_at": "2026-11-21T08:00:00Z", "state": "ended"}
+    {
+        "direction": "inbound",
+        "end_reason": reason,
+        "queued_at": "2026-11-21T08:00:00Z",
+        "connected_at": None,
+        "state": "ended",
+    }
     for reason in ("agent_hung_up", "agent_hung_up", "abandoned", "abandoned")
 ]
 
@@ -121,6 +127,7 @@ def test_a_wait_is_counted_once_from_the_first_conversation() -> None:
     tally = Tally()
     view = {
         "contact_id": "c",
+        "direction": "inbound",
         "state": "active",
         "queued_at": "2026-11-21T08:00:00.000Z",
         "connected_at": "2026-11-21T08:00:02.500Z",
