@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from cti_server.client import AgentClient, CtiClientError, CtiRequestError
 from cti_server.simulate.about import About, Person
+from cti_server.simulate.intentions import meant
 from cti_server.simulate.outside import consulted_number, dialled_number
 from cti_server.simulate.patterns import Pattern
 from cti_server.simulate.tally import Tally
@@ -37,7 +38,8 @@ class SimulatedAgent:
         self.colleagues: list[SimulatedAgent] = []
         self.outside = False
         """Whether there are people outside to be called."""
-        self._to_call = False
+        self._to_call, self._called = False, ""
+        """Whether it means to call somebody next; the contact in which it last did."""
         self.news = asyncio.Event()
         self._listening: asyncio.Task[None] | None = None
         self._gone: bool | None = None
@@ -135,7 +137,7 @@ class SimulatedAgent:
             self._steps.pop(name, None)
             await self.pause(*self.pattern.after_call)
             await self._wrap_up(contact)
-        elif state == "dialling":
+        elif state == "dialling" and name == self._called:
             await self._ring(contact)
         elif state in _TALKING and contact["allowed_actions"]:
             await self._talk(contact)
@@ -165,8 +167,14 @@ class SimulatedAgent:
         self._to_call = False
         free = self._free_colleagues()
         if free and self.chance.random() < _TO_COLLEAGUE:
-            return await self.ask("contact.dial", agent_id=self.chance.choice(free))
-        return self.outside and await self.ask("contact.dial", number=dialled_number(self.chance))
+            whom = {"agent_id": self.chance.choice(free)}
+        elif self.outside:
+            whom = {"number": dialled_number(self.chance)}
+        else:
+            return False
+        done = await self.ask("contact.dial", **whom)
+        self._called = (self.contact() or {}).get("contact_id", "")
+        return done
 
     async def _ring(self, contact: View) -> None:
         await self.until_changed(contact, _GIVE_UP)
@@ -217,7 +225,7 @@ class SimulatedAgent:
         if self._rings_outside(contact):
             await self.until_news(_LOOK)
             return
-        steps = self._steps.setdefault(name, self._meant())
+        steps = self._steps.setdefault(name, meant(self.pattern, self.chance))
         low, high = self.pattern.talk
         await self.until_changed(contact, self.chance.uniform(low, high) / (len(steps) + 1))
         now = self.client.contacts.get(name)
@@ -251,35 +259,6 @@ class SimulatedAgent:
             if now is None or now["state"] != contact["state"]:
                 return
             await self.until_news(left)
-
-    def _meant(self) -> list[str]:
-        """What the agent means to do before it hangs up."""
-        chance, pattern = self.chance, self.pattern
-        steps: list[str] = []
-        if chance.random() < pattern.hold:
-            steps += ["contact.hold", "contact.retrieve"]
-        if chance.random() < pattern.sound:
-            steps += chance.choice(
-                [
-                    ["contact.mute", "contact.unmute"],
-                    ["contact.send_dtmf"],
-                    ["recording.pause", "recording.resume"],
-                ]
-            )
-        if chance.random() < pattern.consult:
-            steps.append("contact.consult")
-            steps += ["contact.alternate"] * (chance.random() < 0.3)  # noqa: PLR2004  # a share
-            steps += chance.choice(
-                [
-                    ["contact.complete_transfer"],
-                    ["contact.cancel_consult"],
-                    ["contact.conference", "contact.cancel_consult"],
-                    ["contact.conference", "contact.complete_transfer"],
-                ]
-            )
-        elif chance.random() < pattern.transfer:
-            steps.append("contact.transfer")
-        return steps
 
     def _details(self, method: str) -> dict[str, Any]:
         if method == "contact.send_dtmf":
