@@ -70,6 +70,8 @@ class Timings:
     fallback_turn: int = 15
     fallback_announce: int = 30
     longest_message: int = 120
+    longest_outside: int = 7200
+    """Two parties outside, joined by a transfer, are parted after so long; 0: never."""
 
 
 @dataclass(frozen=True, slots=True)

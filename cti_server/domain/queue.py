@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cti_server.domain.contact import Contact
@@ -30,6 +31,14 @@ class Group:
     """The group was taken away: whoever would wait in it waits in this one."""
     waiting: list[str] = field(default_factory=list)
     """Contact ids by `turn`; contacts being offered are not among them."""
+
+
+def in_charge(groups: Mapping[str, Group], group_id: str) -> Group | None:
+    """The group, or the one that serves its queue since it was taken away; None for one unknown."""
+    group = groups.get(group_id)
+    while group and group.successor in groups:
+        group = groups[group.successor]
+    return group
 
 
 def turn(contact: Contact) -> Turn:

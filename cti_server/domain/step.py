@@ -13,7 +13,7 @@ from cti_server.domain.contact import Contact, Operation
 from cti_server.domain.effects import Effect
 from cti_server.domain.errors import Refusal
 from cti_server.domain.events import Event, Notification, Outcome, Reply
-from cti_server.domain.queue import turn
+from cti_server.domain.queue import in_charge, turn
 from cti_server.domain.records import Record, RecordKind
 from cti_server.domain.state import WorldState
 from cti_server.domain.views import agent_view, contact_view, timestamp
@@ -200,9 +200,7 @@ class Step:
 
     def enqueue(self, contact: Contact) -> None:
         """Put the contact into its group's queue, where its turn is."""
-        group = self.state.groups[contact.group_id]
-        while group.successor in self.state.groups:
-            group = self.state.groups[group.successor]
+        group = in_charge(self.state.groups, contact.group_id) or self.state.groups[contact.group_id]
         contact.group_id = group.group_id
         self.queues.add(contact.group_id)
         insort(group.waiting, contact.contact_id, key=lambda other: turn(self.state.contacts[other]))

@@ -38,7 +38,7 @@ class SimulatedAgent:
         self.colleagues: list[SimulatedAgent] = []
         self.outside = False
         """Whether there are people outside to be called."""
-        self._to_call, self._called = False, ""
+        self._to_call, self._dialled = False, ""
         """Whether it means to call somebody next; the contact in which it last did."""
         self.news = asyncio.Event()
         self._listening: asyncio.Task[None] | None = None
@@ -137,7 +137,7 @@ class SimulatedAgent:
             self._steps.pop(name, None)
             await self.pause(*self.pattern.after_call)
             await self._wrap_up(contact)
-        elif state == "dialling" and name == self._called:
+        elif state == "dialling" and name == self._dialled:
             await self._ring(contact)
         elif state in _TALKING and contact["allowed_actions"]:
             await self._talk(contact)
@@ -173,7 +173,7 @@ class SimulatedAgent:
         else:
             return False
         done = await self.ask("contact.dial", **whom)
-        self._called = (self.contact() or {}).get("contact_id", "")
+        self._dialled = (self.contact() or {}).get("contact_id", "")
         return done
 
     async def _ring(self, contact: View) -> None:

@@ -104,3 +104,31 @@ async def test_handed_over_by_consulting_alone(centre: TestCentre, mode: Mode) -
         await customer.hang_up()
         await outside.event("CALL_CLOSED", 15)
     await centre.empty(deadline=15)
+
+
+async def test_two_outside_are_parted_in_the_end_without_a_server_too(centre: TestCentre, mode: Mode) -> None:
+    """Persistent: joined by a blind transfer; on demand: by a consultation. Nobody of the centre is there."""
+    await centre.console("dialplan set global CTI_LONGEST_OUTSIDE 3")
+    async with (
+        seat(centre, "1001", mode) as agent,
+        centre.outside_phone(NUMBER) as outside,
+        centre.customer() as customer,
+    ):
+        await customer.dial("4000")
+        contact_id = await agent.next_contact()
+        await customer.hears(AGENT_TONE)
+        if mode == "persistent":
+            await agent.client.transfer(contact_id, number=NUMBER)
+            await outside.event("CALL_ESTABLISHED", 15)
+        else:
+            await agent.client.consult(contact_id, number=NUMBER)
+            await agent.told("contact.consult_connected", contact_id)
+            await agent.client.complete_transfer(contact_id)
+        await agent.wrap_up(contact_id)
+        with centre.server_frozen():
+            await customer.event("CALL_CLOSED", 15)
+            await outside.event("CALL_CLOSED", 15)
+        await centre.serving()
+        await centre.logged(contact_id, state="ended", end_reason="transferred_outside", deadline=20)
+    await centre.console("dialplan set global CTI_LONGEST_OUTSIDE 7200")
+    await centre.empty(deadline=15)

@@ -261,7 +261,7 @@ def test_nobody_is_root(centre: Containers, service: str) -> None:
 
 
 def test_secrets_are_private_and_not_in_an_image(centre: Containers) -> None:
-    names = ("people.json", "stations.json", "token.key", "server.json", "centre.json")
+    names = ("people.json", "customers.json", "stations.json", "token.key", "server.json", "centre.json")
     found = centre.inside("cti", "find", "var/secrets", "var/run", "-type", "f", "-printf", "%f %m,")
     assert sorted(found.strip(",").split(",")) == sorted(f"{name} 600" for name in names)
     run("docker", "run", "--rm", "--entrypoint", "test", "cti-server", "!", "-e", "/srv/cti/var/secrets")

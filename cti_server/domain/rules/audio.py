@@ -186,7 +186,9 @@ def _recording_is(contact: Contact, *, paused: bool) -> bool:
 def effect_failed(step: Step, contact: Contact, fact: EffectFailed) -> None:
     """The PBX did not do it, or did not say: refuse the command; in doubt the PBX will show."""
     refusal = errors.refusals().get(fact.code, errors.PbxRefused)
-    offers.refuse_audio(step, contact, refusal)
+    operation = contact.audio_operation
+    if operation and operation.kind is _DONE[fact.effect].kind:  # not one that is long answered
+        offers.refuse_audio(step, contact, refusal)
     if fact.effect == PauseRecording.__name__:
         identity.not_paused(step, contact, refusal)
     if refusal is errors.OutcomeUnknown:

@@ -218,8 +218,8 @@ def over(
 def drop_caller(step: Step, contact: Contact) -> None:
     """The calling agent's phone is out; a nailed-up one stops hearing the ringing."""
     leg = contact.agent_leg
+    offers.drop_agent_leg(step, contact)
     if leg is None:
         return
-    offers.drop_agent_leg(step, contact)
     if step.state.agents[leg.party].station_mode is StationMode.PERSISTENT:
         step.do(Move(contact.node, leg.channel, Place.STATION))

@@ -106,6 +106,7 @@ def _hand_over(step: Step, contact: Contact) -> None:
         step.request_id = contact.operation.request_id if contact.operation else ""
         transfers.handed_outside(step, contact, first)
         offers.finish_operation(step, contact, OperationKind.COMPLETE)
+        offers.refuse_operation(step, contact, errors.ContactEnded)  # it hung up meanwhile
         step.tell_part(contact, first, Event.CONTACT_TRANSFERRED)
         return
     offers.drop_agent_leg(step, contact)

@@ -56,6 +56,7 @@ def hold(step: Step, command: Hold) -> None:
     """Customer to music, station to its place; answered when the customer is there."""
     contact, _ = own_contact(step, command)
     require(contact, "contact.hold", ContactState.ACTIVE)
+    identity.require_none(contact)  # in doubt: perhaps the customer is with the machine
     leg = contact.agent_leg
     if leg is None:
         raise errors.ActionNotAllowed("the conversation is ending")

@@ -23,6 +23,9 @@ from cti_server.domain.rules.conversation import APART_TIME
 from cti_server.domain.signals import ChannelGone, EffectFailed
 from cti_server.domain.step import Step
 
+_LEFT_BEHIND = ("HangUpChannel", "PlayOutcome", "Unmute")
+"""Done to a phone's channel that is in no contact any more."""
+
 
 def effect_failed(step: Step, fact: EffectFailed) -> None:
     """The PBX did not do it: answer the command that wanted it; the state follows by resync."""
@@ -38,8 +41,8 @@ def effect_failed(step: Step, fact: EffectFailed) -> None:
     contact = channel_facts.contact_on(step, fact.channel)
     if contact:
         _contact_effect_failed(step, fact, contact)
-    elif fact.effect in ("HangUpChannel", "PlayOutcome") and fact.code == errors.OutcomeUnknown.code:
-        step.do(Resync(fact.node))  # a phone that nobody waits for may be hanging there
+    elif fact.effect in _LEFT_BEHIND and fact.code == errors.OutcomeUnknown.code:
+        step.do(Resync(fact.node))  # a phone may be hanging there, or be muted for the next customer
 
 
 def _contact_effect_failed(step: Step, fact: EffectFailed, contact: Contact) -> None:

@@ -296,6 +296,7 @@ def free_agent(step: Step, agent: Agent, next_state: AskedState | None) -> None:
 
 def drop_agent_leg(step: Step, contact: Contact) -> None:
     """The agent's leg is over. Its channel ends too, unless it is the nailed-up one."""
+    about_to = contact.audio_operation.kind if contact.audio_operation else None
     refuse_audio(step, contact, errors.ContactEnded)
     if contact.recording is RecordingState.PAUSED and contact.customer_leg.state is not LegState.GONE:
         step.do(ResumeRecording(contact.node, contact.contact_id))  # the next agent must not forget it
@@ -309,7 +310,7 @@ def drop_agent_leg(step: Step, contact: Contact) -> None:
     station = step.state.stations.get(agent.station or "")
     nailed_up = agent.station_mode is StationMode.PERSISTENT and station and station.channel == leg.channel
     if nailed_up:
-        if muted:
+        if muted or about_to is OperationKind.MUTE:  # the next customer is to hear the agent
             step.do(Unmute(contact.node, leg.channel))
         return
     if station and station.channel == leg.channel:

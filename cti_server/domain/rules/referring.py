@@ -8,8 +8,8 @@ from __future__ import annotations
 from cti_server.domain import errors
 from cti_server.domain.agent import Agent
 from cti_server.domain.contact import Contact, ContactState
-from cti_server.domain.effects import Connect
-from cti_server.domain.rules import consult_goals, conversation, offers, transfers
+from cti_server.domain.effects import Connect, Move, Place
+from cti_server.domain.rules import arrangement, consult_goals, conversation, offers, transfers
 from cti_server.domain.signals import PhoneTransfers
 from cti_server.domain.state import WorldState
 from cti_server.domain.step import Step
@@ -70,6 +70,8 @@ def _back(step: Step, contact: Contact, agent: Agent | None) -> None:
     """As it was before: to the agent; to the queue when its phone is gone."""
     leg = contact.agent_leg
     if contact.consult:
+        if contact.customer_leg not in arrangement.talkers(contact, contact.consult.goal):
+            step.do(Move(contact.node, contact.contact_id, Place.HOLD))
         consult_goals.arrange(step, contact, contact.consult, contact.consult.goal)
     elif contact.state in (*TALKING, ContactState.DIALLING) and leg and agent and contact.operation is None:
         step.do(Connect(contact.node, contact.contact_id, leg.channel, agent.station or ""))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cti_server.domain.agent import Agent, AgentState, AskedState
+from cti_server.domain.agent import Agent, AgentState, AskedState, StationMode
 from cti_server.domain.contact import Contact, ContactState, Leg, LegRole, LegState
 from cti_server.domain.effects import Apologise, Connect, HangUpChannel
 from cti_server.domain.rules import (
@@ -21,6 +21,7 @@ from cti_server.domain.rules import (
     reroute,
     supervision,
     transfers,
+    voicemail,
 )
 from cti_server.domain.signals import (
     ChannelFact,
@@ -43,9 +44,10 @@ PLACES = {
     "cti-unserved": "unserved",
     "cti-voicemail": "voicemail",
     "cti-identify": "identify",
+    "cti-refer": "referred",
 }
 """Contexts of the dialplan's waiting places (`cti-connect`: on the way from there into a conversation)."""
-_HELD = ("hold", "identify")
+_HELD = ("hold", "identify", "referred")
 """Where only those are who have an agent."""
 LET_GO_FROM = ("cti-wait", "cti-unserved")
 """Contexts in which a caller whose contact has ended still waits."""
@@ -260,8 +262,20 @@ def _alone(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, channels: dict
         _without_partner(step, contact, place, channels)
     elif contact.state is ContactState.OUTSIDE:
         _outside(step, contact, fact, place, channels)
-    elif contact.state is ContactState.QUEUED and place in _HELD:
+    elif _strayed(step, contact, fact, place):
         offers.send_back(step, contact)
+    elif contact.state is ContactState.VOICEMAIL and place == "voicemail":
+        voicemail.placed(step, contact)
+
+
+def _strayed(step: Step, contact: Contact, fact: ChannelFact, place: str) -> bool:
+    """Should wait, and is where only others are: what was to bring it to its place was lost."""
+    leg = contact.agent_leg
+    waits = contact.state is ContactState.QUEUED
+    if contact.state is ContactState.OFFERED and leg and leg.state is LegState.RINGING:
+        on_demand = step.state.agents[leg.party].station_mode is StationMode.ON_DEMAND
+        waits = on_demand or contact.operation is None  # else they are being joined
+    return waits and (place in _HELD or fact.context == "cti-outside")
 
 
 def _elsewhere(contact: Contact | None, place: str) -> bool:
@@ -335,7 +349,8 @@ def _held_at_phones(step: Step, snapshot: NodeSnapshot, channels: dict[str, Chan
 
 
 def _strays(step: Step, snapshot: NodeSnapshot) -> None:
-    """Station channels of ours that nobody waits for: a phone must not hang in an empty place."""
+    """Channels of ours that nobody waits for: no phone hangs in an empty place, or with an agent for ever."""
+    served = {fact.bridge for fact in snapshot.channels if _is_customer(fact)}
     for fact in snapshot.channels:
         ours = (
             fact.variables.get("CTI_STATION")
@@ -343,7 +358,7 @@ def _strays(step: Step, snapshot: NodeSnapshot) -> None:
             or (fact.peer_station and fact.context == "cti-station")
         )
         known = fact.channel in step.state.station_channels or fact.channel in step.state.channels
-        if ours and not fact.bridge and not known:
+        if ours and not known and (not fact.bridge or fact.bridge not in served):
             step.do(HangUpChannel(snapshot.node, fact.channel))
         elif fact.channel in step.state.ended and fact.context in LET_GO_FROM and not fact.bridge:
             step.do(Apologise(snapshot.node, fact.channel))  # it was let go, and nobody told it so

@@ -8,7 +8,7 @@ from cti_server.domain.agent import IN_CONTACT, AgentState
 from cti_server.domain.contact import Contact, ContactState
 from cti_server.domain.effects import TellPlace
 from cti_server.domain.policy import VOICEMAIL
-from cti_server.domain.queue import Group
+from cti_server.domain.queue import Group, in_charge
 from cti_server.domain.state import WorldState
 from cti_server.domain.step import Step
 
@@ -22,7 +22,7 @@ _LEARNING = 0.1
 
 def find_open(step: Step, contact: Contact) -> None:
     """On arrival: a closed group's contacts go where it overflows; with nobody open they are told so."""
-    if _is_open(step, step.state.groups[contact.group_id]):
+    if _is_open(step, _group(step, contact)):
         return
     if not _move(step, contact, "closed"):
         contact.end_reason = VOICEMAIL if takes_messages(step, contact) else CLOSED
@@ -30,19 +30,19 @@ def find_open(step: Step, contact: Contact) -> None:
 
 def any_open(step: Step, groups: Iterable[str]) -> bool:
     """Whether one of these groups, or where it overflows, is open."""
-    known = (step.state.groups.get(group_id) for group_id in groups)
+    known = (in_charge(step.state.groups, group_id) for group_id in groups)
     return any(_is_open(step, group) or _onward(step, group, {group.group_id}) for group in known if group)
 
 
 def takes_messages(step: Step, contact: Contact) -> bool:
     """Whether only the voicemail is left to overflow to. Not for who has talked (and is recorded already)."""
-    group: Group | None = step.state.groups[contact.group_id]
+    group: Group | None = _group(step, contact)
     tried = set(contact.overflowed)
     while group and group.group_id not in tried:
         if group.policy.overflow_to == VOICEMAIL:
             return contact.connected_at is None and not contact.to_be_called
         tried.add(group.group_id)
-        group = step.state.groups.get(group.policy.overflow_to)
+        group = in_charge(step.state.groups, group.policy.overflow_to)
         if group and _is_open(step, group):
             return False
     return False
@@ -52,7 +52,7 @@ def enter(step: Step, contact: Contact) -> None:
     """About to queue: past the length that the group allows, it goes on."""
     if contact.end_reason in (CLOSED, VOICEMAIL):  # it came to wait all the same: the dialplan was on its own
         contact.end_reason = ""
-    group = step.state.groups[contact.group_id]
+    group = _group(step, contact)
     if 0 < group.policy.overflow_length <= len(group.waiting):
         _move(step, contact, "length")
 
@@ -124,16 +124,22 @@ def _move(step: Step, contact: Contact, why: str) -> bool:
 
 
 def _target(step: Step, contact: Contact) -> Group | None:
-    tried = {*contact.overflowed, contact.group_id}
-    return _onward(step, step.state.groups[contact.group_id], tried)
+    group = _group(step, contact)
+    return _onward(step, group, {*contact.overflowed, contact.group_id, group.group_id})
 
 
 def _onward(step: Step, left: Group, tried: set[str]) -> Group | None:
-    group = step.state.groups.get(left.policy.overflow_to)
+    group = in_charge(step.state.groups, left.policy.overflow_to)
     while group and group.group_id not in tried and not _is_open(step, group):
         tried.add(group.group_id)
-        group = step.state.groups.get(group.policy.overflow_to)
+        group = in_charge(step.state.groups, group.policy.overflow_to)
     return group if group and group.group_id not in tried else None
+
+
+def _group(step: Step, contact: Contact) -> Group:
+    """Whose queue it waits in."""
+    groups = step.state.groups
+    return in_charge(groups, contact.group_id) or groups[contact.group_id]
 
 
 def _is_open(step: Step, group: Group) -> bool:

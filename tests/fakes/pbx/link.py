@@ -29,6 +29,8 @@ class Link:
         self.told: list[tuple[str, int, float | None]] = []
         """What waiting customers were told: channel, position, expected wait."""
         self.facts: dict[str, deque[s.Signal]] = {}
+        self._earlier: dict[str, int] = {}
+        """How many facts of each source were told before the snapshot, and are read before it."""
         self.snapshot: s.NodeSnapshot | None = None
         """Taken, not told yet; what is told after it waits behind it."""
         self.cel: deque[s.ContactRecovered] = deque()
@@ -61,6 +63,7 @@ class Link:
         self._seen_until = self.now
         self.link = False
         self.snapshot = None
+        self._earlier = {}
         self._unread.clear()
         self.facts = {EFFECTS: self.facts[EFFECTS]} if EFFECTS in self.facts else {}
         code = "outcome_unknown" if unknown else "pbx_unavailable"
@@ -88,7 +91,8 @@ class Link:
                 for n, queue in self.facts.items()
                 if isinstance(queue[0], s.ContactArrived | s.MenuAnswered)
             ]
-            return ["snapshot", *asking]
+            earlier = [name for name, told in self._earlier.items() if told and name not in asking]
+            return [*(earlier or ["snapshot"]), *asking]
         return [name for name, queue in self.facts.items() if queue]
 
     def read(self, source: str) -> s.Signal:
@@ -99,11 +103,15 @@ class Link:
             taken, self.snapshot = self.snapshot, None
             assert taken is not None
             return replace(taken, at=self.now)
+        if source in self._earlier:
+            self._earlier[source] -= 1
         fact = self.facts[source].popleft()
         if not self.facts[source]:
             del self.facts[source]
         if isinstance(fact, s.ContactArrived) and fact.channel in self.channels:
             self.channels[fact.channel].variables["CTI_ROUTED"] = "1"
+        elif isinstance(fact, s.ContactArrived):  # whoever hands it in tells what was told too early
+            self._tell(source, s.ChannelGone(self.now, self.name, fact.channel))
         return replace(fact, at=self.now)
 
     def carry_out(self) -> None:
@@ -114,6 +122,12 @@ class Link:
             return
         if not self._carry_out(effect):
             self._fail(effect, "pbx_refused")
+
+    def leave_out(self, effect: e.Effect, *, done: bool) -> None:
+        """An effect whose own answer never comes: done now, or never."""
+        self.effects.remove(effect)
+        if done:
+            self._carry_out(effect)
 
     def _carry_out(self, effect: e.Effect) -> bool:
         done: bool = getattr(self, f"_do_{type(effect).__name__}")(effect)
@@ -144,6 +158,7 @@ class Link:
         )
         registered = tuple(sorted(self.registered))
         members = tuple(s.FallbackMember(*member, mode) for member, mode in sorted(self._modes.items()))
+        self._earlier = {n: len(told) for n, told in self.facts.items() if not n.startswith("agi:")}
         self.snapshot = s.NodeSnapshot(
             self.now, self.name, channels, registered, taken_at=self.now, members=members
         )

@@ -55,3 +55,4 @@ class Phones(Bridges):
         customer.context = "moving"
         self._part(customer)
         self._place(customer, "referred")
+        customer.context = "cti-refer"

@@ -23,7 +23,7 @@ class Unserved(Outside):
             self._place(found, "unserved")
         elif found.context == "cti-identify":
             self.asked_enough(channel)
-        elif found.context in ("cti-hold", "cti-referred"):
+        elif found.context in ("cti-hold", "cti-refer"):
             peer = self.channels.get(found.variables.get("CTI_PEER", ""))
             if peer and not peer.bridge:
                 self._join(found, peer)

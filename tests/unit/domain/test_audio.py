@@ -6,6 +6,7 @@ from cti_server.domain import effects as e
 from cti_server.domain import signals as s
 from cti_server.domain.contact import RecordingState
 from cti_server.domain.rules.offers import OPERATION_TIME
+from cti_server.domain.target import Target, TargetKind
 from cti_server.engine import codec
 from tests.unit.domain.centre import Centre
 from tests.unit.domain.scenes import (
@@ -77,6 +78,39 @@ def test_a_nailed_up_microphone_is_open_again_for_the_next_customer():
     accepted(centre, following)
     assert agent_channel(centre, following) == channel
     assert not muted(centre, following)
+
+
+def test_muted_in_the_moment_of_a_transfer_it_is_open_again_too():
+    """The PBX says that it is muted only after the contact has left the agent."""
+    centre, contact_id = talking(PERSISTENT)
+    channel = agent_channel(centre, contact_id)
+    centre.command(s.MuteMicrophone, "1001", contact_id)
+    centre.command(s.TransferContact, "1001", contact_id, Target(TargetKind.GROUP, "credit_card"))
+    centre.settle()
+    assert centre.pbx.channels[channel].variables["CTI_MUTED"] == ""
+
+
+def test_whether_it_is_open_again_is_looked_after():
+    centre, contact_id = talking(PERSISTENT)
+    channel = agent_channel(centre, contact_id)
+    switched(centre, s.MuteMicrophone, contact_id)
+    centre.pbx.hang_up(contact_id)
+    while centre.pbx.sources():
+        centre.apply(centre.pbx.read(centre.pbx.sources()[0]))
+    centre.pbx.effects.clear()
+    centre.apply(s.EffectFailed(centre.now, "pbx-a", "Unmute", channel, "outcome_unknown"))
+    centre.settle()
+    assert centre.pbx.channels[channel].variables["CTI_MUTED"] == ""
+
+
+def test_an_older_failure_does_not_refuse_what_is_under_way():
+    centre, contact_id = talking(PERSISTENT)
+    centre.command(s.MuteMicrophone, "1001", contact_id)
+    late = s.EffectFailed(centre.now, "pbx-a", "PauseRecording", contact_id, "pbx_refused")
+    centre.apply(late)
+    centre.settle()
+    assert last_reply(centre) == (None, True)
+    assert muted(centre, contact_id)
 
 
 def test_digits_reach_the_customers_channel_and_nothing_else():

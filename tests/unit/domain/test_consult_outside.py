@@ -104,6 +104,28 @@ def test_completed_whoever_hangs_up_ends_it(mode, conferred, ends):
 
 
 @BOTH
+def test_hung_up_in_the_moment_of_completing(mode):
+    """They talk already, and the agent's program wants to end it: it is the agent's no more."""
+    centre, contact_id = asked(mode)
+    centre.command(s.CompleteTransfer, "1001", contact_id)
+    while centre.pbx.sources() or not any(isinstance(one, e.Connect) for one in centre.told[-1].effects):
+        if centre.pbx.effects and not centre.pbx.sources():
+            centre.pbx.carry_out()
+        else:
+            centre.apply(centre.pbx.read(centre.pbx.sources()[0]))
+    centre.command(s.HangUp, "1001", contact_id)
+    hang_up = centre.commands[-1]
+    centre.pbx.carry_out()
+    for source in (third(centre).channel, contact_id):
+        while source in centre.pbx.sources():
+            centre.apply(centre.pbx.read(source))
+    assert contact(centre, contact_id).operation is None
+    assert centre.replies[hang_up][0].error_code == "contact_ended"
+    centre.settle()
+    assert contact_id not in centre.pbx.channels
+
+
+@BOTH
 def test_busy_leaves_the_customer_on_hold(mode):
     centre, contact_id = asking(mode)
     centre.pbx.hang_up(third(centre).channel, BUSY)

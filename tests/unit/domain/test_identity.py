@@ -9,12 +9,14 @@ import pytest
 from cti_server.domain import effects as e
 from cti_server.domain import ivr
 from cti_server.domain import signals as s
-from cti_server.domain.contact import Contact, ContactState
+from cti_server.domain.contact import Contact, ContactState, RecordingState
 from cti_server.domain.customer import CustomerProfile
 from cti_server.domain.events import Reply
+from cti_server.domain.rules.offers import OPERATION_TIME
 from cti_server.domain.target import Target, TargetKind
 from cti_server.domain.views import contact_view
 from tests.unit.domain.actions import check_allowed_actions
+from tests.unit.domain.agreement import check_agreement
 from tests.unit.domain.centre import Centre
 from tests.unit.domain.scenes import MODES, agent, events, seated, talking
 
@@ -200,6 +202,36 @@ def test_not_before_the_recording_is_silent() -> None:
     assert (contact.state, shown(centre, contact)["state"]) == ("active", "not_checked")
     assert last(centre).error_code == "pbx_refused"
     check_allowed_actions(centre)
+
+
+def test_not_when_the_recording_is_silent_too_late() -> None:
+    """The agent was told that it is not known; the machine is no longer waited for."""
+    centre, contact = in_talk()
+    centre.command(s.Identify, "1001", contact.contact_id)
+    pause = centre.pbx.effects.popleft()
+    centre.pass_time(OPERATION_TIME + 0.1)
+    assert last(centre).error_code == "outcome_unknown"
+    centre.pbx.effects.appendleft(pause)
+    centre.settle()
+    assert (contact.state, shown(centre, contact)["state"]) == ("active", "not_checked")
+    assert contact.recording is RecordingState.RECORDING
+    check_allowed_actions(centre)
+
+
+def test_while_it_is_not_known_whether_the_customer_is_there() -> None:
+    centre, contact = in_talk()
+    centre.command(s.Identify, "1001", contact.contact_id)
+    centre.pbx.carry_out()
+    while centre.pbx.sources():
+        centre.apply(centre.pbx.read(centre.pbx.sources()[0]))
+    centre.pass_time(OPERATION_TIME + 0.1)
+    assert last(centre).error_code == "outcome_unknown"
+    check_allowed_actions(centre)
+    reply = centre.command(s.Hold, "1001", contact.contact_id)
+    assert reply
+    assert reply.error_code == "identity_check_running"
+    centre.settle()
+    check_agreement(centre)
 
 
 @pytest.mark.parametrize("effect", ["hold", "transfer", "consult", "pause", "resume", "digits", "identify"])

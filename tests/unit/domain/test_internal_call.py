@@ -126,6 +126,18 @@ def test_given_up_while_it_rings(mode, ready):
     over(centre, contact_id, "cancelled", "ready" if ready else "not_ready", "ready")
 
 
+def test_both_phones_leave_while_something_is_under_way():
+    centre, contact_id = talking("persistent")
+    centre.command(s.SendDtmf, "1001", contact_id, "1")
+    centre.pbx.effects.clear()
+    for channel in (colleague_channel(centre, contact_id), agent_channel(centre, contact_id)):
+        centre.pbx.hang_up(channel)
+    centre.settle()
+    assert contact_id not in centre.state.contacts
+    assert not any(key.endswith(contact_id) for key in centre.state.timers)
+    assert centre.replies[centre.commands[-1]][0].error_code == "contact_ended"
+
+
 def test_refused_by_the_colleague():
     centre, contact_id = calling("persistent")
     assert code(centre, s.Reject, "1002", contact_id) is None

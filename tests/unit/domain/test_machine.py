@@ -37,7 +37,9 @@ TestLife.settings = settings(
     stateful_step_count=60,
     derandomize=EXAMPLES is None,
     database=None,
-    phases=(Phase.generate, Phase.shrink) if EXAMPLES else (Phase.generate,),  # shrinking takes minutes
+    phases=(Phase.generate, Phase.shrink)
+    if EXAMPLES and not os.environ.get("CTI_NOSHRINK")
+    else (Phase.generate,),  # shrinking takes minutes
     deadline=None,
     report_multiple_bugs=False,
     suppress_health_check=list(HealthCheck),

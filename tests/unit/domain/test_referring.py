@@ -203,6 +203,33 @@ def test_a_wish_that_no_server_heard_is_undone():
     assert centre.pbx.channels[contact_id].bridge
 
 
+def test_transferred_by_the_seat_and_the_phone_at_once_it_waits_where_it_should():
+    """The link breaks, and with it the server's own way to bring the customer there."""
+    centre, contact_id = talking()
+    channel = agent_channel(centre, contact_id)
+    centre.command(s.TransferContact, "1001", contact_id, Target(TargetKind.GROUP, "credit_card"))
+    centre.pbx.refer(channel, "4001")
+    centre.disconnect()
+    centre.connect()
+    centre.settle()
+    found = contact(centre, contact_id)
+    assert (found.state, found.group_id, found.on_its_way) == ("queued", "credit_card", False)
+    assert centre.pbx.channels[contact_id].context == "cti-wait"
+
+
+def test_somebody_is_consulted_meanwhile_and_the_customer_is_put_on_hold():
+    centre, contact_id = talking()
+    seated(centre, "1002")
+    centre.pbx.refer(agent_channel(centre, contact_id), "110")
+    for _ in range(2):  # the wish, and that it left the conversation; not yet where it is
+        centre.apply(centre.pbx.read(contact_id))
+    centre.command(s.ConsultParty, "1001", contact_id, Target(TargetKind.AGENT, "1002"))
+    centre.settle()
+    assert centre.pbx.channels[contact_id].context == "cti-hold"
+    found = contact(centre, contact_id)
+    assert (found.state, found.referred_to) == ("consulting", "")
+
+
 def test_before_the_call_is_known_to_be_answered_it_is_joined_again():
     """The facts of two channels may come in either order."""
     centre = opened()

@@ -152,6 +152,23 @@ def test_a_conversation_outlives_its_group() -> None:
     assert state_of(centre, contact_id)[:2] == ("queued", "credit_card")
 
 
+def test_nobody_overflows_into_a_group_that_is_no_more() -> None:
+    """It is known for as long as somebody talks who came through it; its own queue is served by another."""
+    centre = opened()
+    seated(centre, "1002")
+    talks = called(centre, "4001")
+    accepted(centre, talks, "1002")
+    policy = Policy(overflow_to="credit_card", overflow_after=30, overflow_length=1)
+    changed(centre, groups=(replace(GENERAL, policy=policy),), service_numbers={"4000": "general"})
+    first, second = called(centre), called(centre)
+    told = len(centre.told)
+    centre.pass_time(100)
+    assert "credit_card" in centre.state.groups
+    assert centre.state.groups["general"].waiting == [first, second]
+    assert len(centre.told) - told < 20, "back and forth"
+    assert not any("overflowed" in str(r.data) for o in centre.told for r in o.records)
+
+
 def test_priorities_of_who_waits_change_too() -> None:
     centre = opened()
     plain = called(centre)

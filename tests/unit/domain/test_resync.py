@@ -326,6 +326,31 @@ def test_stray_phones_are_hung_up():
     assert not centre.pbx.channels
 
 
+@pytest.mark.parametrize("rung", [True, False])
+def test_who_should_wait_and_is_still_on_hold_is_brought_there(rung):
+    """The agent's phone is lost, and with the server what was to bring the customer back to the queue."""
+    centre, contact_id = held()
+    if rung:
+        seated(centre, "1002", ON_DEMAND)
+    centre.pbx.hang_up(scenes.agent_channel(centre, contact_id), 27)
+    while centre.pbx.sources():
+        centre.apply(centre.pbx.read(centre.pbx.sources()[0]))
+    centre.restart()
+    back(centre)
+    assert centre.pbx.channels[contact_id].context == "cti-wait"
+    assert not contact(centre, contact_id).on_its_way
+
+
+def test_a_stray_phone_is_hung_up_that_an_agent_talks_to():
+    """A consulted agent hangs up; the server dies before the PBX is told."""
+    centre, contact_id = scenes.consulting(PERSISTENT, ON_DEMAND)
+    centre.command(s.HangUp, "1002", contact_id)
+    centre.restart()
+    back(centre)
+    assert contact(centre, contact_id).state is ContactState.HELD
+    assert [c.address for c in centre.pbx.channels.values() if c.address] == ["1001"]
+
+
 def test_a_phone_that_answered_unseen_signs_in():
     centre = opened()
     centre.command(s.SignIn, "1001", "1001", PERSISTENT)

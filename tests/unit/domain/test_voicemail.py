@@ -135,6 +135,19 @@ def test_it_outlives_the_server() -> None:
     assert contact(centre, channel).state is ContactState.VOICEMAIL
 
 
+def test_that_it_speaks_is_known_after_an_outage() -> None:
+    """Else the PBX would be looked at every few seconds for as long as it speaks."""
+    centre = serving(LAST)
+    channel = called(centre)
+    centre.pass_time(31.0)
+    centre.disconnect(unknown=True, done=True)
+    centre.connect()
+    centre.settle()
+    centre.pass_time(60.0)
+    assert contact(centre, channel).state is ContactState.VOICEMAIL
+    assert not any(o.anomalies for o in centre.told)
+
+
 def test_found_there_though_nobody_saw_it_go() -> None:
     centre = serving(LAST)
     channel = called(centre)

@@ -13,6 +13,7 @@ from cti_server.domain.policy import Priorities
 from tests.unit.domain import centre as c
 from tests.unit.domain.life.drive import (
     LIVELY,
+    PEOPLE,
     SEATS,
     Drive,
     agents,
@@ -68,7 +69,7 @@ class Agents(Drive):
         """Groups come and go, agents learn and unlearn, priorities count for more or less."""
         agents = tuple(
             replace(a, groups={g: n for g, n in a.groups.items() if g in kept}, skills={"vip": skill})
-            for a in c.AGENTS
+            for a in PEOPLE
         )
         groups = tuple(g for g in (LIVELY if lively else c.GROUPS) if g.group_id in kept)
         numbers = {number: g if g in kept else kept[0] for number, g in c.NUMBERS.items()}
@@ -109,11 +110,11 @@ class Agents(Drive):
     @rule(kept=st.sets(agents), stations=st.sets(st.sampled_from(c.STATIONS)))
     def reload_directory(self, kept: set[str], stations: set[str]) -> None:
         """Somebody and some stations are taken out, then put back."""
-        fewer = tuple(a for a in c.AGENTS if a.agent_id in kept)
+        fewer = tuple(a for a in PEOPLE if a.agent_id in kept)
         version = self.centre.state.routing_version
         left = tuple(sorted(stations))
         self.centre.apply(c.directory(self.centre.now, fewer, stations=left, groups=LIVELY, version=version))
-        self.centre.apply(c.directory(self.centre.now, groups=LIVELY, version=version))
+        self.centre.apply(c.directory(self.centre.now, PEOPLE, groups=LIVELY, version=version))
 
     @rule(
         mode=st.sampled_from(["listen", "whisper", "barge", "intercept"]), other=agents, settle=st.booleans()

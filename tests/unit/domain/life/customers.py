@@ -16,8 +16,9 @@ from tests.unit.domain.life.drive import (
 )
 
 PROVED = CustomerProfile("沈桂英", "vip", elder=True)
-ANSWERS = st.sampled_from(["", "0", "*", "1", "2", "3", "4", "9", "card", "right", "wrong", "locked"])
+KEYS = ("", "0", "*", "1", "2", "3", "4", "9", "card", "right", "wrong", "locked")
 """Keys of the menu, and what becomes of a typed card number and PIN."""
+ANSWERS = st.sampled_from(KEYS)
 
 
 class Customers(Drive):

@@ -17,7 +17,11 @@ from tests.fakes.pbx import Channel
 from tests.unit.domain import centre as c
 from tests.unit.domain.centre import Centre
 
-SEATS = {"1001": "1001", "1002": "1002", "1003": "1003"}
+SEATS = {"1001": "1001", "1002": "1002", "1003": "1003", "3001": "1001-browser"}
+PEOPLE = tuple(
+    replace(a, groups={"credit_card": 3, "general": 2}) if a.agent_id == "1003" else a for a in c.AGENTS
+)
+"""The team leader leads both groups; the inspector at 1001-browser is in none."""
 SOUND = (s.MuteMicrophone, s.UnmuteMicrophone, s.SendDtmf, s.RecordingPause, s.RecordingResume)
 CONSULTING = (s.Alternate, s.CompleteTransfer, s.CancelConsult, s.Conference)
 TALKING = (ContactState.ACTIVE, ContactState.HELD)
@@ -64,10 +68,10 @@ class Drive(RuleBasedStateMachine):
         super().__init__()
         self.calls = 0
         self.centre = Centre()
-        self.centre.apply(c.directory(self.centre.now, groups=LIVELY))
+        self.centre.apply(c.directory(self.centre.now, PEOPLE, groups=LIVELY))
 
-    @initialize(announces=st.booleans(), chosen=st.tuples(modes, modes, modes), ready=st.booleans())
-    def open(self, announces: bool, chosen: tuple[str, str, str], ready: bool) -> None:
+    @initialize(announces=st.booleans(), chosen=st.tuples(modes, modes, modes, modes), ready=st.booleans())
+    def open(self, announces: bool, chosen: tuple[str, ...], ready: bool) -> None:
         centre = self.centre
         centre.pbx.announces = announces
         centre.connect()

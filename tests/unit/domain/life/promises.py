@@ -31,8 +31,9 @@ from tests.unit.domain.life.drive import (
     which,
 )
 
-WITHIN = 24.0
-"""Seconds in which everything that was begun comes to its end, in doubt and out of it."""
+WITHIN = 60.0
+"""Seconds in which everything that was begun comes to its end, in doubt and out of it: who calls a number
+outside waits that long for a call of which nobody knows whether it was made."""
 DOUBTS = ("offer", "operation", "audio", "consult", "supervise", "dial", "apart", "station")
 """Timers of what waits for the PBX or for somebody who answers here."""
 targets = st.sampled_from(
@@ -78,6 +79,16 @@ class Promises(Drive):
                 for ch in self._customers("cti-entry")
                 if self._on_its_way(ch)
             ),
+            *(
+                partial(pbx.asked_enough, ch.channel)
+                for ch in self._customers("cti-identify")
+                if self._asked_enough(ch)
+            ),
+            *(
+                partial(pbx.hang_up, ch.channel)
+                for ch in self._customers("cti-wait", "cti-let-go")
+                if ch.channel in centre.state.ended
+            ),
             *(partial(pbx.heard, ch.channel, "person") for ch in self._customers("cti-campaign")),
             *(partial(pbx.outside_answers, ch.channel) for ch in self._customers("cti-outside")),
             *(
@@ -92,6 +103,10 @@ class Promises(Drive):
     def _on_its_way(self, channel: Channel) -> bool:
         contact = self.centre.state.contacts.get(channel.channel)
         return contact is not None and contact.on_its_way
+
+    def _asked_enough(self, channel: Channel) -> bool:
+        contact = self.centre.state.contacts.get(channel.channel)
+        return contact is None or contact.walk is None or contact.walk.over
 
     def _hear(self, source: str) -> None:
         self.centre.apply(self.centre.pbx.read(source))

@@ -58,7 +58,9 @@ class Rest(Drive):
             for channel in self._thirds(up=False):
                 pbx.hang_up(channel.channel, NO_ANSWER)
             centre.settle()
-            centre.pass_time(100)
+            wished = [x.callback for x in centre.state.contacts.values() if x.to_be_called]
+            until = max((wish.expires_at for wish in wished if wish), default=0.0)
+            centre.pass_time(max(100.0, until - centre.now))
         assert not pbx.effects
         assert not pbx.sources()
 
