@@ -98,7 +98,7 @@ def _placed_aside(step: Step, contact: Contact, place: str) -> None:
 
 
 def _placed_contact(step: Step, fact: CustomerPlaced) -> Contact | None:
-    """Whose place it is; taken up now if nobody told us of it."""
+    """Whose place it is; taken up now if nobody told us of it. None: nobody's, or its call is being ended."""
     if fact.channel not in step.state.contacts:
         arrived = ContactArrived(
             fact.at,
@@ -112,7 +112,16 @@ def _placed_contact(step: Step, fact: CustomerPlaced) -> Contact | None:
         contact_arrived(step, arrived)
     if fact.channel in step.state.ended and fact.place in ("wait", "unserved"):
         step.do(Apologise(fact.node, fact.channel))  # it was let go while it could not be told
-    return step.state.contacts.get(fact.channel)
+    contact = step.state.contacts.get(fact.channel)
+    if (
+        contact
+        and contact.internal
+        and contact.agent_leg is None
+        and contact.state in conversation.TALK_STATES
+    ):
+        conversation.end_call(step, contact)  # its caller is gone, and no queue waits for the colleague
+        return None
+    return contact
 
 
 def _waits(step: Step, contact: Contact) -> None:

@@ -259,10 +259,11 @@ def agent_leg_gone(step: Step, contact: Contact, cause: int) -> None:
         return
     leg.state, leg.bridge = LegState.GONE, ""
     step.state.channels.pop(leg.channel, None)
+    if contact.internal:
+        contact.referred_to = ""  # there is nobody to pass on
     if contact.referred_to and contact.state in (ContactState.ACTIVE, ContactState.HELD):
-        watch(
-            step, contact, offers.OPERATION_TIME
-        )  # it passed the customer on, who is about to ask whether it may
+        # it passed the customer on, who is about to ask whether it may
+        watch(step, contact, offers.OPERATION_TIME)
     elif contact.state is ContactState.OFFERED:
         offers.withdraw(step, contact, AskedState(AgentState.NOT_READY, "station_no_answer"))
     elif (

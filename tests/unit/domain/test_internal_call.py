@@ -138,6 +138,21 @@ def test_both_phones_leave_while_something_is_under_way():
     assert centre.replies[centre.commands[-1]][0].error_code == "contact_ended"
 
 
+@BOTH
+@pytest.mark.parametrize("told", [0, 1, 2, 3])
+def test_the_calling_phone_passes_on_and_hangs_up(mode, told):
+    """There is no customer to pass on: the call is over, and no queue waits for the colleague."""
+    centre, contact_id = talking(mode)
+    caller = agent_channel(centre, contact_id)
+    centre.pbx.refer(caller, "4001")
+    centre.pbx.hang_up(caller)
+    for source in (*[contact_id] * told, *[caller] * 2):
+        if source in centre.pbx.sources():
+            centre.apply(centre.pbx.read(source))
+    over(centre, contact_id, "agent_hung_up", "ready" if mode == ON_DEMAND else "not_ready", "ready")
+    assert "contact.queued" not in kinds(centre, contact_id)
+
+
 def test_refused_by_the_colleague():
     centre, contact_id = calling("persistent")
     assert code(centre, s.Reject, "1002", contact_id) is None
