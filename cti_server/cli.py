@@ -74,7 +74,10 @@ def up(
     ] = None,
     outside: Annotated[
         str,
-        typer.Option(envvar="CTI_OUTSIDE", help="HOST:PORT that numbers outside are called through (SIP)."),
+        typer.Option(
+            envvar="CTI_OUTSIDE",
+            help="HOST:PORT that numbers outside are called through (SIP); else loopback.",
+        ),
     ] = "",
 ) -> None:
     """Run a whole centre in front: Asterisk, Redis, database, server. Ctrl-C ends it all.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cti_server.simulate.errors import NoCentre, NotEnoughAgents
+from cti_server.up.plan import LOOPBACK, can_bind
 
 SHARE = 0.25
 """A group is called when at least so much of the agents chosen serve it."""
@@ -38,6 +40,8 @@ class About:
     numbers: dict[str, str]
     """Group id to service number."""
     people: tuple[Person, ...]
+    outside: str = ""
+    """`host:port` where the node's calls to numbers outside go; empty: nowhere."""
 
     @classmethod
     def read(cls, file: Path) -> About:
@@ -49,7 +53,18 @@ class About:
         except (OSError, ValueError) as error:
             raise NoCentre(f"{file} cannot be read: {error}") from None
         people = tuple(_person(entry) for entry in told["people"])
-        return cls(file, told["http"], told["ws"], told["nodes"][0]["sip"], told["numbers"], people)
+        node = told["nodes"][0]
+        numbers, outside = told["numbers"], node.get("outside", "")
+        return cls(file, told["http"], told["ws"], node["sip"], numbers, people, outside)
+
+    @property
+    def outside_port(self) -> int:
+        """The port of loopback at which a simulation may be everybody outside; 0 if there is none.
+
+        A carrier's address is never it, nor a port that somebody has: no real person is ever called.
+        """
+        host, _, port = self.outside.rpartition(":")
+        return int(port) if host == LOOPBACK and can_bind(int(port), socket.SOCK_DGRAM) else 0
 
     def agents(self, count: int) -> tuple[Person, ...]:
         """The first agents with a phone. Raises NotEnoughAgents."""

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from cti_server.client import AgentClient, CtiClientError, CtiRequestError
 from cti_server.simulate.about import About, Person
+from cti_server.simulate.intentions import meant
+from cti_server.simulate.outside import consulted_number, dialled_number
 from cti_server.simulate.patterns import Pattern
 from cti_server.simulate.tally import Tally
 
@@ -18,6 +20,9 @@ _LOOK: Final = 2.0
 """Seconds after which a program looks again though nothing was told."""
 _RETRY: Final = 0.2
 _SIGN_IN: Final = 20.0
+_GIVE_UP: Final = 8.0
+"""Seconds after which an agent rings nobody any more."""
+_TO_COLLEAGUE: Final = 0.4
 _TALKING = frozenset({"active", "held", "consulting", "conference"})
 
 
@@ -31,6 +36,10 @@ class SimulatedAgent:
         self.pattern, self.tally, self.chance = pattern, tally, chance
         self.client = AgentClient(about.http, about.ws, person.agent_id, person.password)
         self.colleagues: list[SimulatedAgent] = []
+        self.outside = False
+        """Whether there are people outside to be called."""
+        self._to_call, self._dialled = False, ""
+        """Whether it means to call somebody next; the contact in which it last did."""
         self.news = asyncio.Event()
         self._listening: asyncio.Task[None] | None = None
         self._gone: bool | None = None
@@ -128,6 +137,8 @@ class SimulatedAgent:
             self._steps.pop(name, None)
             await self.pause(*self.pattern.after_call)
             await self._wrap_up(contact)
+        elif state == "dialling" and name == self._dialled:
+            await self._ring(contact)
         elif state in _TALKING and contact["allowed_actions"]:
             await self._talk(contact)
         else:
@@ -145,9 +156,34 @@ class SimulatedAgent:
         await asyncio.sleep(self.chance.uniform(low, high))
 
     async def _between_contacts(self) -> None:
+        if self._to_call and await self._call_somebody():
+            return
         if self.state == "not_ready":
             await self.ask("agent.set_state", state="ready")
         await self.until_news(_LOOK)
+
+    async def _call_somebody(self) -> bool:
+        """Whether somebody is called: a colleague who is free, or a number outside."""
+        self._to_call = False
+        free = self._free_colleagues()
+        if free and self.chance.random() < _TO_COLLEAGUE:
+            whom = {"agent_id": self.chance.choice(free)}
+        elif self.outside:
+            whom = {"number": dialled_number(self.chance)}
+        else:
+            return False
+        done = await self.ask("contact.dial", **whom)
+        self._dialled = (self.contact() or {}).get("contact_id", "")
+        return done
+
+    async def _ring(self, contact: View) -> None:
+        await self.until_changed(contact, _GIVE_UP)
+        now = self.client.contacts.get(contact["contact_id"])
+        if now is None or now["state"] != "dialling":
+            return
+        hang_up = "contact.hang_up" in now["allowed_actions"]
+        if not hang_up or not await self.ask("contact.hang_up", contact_id=now["contact_id"]):
+            await self.until_news(_RETRY)
 
     def _is_consulted_ringing(self, contact: View) -> bool:
         return "contact.accept" in contact["allowed_actions"]
@@ -165,15 +201,18 @@ class SimulatedAgent:
 
     async def _wrap_up(self, contact: View) -> None:
         rest = self.chance.random() < self.pattern.break_
+        call = self.chance.random() < self.pattern.dial
         done = await self.ask(
             "contact.wrap_up",
             contact_id=contact["contact_id"],
             disposition="simulated",
-            next_state="not_ready" if rest else "ready",
+            next_state="not_ready" if rest or call else "ready",
         )
         if not done:
             await self.until_news(_RETRY)
-        elif rest:
+            return
+        self._to_call = call
+        if rest:
             await self.pause(*self.pattern.rest)
 
     # --- a conversation ------------------------------------------------------------------------------------
@@ -183,7 +222,10 @@ class SimulatedAgent:
         if self.person.agent_id not in self._parties(contact):
             await self.until_news(_LOOK)  # consulted: the other agent leads
             return
-        steps = self._steps.setdefault(name, self._meant())
+        if self._rings_outside(contact):
+            await self.until_news(_LOOK)
+            return
+        steps = self._steps.setdefault(name, meant(self.pattern, self.chance))
         low, high = self.pattern.talk
         await self.until_changed(contact, self.chance.uniform(low, high) / (len(steps) + 1))
         now = self.client.contacts.get(name)
@@ -218,48 +260,29 @@ class SimulatedAgent:
                 return
             await self.until_news(left)
 
-    def _meant(self) -> list[str]:
-        """What the agent means to do before it hangs up."""
-        chance, pattern = self.chance, self.pattern
-        steps: list[str] = []
-        if chance.random() < pattern.hold:
-            steps += ["contact.hold", "contact.retrieve"]
-        if chance.random() < pattern.sound:
-            steps += chance.choice(
-                [
-                    ["contact.mute", "contact.unmute"],
-                    ["contact.send_dtmf"],
-                    ["recording.pause", "recording.resume"],
-                ]
-            )
-        if chance.random() < pattern.consult:
-            steps.append("contact.consult")
-            steps += ["contact.alternate"] * (chance.random() < 0.3)  # noqa: PLR2004  # a share
-            steps += chance.choice(
-                [
-                    ["contact.complete_transfer"],
-                    ["contact.cancel_consult"],
-                    ["contact.conference", "contact.cancel_consult"],
-                    ["contact.conference", "contact.complete_transfer"],
-                ]
-            )
-        elif chance.random() < pattern.transfer:
-            steps.append("contact.transfer")
-        return steps
-
     def _details(self, method: str) -> dict[str, Any]:
         if method == "contact.send_dtmf":
             return {"digits": "12#"}
+        if method == "contact.consult" and self.outside and self.chance.random() < self.pattern.outside:
+            return {"to": {"number": consulted_number(self.chance)}}
         if method in ("contact.transfer", "contact.consult"):
             return {"to": self._other_party()}
         return {}
 
     def _other_party(self) -> dict[str, str]:
         """A colleague who is free as far as its program knows, else a group."""
-        free = [one.person.agent_id for one in self.colleagues if one is not self and one.state == "ready"]
+        free = self._free_colleagues()
         if free and self.chance.random() < 0.6:  # noqa: PLR2004  # a share
             return {"agent_id": self.chance.choice(free)}
         return {"group": self.chance.choice(self.person.groups)}
+
+    def _free_colleagues(self) -> list[str]:
+        return [one.person.agent_id for one in self.colleagues if one is not self and one.state == "ready"]
+
+    @staticmethod
+    def _rings_outside(contact: View) -> bool:
+        consult = contact["consult"]
+        return bool(consult) and consult["state"] == "ringing" and "number" in consult["to"]
 
     async def _listen(self) -> None:
         async for event in self.client.events:

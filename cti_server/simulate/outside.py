@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from random import Random
 from types import TracebackType
 from typing import Final, Self
 
 from cti_server.simulate.sipp import FOR_EVER, SCENARIOS, Sipp
+from cti_server.simulate.waiting import until
 
 FIRST_OUTSIDE: Final = 1_380_000_000
 
@@ -30,6 +32,32 @@ class Kind(StrEnum):
 
 PEOPLE: Final = (Kind.QUICK, Kind.SLOW, Kind.LATE)
 """Persons who answer, after 0.3, 1.5 and 4 s, and stay until they are hung up."""
+
+
+_DIALLED: Final = {
+    Kind.QUICK: 5,
+    Kind.SLOW: 3,
+    Kind.LATE: 1,
+    Kind.LEAVES: 3,
+    Kind.BUSY: 1,
+    Kind.NOBODY: 1,
+    Kind.NO_NUMBER: 1,
+}
+_CONSULTED: Final = {Kind.QUICK: 4, Kind.SLOW: 2, Kind.LEAVES: 2, Kind.BUSY: 1}
+
+
+def dialled_number(chance: Random) -> str:
+    """Somebody to be called."""
+    return _anybody(_DIALLED, chance)
+
+
+def consulted_number(chance: Random) -> str:
+    """Somebody to be asked while a customer is on hold."""
+    return _anybody(_CONSULTED, chance)
+
+
+def _anybody(kinds: dict[Kind, int], chance: Random) -> str:
+    return number_of(chance.randrange(100), chance.choices([*kinds], [*kinds.values()])[0])
 
 
 def number_of(order: int, kind: Kind) -> str:
@@ -76,6 +104,10 @@ class Outside:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._sipp.__aexit__(kind, error, trace)
+
+    async def empty(self, seconds: float) -> None:
+        """Return when nobody is on the telephone any more, or after so long."""
+        await until(lambda: not self.counts.current, seconds)
 
     @property
     def counts(self) -> OutsideCounts:

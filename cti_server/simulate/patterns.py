@@ -37,6 +37,10 @@ class Pattern:
     consult: float = 0.0
     """Then transfer, conference or back."""
     reject: float = 0.0
+    dial: float = 0.0
+    """After a contact: calls somebody, a colleague or a number outside."""
+    outside: float = 0.0
+    """Of consultations: with a number outside."""
     break_: float = 0.0
     """After a contact: not ready for `rest`."""
     rest: Range = (2.0, 6.0)
@@ -56,6 +60,8 @@ PATTERNS: Final[Mapping[str, Pattern]] = {
         transfer=0.15,
         consult=0.25,
         reject=0.05,
+        dial=0.3,
+        outside=0.4,
         break_=0.05,
     ),
 }
@@ -84,7 +90,7 @@ def middle(span: Range) -> float:
 def usual_rate(pattern: Pattern, agents: int) -> float:
     """Calls a second that keep so many agents busy for four fifths of their time, at the base rate."""
     each = middle(pattern.talk) + middle(pattern.after_call) + middle(pattern.hesitation)
-    each *= 1 + pattern.hold / 3 + (pattern.transfer + pattern.consult)
+    each *= 1 + pattern.hold / 3 + (pattern.transfer + pattern.consult + pattern.dial)
     return 0.8 * agents / each
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from cti_server.simulate.customers import CustomerCounts
+from cti_server.simulate.outside import OutsideCounts
 from cti_server.simulate.promises import Promises
 from cti_server.simulate.tally import Tally
 
 BY_CUSTOMER: Final = frozenset({"customer_hung_up", "abandoned"})
-BY_CENTRE: Final = frozenset({"agent_hung_up", "closed", "transferred_outside"})
+EITHER_WAY: Final = "transferred_outside"
+"""Customer and a number outside talked, and one of them hung up."""
+BY_CENTRE: Final = frozenset({"agent_hung_up", "closed", EITHER_WAY})
+DIRECTIONS: Final = ("inbound", "outbound", "internal")
+NOT_ENDED: Final = "not ended"
 IN_TIME: Final = 20.0
 SHORT_ABANDON: Final = 5.0
 _CLOSE: Final = 0.01
@@ -34,6 +39,16 @@ class Comparison:
     def agrees(self) -> bool:
         """Whether they do."""
         return abs(self.one_says - self.other_says) <= self.within
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """Contacts of one direction in the interaction log."""
+
+    contacts: int = 0
+    connected: int = 0
+    """Of them, those in which somebody talked to an agent."""
+    end_reasons: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +94,9 @@ class Report:
     left_over: LeftOver
     comparisons: tuple[Comparison, ...] = field(default=())
     promises: Promises = field(default_factory=Promises)
+    directions: dict[str, Direction] = field(default_factory=dict)
+    outside: OutsideCounts | None = None
+    """What SIPp counted of the calls to numbers outside; None: nobody was called there."""
 
     @property
     def disagreements(self) -> list[Comparison]:
@@ -88,7 +106,7 @@ class Report:
     @property
     def good(self) -> bool:
         """Nothing lost, nothing failed, nothing left over, and all say the same."""
-        failed = self.lost or self.errors or self.customers.failed
+        failed = self.lost or self.errors or self.customers.failed or (self.outside and self.outside.failed)
         return not failed and self.left_over.nothing and not self.disagreements
 
     def as_dict(self) -> dict[str, Any]:
@@ -107,11 +125,14 @@ def made(
     log: Sequence[dict[str, Any]],
     centre: dict[str, Any],
     left_over: LeftOver,
+    outside: OutsideCounts | None = None,
 ) -> Report:
     """The report of a run. `setting` has its first fields; `log` the contacts of the interaction log."""
-    reasons = Counter(contact["end_reason"] or "not ended" for contact in log)
+    directions = {
+        name: _direction(contact for contact in log if contact["direction"] == name) for name in DIRECTIONS
+    }
+    reasons = Counter(directions["inbound"].end_reasons)
     waits = sorted(tally.waits.values())
-    kept = sum(count for reason, count in reasons.items() if reason in BY_CUSTOMER | BY_CENTRE)
     asked = centre.get("asked") or 0
     return Report(
         **setting,
@@ -119,17 +140,63 @@ def made(
         answered=len(waits),
         abandoned=int(centre.get("abandoned") or 0),
         short_abandons=int(centre.get("short_abandons") or 0),
-        lost=max(0, customers.answered - kept),
+        lost=_lost(customers, directions, outside),
         service_level=sum(wait <= IN_TIME for wait in waits) / asked if asked else None,
         waits={"p50": _at(waits, 0.5), "p95": _at(waits, 0.95), "max": waits[-1] if waits else None},
         commands=tally.commands,
         refusals=dict(tally.refusals),
         errors=dict(tally.errors),
-        end_reasons=dict(reasons),
+        end_reasons=dict(Counter(contact["end_reason"] or NOT_ENDED for contact in log)),
         centre=centre,
         left_over=left_over,
-        comparisons=tuple(_comparisons(customers, tally, log, centre, reasons)),
+        comparisons=(
+            *_comparisons(customers, tally, inbound(log), centre, reasons),
+            *_of_our_calls(tally, directions, centre, outside),
+        ),
+        directions=directions,
+        outside=outside,
     )
+
+
+def inbound(log: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The customers' calls among the contacts of the log."""
+    return [contact for contact in log if contact["direction"] == "inbound"]
+
+
+def _direction(contacts: Iterable[dict[str, Any]]) -> Direction:
+    there = list(contacts)
+    reasons = Counter(contact["end_reason"] or NOT_ENDED for contact in there)
+    return Direction(len(there), sum(contact["connected_at"] is not None for contact in there), dict(reasons))
+
+
+def _lost(customers: CustomerCounts, directions: dict[str, Direction], outside: OutsideCounts | None) -> int:
+    """Calls that SIPp had answered and of which the log knows no end that somebody wanted.
+
+    In either direction; of ours also those that ended without anybody's doing.
+    """
+    wanted = BY_CUSTOMER | BY_CENTRE
+
+    def kept(direction: str) -> int:
+        reasons = directions[direction].end_reasons
+        return sum(count for reason, count in reasons.items() if reason in wanted)
+
+    lost = max(0, customers.answered - kept("inbound"))
+    return lost + (max(0, directions["outbound"].connected - kept("outbound")) if outside else 0)
+
+
+def _of_our_calls(
+    tally: Tally, directions: dict[str, Direction], centre: dict[str, Any], outside: OutsideCounts | None
+) -> Iterator[Comparison]:
+    programs = Counter(tally.ours.values())
+    for name in ("outbound", "internal"):
+        if directions[name].contacts:
+            what, there = f"{name}, answered", directions[name].connected
+            yield Comparison(what, "agents' programs", programs[name], "interaction log", there)
+    if outside:
+        reached = programs["outbound"] + tally.consulted_outside
+        yield Comparison("answered outside", "SIPp", outside.answered, "agents' programs", reached)
+        connected, told = directions["outbound"].connected, int(centre.get("dialled_answered") or 0)
+        yield Comparison("outbound in the figures", "interaction log", connected, "reports API", told)
 
 
 def _comparisons(
@@ -145,7 +212,7 @@ def _comparisons(
     waits = tally.waits.values()
     by_customer = sum(count for reason, count in reasons.items() if reason in BY_CUSTOMER)
     by_centre = sum(count for reason, count in reasons.items() if reason in BY_CENTRE)
-    crossed = customers.crossed
+    crossed = customers.crossed + reasons[EITHER_WAY]
     found = [
         Comparison("calls taken", sipp, customers.answered, contacts, len(log)),
         Comparison(

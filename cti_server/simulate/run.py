@@ -16,10 +16,11 @@ from cti_server.simulate.about import About, Person
 from cti_server.simulate.agent import SimulatedAgent
 from cti_server.simulate.customers import CustomerCounts, Customers
 from cti_server.simulate.log_reader import LogReader
+from cti_server.simulate.outside import Outside, OutsideCounts
 from cti_server.simulate.patterns import PATTERNS, Pattern, plan, quicker, usual_rate
 from cti_server.simulate.phones import Phones
 from cti_server.simulate.promises import promises
-from cti_server.simulate.report import LeftOver, Report, made
+from cti_server.simulate.report import LeftOver, Report, inbound, made
 from cti_server.simulate.show import Moment
 from cti_server.simulate.tally import Tally
 from cti_server.simulate.waiting import until
@@ -29,6 +30,8 @@ _DRAIN: Final = 90.0
 """Seconds after the last call was begun in which those who are there are still served."""
 _SETTLE: Final = 15.0
 """Seconds for the log and for Asterisk to come to rest."""
+_STAY: Final = 15.0
+"""Seconds after which somebody outside hangs up at last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,13 @@ async def simulate(about: About, wish: Wish, show: Callable[[Moment], None], sto
     reader = LogReader(about)
     tally, began = Tally(), datetime.now(UTC)
     loop = asyncio.get_running_loop()
-    async with _crew(about, wish, people, tally) as crew, Customers(about.sip, calls) as customers:
+    async with (
+        _outside(about, wish) as outside,
+        _crew(about, wish, people, tally) as crew,
+        Customers(about.sip, calls) as customers,
+    ):
+        for agent in crew:
+            agent.outside = outside is not None
         zero = loop.time()
         working = [asyncio.create_task(agent.work()) for agent in crew]
         customers.begin()
@@ -80,8 +89,9 @@ async def simulate(about: About, wish: Wish, show: Callable[[Moment], None], sto
             task.cancel()
         await asyncio.gather(*working, return_exceptions=True)
         stuck = await _finish(crew)
+        reached = await _said_goodbye(outside)
     log = await _settled_log(reader, began, counts.answered)
-    promised = promises([await reader.story(one["contact_id"]) for one in log if _waited(one)])
+    promised = promises([await reader.story(one["contact_id"]) for one in inbound(log) if _waited(one)])
     figures = await reader.figures(began, datetime.now(UTC))
     left = await _left_over(about, reader, stuck, 0 if interrupted else still)
     setting = {
@@ -92,8 +102,35 @@ async def simulate(about: About, wish: Wish, show: Callable[[Moment], None], sto
         "seconds": seconds,
         "interrupted": interrupted,
     }
-    report = made(setting, customers=counts, tally=tally, log=log, centre=figures, left_over=left)
+    report = made(
+        setting,
+        customers=counts,
+        tally=tally,
+        log=log,
+        centre=figures,
+        left_over=left,
+        outside=reached,
+    )
     return replace(report, promises=promised)
+
+
+@asynccontextmanager
+async def _outside(about: About, wish: Wish) -> AsyncIterator[Outside | None]:
+    """Who is called outside, if the pattern calls anybody and the centre's calls come to us; else nobody."""
+    port = about.outside_port if wish.behaviour.dial else 0
+    if not port:
+        yield None
+        return
+    async with Outside(about.sip, port, stay_ms=int(1000 * _STAY / wish.pace)) as outside:
+        yield outside
+
+
+async def _said_goodbye(outside: Outside | None) -> OutsideCounts | None:
+    """The counts, once nobody outside is on the telephone; two who talk to each other hang up by and by."""
+    if outside is None:
+        return None
+    await outside.empty(_STAY + _SETTLE)
+    return outside.counts
 
 
 @asynccontextmanager
@@ -165,7 +202,7 @@ async def _settled_log(reader: LogReader, began: datetime, calls: int) -> list[d
     end = asyncio.get_running_loop().time() + _SETTLE
     while True:
         log = await reader.contacts(began)
-        complete = len(log) >= calls and all(contact["state"] == "ended" for contact in log)
+        complete = len(inbound(log)) >= calls and all(contact["state"] == "ended" for contact in log)
         if complete or asyncio.get_running_loop().time() > end:
             return log
         await asyncio.sleep(_TICK)

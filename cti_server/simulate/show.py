@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -100,6 +100,7 @@ def _figures(report: Report) -> Table:
         ("service level 服务水平 (20 s)", _percent(report.service_level)),
         ("wait 等待 p50 / p95 / max", " / ".join(_seconds(value) for value in report.waits.values())),
         ("wait as told 预计等待", _promised(report.promises)),
+        *_directions(report),
         ("commands 命令", f"{report.commands} ({sum(report.refusals.values())} overtaken 被抢先)"),
         ("errors 错误", _counts(report.errors)),
         ("lost 丢失", str(report.lost)),
@@ -108,11 +109,46 @@ def _figures(report: Report) -> Table:
     return table
 
 
+_DIRECTIONS = {"inbound": "inbound 呼入", "outbound": "outbound 外拨", "internal": "internal 内部"}
+_WHAT = {
+    "calls taken": "呼入接听数",
+    "ended by the customer": "客户挂断",
+    "ended by the centre": "中心挂断",
+    "waited for a person": "排队人工",
+    "answered": "人工接通",
+    "answered in time": "及时接通",
+    "mean wait": "平均等待",
+    "outbound, answered": "外拨接通",
+    "internal, answered": "内部接通",
+    "answered outside": "外线接听",
+    "outbound in the figures": "报表外拨接通",
+}
+
+
+def _directions(report: Report) -> Iterator[tuple[str, str]]:
+    """How many contacts there were each way, and of how many somebody talked."""
+    for name, it in report.directions.items():
+        if it.contacts:
+            yield _DIRECTIONS[name], f"{it.contacts} ({it.connected} connected 接通)"
+    if report.outside:
+        outside = report.outside
+        vain = f"{outside.refused} refused 拒接, {outside.in_vain} in vain 未接"
+        yield (
+            "numbers outside 外线",
+            f"{outside.answered} answered 接听, {vain}, {outside.failed} failed 失败",
+        )
+
+
 def _witnesses(report: Report) -> Table:
     table = Table("witnesses 对账", "", "", "", title="who says what 各方数据")
     for it in report.comparisons:
         mark = "[green]=[/green]" if it.agrees else "[red]≠[/red]"
-        table.add_row(it.what, f"{it.one}: {it.one_says:g}", mark, f"{it.other}: {it.other_says:g}")
+        table.add_row(
+            f"{it.what} {_WHAT[it.what]}",
+            f"{it.one}: {it.one_says:g}",
+            mark,
+            f"{it.other}: {it.other_says:g}",
+        )
     return table
 
 

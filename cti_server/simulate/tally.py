@@ -30,6 +30,10 @@ OVERTAKEN = frozenset(
 """Refusals because somebody else was quicker: a person would look again, and so does the program."""
 
 
+CAPS = frozenset({"agent_cap_reached", "centre_cap_reached"})
+"""Enough calls outside for now: the centre's settings `outside_…`."""
+
+
 @dataclass(slots=True)
 class Tally:
     """Shared by all agents' programs of a run."""
@@ -43,12 +47,16 @@ class Tally:
     """Seconds from the queue to the first conversation, by contact."""
     outcomes: Counter[str] = field(default_factory=Counter)
     """Commands done, by method."""
+    ours: dict[str, str] = field(default_factory=dict)
+    """Calls of our own in which somebody answered: contact to direction."""
+    consulted_outside: int = 0
+    """Numbers outside that answered to a consultation."""
     talking: set[str] = field(default_factory=set)
     """Contacts in conversation right now."""
 
     def refused(self, code: str) -> None:
         """A command was refused."""
-        (self.refusals if code in OVERTAKEN else self.errors)[code] += 1
+        (self.refusals if code in OVERTAKEN | CAPS else self.errors)[code] += 1
 
     def told(self, event: Event) -> None:
         """A program was told something."""
@@ -56,8 +64,15 @@ class Tally:
         if not contact:
             return
         name = contact["contact_id"]
-        if event.name == "contact.connected" and name not in self.waits:
-            self.waits[name] = wait_of(contact) or 0.0
+        if event.name == "contact.connected":
+            if contact["direction"] != "inbound":
+                self.ours[name] = contact["direction"]
+            elif name not in self.waits:
+                self.waits[name] = wait_of(contact) or 0.0
+        elif (
+            event.name == "contact.consult_connected" and "number" in (contact["consult"] or {"to": ()})["to"]
+        ):
+            self.consulted_outside += 1
         if contact["state"] in ("active", "held", "consulting", "conference"):
             self.talking.add(name)
         else:

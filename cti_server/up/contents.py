@@ -102,6 +102,8 @@ def about_centre(
     ]
     sip = config.sip_outside
     node = {"name": config.name, "sip": str(sip), "sip_ws": f"ws://{sip.host}:{config.http.port}/ws"}
+    if config.outside:
+        node["outside"] = str(config.outside)
     return {
         "http": f"http://{http}",
         "ws": f"ws://{http}/ws",

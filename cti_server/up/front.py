@@ -14,7 +14,7 @@ from rich.table import Table
 
 from asterisk_config.model import Endpoint
 from cti_server.up.centre import Centre, running_centre
-from cti_server.up.plan import Plan, Ports
+from cti_server.up.plan import LOOPBACK, Plan, Ports
 
 
 def plan_for(
@@ -27,14 +27,16 @@ def plan_for(
 ) -> Plan:
     """The usual ports, or any; the node's folder is named after ours, so that two checkouts do not meet.
 
-    `outside`: `HOST:PORT` that numbers outside are called through. Raises ValueError for anything else.
+    `outside`: `HOST:PORT` that numbers outside are called through, else a port of loopback. Raises ValueError
+    for anything else.
     """
     mark = zlib.crc32(str(var.absolute()).encode())
     host, _, port = outside.rpartition(":")
-    carrier = Endpoint(host, int(port)) if outside else None
+    ports = Ports.free() if free_ports else Ports()
+    carrier = Endpoint(host, int(port)) if outside else Endpoint(LOOPBACK, ports.outside)
     options = (("prompts_dir", prompts), ("music_dir", music), ("outside", carrier))
     own: dict[str, object] = {name: option for name, option in options if option}
-    return Plan(var, Ports.free() if free_ports else Ports(), f"up-{mark:08x}", node_options=own)
+    return Plan(var, ports, f"up-{mark:08x}", node_options=own)
 
 
 async def run_in_front(plan: Plan, console: Console) -> None:

@@ -37,18 +37,21 @@ class Ports:
     redis: int = 6390
     rtp_first: int = 10_000
     rtp_last: int = 11_999
+    outside: int = 5070
+    """Where numbers outside are called at, and nobody of ours listens: `cti simulate` has people there."""
 
     @classmethod
     def free(cls) -> Ports:
         """Ports nobody uses now, for a second centre beside a first."""
         tcp = [_free(socket.SOCK_STREAM) for _ in range(5)]
-        return cls(tcp[0], _free(socket.SOCK_DGRAM), tcp[1], tcp[2], tcp[3], tcp[4], 31_000, 32_766)
+        sip, outside = (_free(socket.SOCK_DGRAM) for _ in range(2))
+        return cls(tcp[0], sip, tcp[1], tcp[2], tcp[3], tcp[4], 31_000, 32_766, outside)
 
     def check(self) -> None:
         """Raises PortTaken, naming the port and the way out."""
         wanted = {name: getattr(self, name) for name in ("http", "sip_ws", "ami", "agi", "redis")}
-        taken = [f"{name} {port}" for name, port in wanted.items() if not _can_bind(port, socket.SOCK_STREAM)]
-        if not _can_bind(self.sip, socket.SOCK_DGRAM):
+        taken = [f"{name} {port}" for name, port in wanted.items() if not can_bind(port, socket.SOCK_STREAM)]
+        if not can_bind(self.sip, socket.SOCK_DGRAM):
             taken.append(f"sip {self.sip}/udp")
         if taken:
             raise PortTaken(
@@ -62,7 +65,8 @@ def _free(kind: socket.SocketKind) -> int:
         return int(sock.getsockname()[1])
 
 
-def _can_bind(port: int, kind: socket.SocketKind) -> bool:
+def can_bind(port: int, kind: socket.SocketKind) -> bool:
+    """Whether nobody has that port of loopback."""
     with socket.socket(socket.AF_INET, kind) as sock:
         if kind is socket.SOCK_STREAM:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -54,6 +54,10 @@ async def test_everything_and_all_witnesses_agree(centre: TestCentre, tmp_path: 
     assert "服务水平" in told
     calls = set(cel_calls(centre)) - before
     assert len(calls) == report["customers"]["answered"] == report["customers"]["created"]
+    directions, outside = report["directions"], report["outside"]
+    assert directions["inbound"]["contacts"] == len(calls)
+    assert directions["outbound"]["contacts"] > 0
+    assert outside["answered"] >= directions["outbound"]["connected"] > 0
     await centre.empty()
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from cti_server.client import Event
 from cti_server.simulate.customers import CustomerCounts
+from cti_server.simulate.outside import OutsideCounts
 from cti_server.simulate.report import LeftOver, Report, made
 from cti_server.simulate.show import tables
 from cti_server.simulate.tally import Tally
@@ -30,7 +31,13 @@ CENTRE = {
 }
 SIPP = CustomerCounts(created=4, answered=4, ended_by_centre=2, ended_by_customer=2)
 LOG = [
-    {"end_reason": reason, "queued_at": "2026-11-21T08:00:00Z", "state": "ended"}
+    {
+        "direction": "inbound",
+        "end_reason": reason,
+        "queued_at": "2026-11-21T08:00:00Z",
+        "connected_at": None,
+        "state": "ended",
+    }
     for reason in ("agent_hung_up", "agent_hung_up", "abandoned", "abandoned")
 ]
 
@@ -105,8 +112,80 @@ def test_a_lost_call_is_counted() -> None:
     assert report.lost == 1
 
 
+OURS = [
+    {**LOG[0], "direction": direction, "end_reason": reason, "queued_at": None, "connected_at": connected}
+    for direction, reason, connected in (
+        ("outbound", "agent_hung_up", "2026-11-21T08:00:09Z"),
+        ("outbound", "busy", None),
+        ("internal", "agent_hung_up", "2026-11-21T08:00:09Z"),
+    )
+]
+
+
+def with_ours(
+    outside: OutsideCounts | None, *, ours: list[dict[str, Any]] = OURS, told_answered: int = 1
+) -> Report:
+    """As `told`, and agents called: one outside who answered, one who was busy, a colleague; one asked."""
+    tally = Tally(waits={"a": 5.0, "b": 25.0}, ours={"o": "outbound", "i": "internal"}, consulted_outside=1)
+    return made(
+        SETTING,
+        customers=SIPP,
+        tally=tally,
+        log=[*LOG, *ours],
+        centre={**CENTRE, "dialled_answered": told_answered},
+        left_over=LeftOver(),
+        outside=outside,
+    )
+
+
+def test_each_direction_is_counted_for_itself() -> None:
+    report = with_ours(OutsideCounts(answered=2, refused=1))
+    assert report.good, report.disagreements
+    counts = {name: (it.contacts, it.connected) for name, it in report.directions.items()}
+    assert counts == {"inbound": (4, 0), "outbound": (2, 1), "internal": (1, 1)}
+    assert report.end_reasons == {"agent_hung_up": 4, "abandoned": 2, "busy": 1}
+    assert json.loads(json.dumps(report.as_dict()))["outside"]["refused"] == 1
+    assert len(tables(report)) == 3
+
+
+@pytest.mark.parametrize(
+    ("report", "what"),
+    [
+        (with_ours(OutsideCounts(answered=3)), "answered outside"),
+        (with_ours(OutsideCounts(answered=2), told_answered=2), "outbound in the figures"),
+        (with_ours(OutsideCounts(answered=2), ours=OURS[1:]), "outbound, answered"),
+        (with_ours(OutsideCounts(answered=2), ours=[*OURS, OURS[2]]), "internal, answered"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_disagreement_about_our_calls_is_named(report: Report, what: str) -> None:
+    assert what in [comparison.what for comparison in report.disagreements]
+    assert tables(report)
+    assert not report.good
+
+
+def test_a_call_of_ours_that_nobody_ended_is_lost() -> None:
+    gone = [{**OURS[0], "end_reason": "gone_unseen"}, *OURS[1:]]
+    assert with_ours(OutsideCounts(answered=2), ours=gone).lost == 1
+
+
+def test_a_call_that_failed_outside_is_not_good() -> None:
+    assert not with_ours(OutsideCounts(answered=2, failed=1)).good
+
+
+def test_passed_on_to_a_number_outside_may_have_been_ended_by_either() -> None:
+    passed_on = [{**LOG[0], "end_reason": "transferred_outside"}, *LOG[1:]]
+    customers = replace(SIPP, ended_by_centre=1, ended_by_customer=3)
+    tally = Tally(waits={"a": 5.0, "b": 25.0})
+    report = made(
+        SETTING, customers=customers, tally=tally, log=passed_on, centre=CENTRE, left_over=LeftOver()
+    )
+    assert report.good, report.disagreements
+
+
 def test_overtaken_is_no_error_and_an_unknown_outcome_is_one() -> None:
     assert told(refused="contact_ended").good
+    assert told(refused="agent_cap_reached").good
     assert told(refused="outcome_unknown").errors == {"outcome_unknown": 1}
     assert not told(refused="outcome_unknown").good
 
@@ -121,6 +200,7 @@ def test_a_wait_is_counted_once_from_the_first_conversation() -> None:
     tally = Tally()
     view = {
         "contact_id": "c",
+        "direction": "inbound",
         "state": "active",
         "queued_at": "2026-11-21T08:00:00.000Z",
         "connected_at": "2026-11-21T08:00:02.500Z",
