@@ -70,6 +70,8 @@ class Place(StrEnum):
     STATION = "cti-station"
     CONSULTED = "cti-consulted"
     """A third party, with music."""
+    BETWEEN = "cti-between"
+    """A third party who is joined with somebody else next; in silence."""
 
 
 @dataclass(frozen=True, slots=True)

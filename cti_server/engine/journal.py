@@ -113,6 +113,8 @@ class Journal:
         self._append_script = redis.register_script(_APPEND)
         self._line = RedisLine(redis)
         self._snapshot_script = redis.register_script(_SNAPSHOT)
+        self.snapshot_at = 0.0
+        """When the newest snapshot was taken, whoever took it, as far as this server has seen; 0: none."""
 
     # --- lease --------------------------------------------------------------------------------------
 
@@ -205,6 +207,7 @@ class Journal:
                 keys=[self._lease, self._snapshots, self._stream],
                 args=[term, data, SNAPSHOTS_KEPT, trim],
             )
+        self.snapshot_at = snapshot.at
 
     async def load_snapshot(self, window: float) -> codec.Snapshot | None:
         """The newest snapshot that is at least `window` seconds older than the newest one, or the oldest.
@@ -216,6 +219,7 @@ class Journal:
         snapshots = [codec.decode_snapshot(data) for data in kept]
         if not snapshots:
             return None
+        self.snapshot_at = snapshots[0].at
         old_enough = (s for s in snapshots if s.at <= snapshots[0].at - window)
         return next(old_enough, snapshots[-1])
 

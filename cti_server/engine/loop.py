@@ -38,6 +38,8 @@ log = structlog.get_logger(__name__)
 INBOX_SIZE = 20_000
 BATCH_SIZE = 200
 SNAPSHOT_EVERY = 15.0
+SNAPSHOT_FIRST = 1.0
+"""Seconds after a takeover before which none is taken: callers come first then."""
 
 
 @dataclass(slots=True)
@@ -261,9 +263,14 @@ class Loop:
             self._outside.keep(outcome.records)
 
     async def _snapshot_forever(self, term: int) -> None:
+        # Due by the age of the last one, not by our own: servers that die young would never take any, and
+        # each would have more to replay than the one before.
+        age = max(self._clock() - self._journal.snapshot_at, 0.0)
+        pause = max(SNAPSHOT_EVERY - age, SNAPSHOT_FIRST)
         saved = ""
         while True:
-            await asyncio.sleep(SNAPSHOT_EVERY)
+            await asyncio.sleep(pause)
+            pause = SNAPSHOT_EVERY
             if self._position != saved:
                 await self._save_snapshot(term)
                 saved = self._position

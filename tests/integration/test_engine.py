@@ -1,6 +1,7 @@
 """The engine on a real Redis: persist before publish, recovery, resume, dedupe, leadership and fencing."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -82,14 +83,16 @@ class Server:
 
 
 @asynccontextmanager
-async def running(redis: RedisServer, outside: FakeOutside | None = None) -> AsyncIterator[Server]:
+async def running(
+    redis: RedisServer, outside: FakeOutside | None = None, clock: Callable[[], float] = time.time
+) -> AsyncIterator[Server]:
     client = connect_redis(redis.url)
     outside = outside or FakeOutside()
 
     async def directory() -> s.DirectoryLoaded:
         return DIRECTORY
 
-    site = Site(Journal(client, "test"), outside, directory)
+    site = Site(Journal(client, "test"), outside, directory, clock=clock)
     server = Server(site, outside, asyncio.create_task(site.run()))
     try:
         yield server
@@ -453,6 +456,22 @@ async def test_records_of_a_crashed_leader_are_produced_again_under_the_same_ids
             await second.leading()
             again = {record.id: record for record in second.outside.records if record.id in kept}
             assert again == kept
+
+
+async def test_servers_that_die_young_leave_the_next_one_no_more_to_replay(redis_server: RedisServer) -> None:
+    async with running(redis_server) as first:
+        await first.leading()
+        await first.crash()
+    redis = connect_redis(redis_server.url)
+    try:
+        assert await redis.llen("cti:{test}:snapshots") == 1
+        async with running(redis_server, clock=lambda: time.time() + 60) as second:
+            await second.leading()
+            async with asyncio.timeout(10):  # long before this server is as old as snapshots are apart
+                while await redis.llen("cti:{test}:snapshots") < 2:  # noqa: ASYNC110  # Redis tells nobody
+                    await asyncio.sleep(0.05)
+    finally:
+        await redis.aclose()
 
 
 async def test_timers_go_on_after_a_crash(redis_server: RedisServer) -> None:

@@ -62,7 +62,7 @@ def go_on(step: Step, contact: Contact, consult: Consult) -> bool:
     leaving = _leaving(contact, consult.goal)
     if leaving:
         consult.moving = [leg.channel for leg in leaving]
-        _move(step, contact, leaving)
+        _move(step, contact, leaving, talkers(contact, consult.goal))
     else:
         consult.joining = True
         _join(step, contact, consult.goal)
@@ -88,18 +88,15 @@ def _leaving(contact: Contact, goal: Talk) -> list[Leg]:
     return [leg for leg in present(contact) if leg.bridge]
 
 
-def _move(step: Step, contact: Contact, legs: list[Leg]) -> None:
+def _move(step: Step, contact: Contact, legs: list[Leg], next_to_talk: list[Leg]) -> None:
     """Two at once where two leave: the other of a pair must not fall out of its dialplan."""
-    for first, *second in (legs[i : i + 2] for i in range(0, len(legs), 2)):
-        other = second[0] if second else None
-        effect = Move(contact.node, first.channel, _place(first))
-        if other:
-            effect = Move(contact.node, first.channel, _place(first), other.channel, _place(other))
-        step.do(effect)
+    ways = [(leg.channel, _place(leg, next_to_talk)) for leg in legs]
+    for first, *second in (ways[i : i + 2] for i in range(0, len(ways), 2)):
+        step.do(Move(contact.node, *first, *(second[0] if second else ())))
 
 
-def _place(leg: Leg) -> Place:
-    return PLACES.get(leg.role, Place.CONSULTED)
+def _place(leg: Leg, next_to_talk: list[Leg]) -> Place:
+    return PLACES.get(leg.role, Place.BETWEEN if leg in next_to_talk else Place.CONSULTED)
 
 
 def _join(step: Step, contact: Contact, goal: Talk) -> None:

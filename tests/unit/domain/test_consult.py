@@ -118,6 +118,20 @@ def test_alternate_there_and_back(mode, third_mode):
     check_agreement(centre)
 
 
+@pytest.mark.parametrize(
+    ("command", "place"), [(s.Alternate, e.Place.CONSULTED), (s.CompleteTransfer, e.Place.BETWEEN)]
+)
+def test_music_only_for_a_third_party_who_is_put_aside(command, place):
+    centre, contact_id = consulting()
+    third = contact(centre, contact_id).consulted_leg
+    assert third
+    before = len(centre.told)
+    centre.command(command, "1001", contact_id)
+    centre.settle()
+    moves = [it for told in centre.told[before:] for it in told.effects if isinstance(it, e.Move)]
+    assert [it.other_place for it in moves if it.other == third.channel] == [place]
+
+
 @pytest.mark.parametrize(("mode", "third_mode"), BOTH_MODES)
 @pytest.mark.parametrize("start", [consulting, conferring])
 def test_complete_makes_it_the_consulted_agents(mode, third_mode, start):
