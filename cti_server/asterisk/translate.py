@@ -109,6 +109,8 @@ def _user_event(node: str, message: AmiMessage) -> list[s.PbxFact]:
         message.get("Group", ""),
         _caller(message),
         message.get("Language", ""),
+        message.get("By", ""),
+        message.get("To", ""),
     )
     return [placed]
 

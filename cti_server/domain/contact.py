@@ -291,6 +291,8 @@ class Contact:
     """Queued, its channel not seen at the waiting place yet: nothing may move it so far."""
     referred_to: str = ""
     """Whom its agent's phone wants to pass it on to (REFER), until we have said whether it may."""
+    referred_at: float = 0.0
+    """When its channel told so before the phone did, who is about to (again)."""
     refer_refused_at: float = 0.0
     """When it last must not."""
     taken_back_at: float = 0.0

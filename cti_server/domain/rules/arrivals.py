@@ -62,7 +62,7 @@ def customer_placed(step: Step, fact: CustomerPlaced) -> None:
     contact.customer_leg.bridge = ""
     offers.arrived(step, contact)
     if fact.place == "referred":
-        referring.placed(step, contact)
+        referring.waits(step, contact, fact)
         return
     if contact.consult:
         consult_facts.placed(step, contact, contact.customer_leg)

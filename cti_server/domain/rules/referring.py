@@ -10,22 +10,39 @@ from cti_server.domain.agent import Agent
 from cti_server.domain.contact import Contact, ContactState
 from cti_server.domain.effects import Connect, Move, Place
 from cti_server.domain.rules import arrangement, consult_goals, conversation, offers, transfers
-from cti_server.domain.signals import PhoneTransfers
+from cti_server.domain.signals import CustomerPlaced, PhoneTransfers
 from cti_server.domain.state import WorldState
 from cti_server.domain.step import Step
 from cti_server.domain.target import Target, TargetKind
 
 REFUSED = "contact.transfer_refused"
 """In the contact's story: a phone wanted to pass it on and must not; `code` says why."""
+TOLD_TWICE = 2.0
+"""Seconds within which what the phone tells is what its customer's channel has told already."""
 TALKING = (ContactState.ACTIVE, ContactState.HELD)
 
 
 def asked(step: Step, fact: PhoneTransfers) -> None:
     """The phone wants it. It may hang up at once, which is no end of the conversation then."""
     contact = step.state.contacts.get(fact.channel)
-    leg = contact.leg_by_channel(fact.by) if contact else None
-    if contact and leg and leg is contact.agent_leg:
+    if contact is None:
+        return
+    known = step.at - contact.referred_at < TOLD_TWICE
+    contact.referred_at = 0.0
+    if not known and _has_it(contact, fact.by):
         contact.referred_to = fact.to
+
+
+def waits(step: Step, contact: Contact, fact: CustomerPlaced) -> None:
+    """The customer's channel says so; it may be the first to."""
+    if not contact.referred_to and _has_it(contact, fact.by):
+        contact.referred_to, contact.referred_at = fact.to, step.at
+    placed(step, contact)
+
+
+def _has_it(contact: Contact, phone: str) -> bool:
+    leg = contact.leg_by_channel(phone)
+    return leg is not None and leg is contact.agent_leg
 
 
 def placed(step: Step, contact: Contact) -> None:

@@ -75,7 +75,8 @@ class AnswerHeard(PbxFact):
 class CustomerPlaced(PbxFact):
     """A customer's channel reached a place of the dialplan where it waits.
 
-    `wait`, `hold`, `unserved`, `voicemail`, or `referred`: its agent's phone passes it on (`PhoneTransfers`).
+    `wait`, `hold`, `unserved`, `voicemail`, or `referred`: the phone `by` passes it on and asked for `to`, as
+    `PhoneTransfers` tells before or after it.
     Carries all that is needed to take up a contact nobody told us of (AGI refused, server was away).
     """
 
@@ -85,6 +86,8 @@ class CustomerPlaced(PbxFact):
     group_id: str = ""
     customer_number: str = ""
     language: str = ""
+    by: str = ""
+    to: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from tests.fakes.pbx.link import Link
 class Bridges(Link):
     """Who is joined, who is left behind, and what is told of it."""
 
-    def _place(self, found: Channel, place: str) -> None:
+    def _place(self, found: Channel, place: str, by: str = "", to: str = "") -> None:
         found.context = f"cti-{place}"
         variables = found.variables
         fact = s.CustomerPlaced(
@@ -21,6 +21,8 @@ class Bridges(Link):
             variables.get("CTI_NUMBER", ""),
             variables["CTI_GROUP"],
             found.number,
+            by=by,
+            to=to,
         )
         self._tell(found.channel, fact)
 

@@ -46,13 +46,16 @@ class Phones(Bridges):
         self._tell(channel, s.PhoneRetrieved(self.now, self.name, channel))
 
     def refer(self, channel: str, to: str) -> None:
-        """A phone passes its customer on by itself: the customer waits for the server's word."""
+        """A phone passes its customer on by itself: the customer waits for the server's word.
+
+        Both channels tell of it, either of them first.
+        """
         phone = self.channels[channel]
         customer = next((c for c in self.channels.values() if c.customer and c.bridge == phone.bridge), None)
         if not self.link or customer is None or customer.context != "cti-connect" or not phone.bridge:
             return  # 404
-        self._tell(customer.channel, s.PhoneTransfers(self.now, self.name, customer.channel, channel, to))
+        self._tell(channel, s.PhoneTransfers(self.now, self.name, customer.channel, channel, to))
         customer.context = "moving"
         self._part(customer)
-        self._place(customer, "referred")
+        self._place(customer, "referred", channel, to)
         customer.context = "cti-refer"

@@ -69,6 +69,9 @@ def test_a_phone_that_passes_its_customer_on() -> None:
     told = {"TransfereeUniqueid": "x", "TransfererUniqueid": "y", "Extension": "4001"}
     assert facts("BlindTransfer", Result="Success", **told) == [s.PhoneTransfers(0.0, NODE, "x", "y", "4001")]
     assert facts("BlindTransfer", Result="Fail", **told) == []
+    placed = s.CustomerPlaced(0.0, NODE, "x", "referred", "4000", "general", by="y", to="4001")
+    place = {"Place": "referred", "Number": "4000", "Group": "general", "By": "y", "To": "4001"}
+    assert facts("UserEvent", UserEvent="CTIPlace", Uniqueid="x", **place) == [placed]
     assert facts("BlindTransfer", Result="Success", Extension="4001") == []
 
 

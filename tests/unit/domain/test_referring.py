@@ -184,8 +184,9 @@ def test_with_a_third_party_aside_it_is_refused_and_they_go_on():
 
 def test_a_server_that_dies_meanwhile_decides_when_it_is_back():
     centre, contact_id = talking()
-    centre.pbx.refer(agent_channel(centre, contact_id), "4001")
-    centre.apply(centre.pbx.read(contact_id))  # the wish is known, that the customer waits is not
+    channel = agent_channel(centre, contact_id)
+    centre.pbx.refer(channel, "4001")
+    centre.apply(centre.pbx.read(channel))  # the wish is known, that the customer waits is not
     centre.restart()
     centre.connect()
     centre.settle()
@@ -201,6 +202,85 @@ def test_a_wish_that_no_server_heard_is_undone():
     found = contact(centre, contact_id)
     assert (found.state, found.group_id) == ("active", "general")
     assert centre.pbx.channels[contact_id].bridge
+
+
+def told(centre: Centre, *sources: str) -> None:
+    """All that these channels tell, one after the other."""
+    for source in sources:
+        while source in centre.pbx.sources():
+            centre.apply(centre.pbx.read(source))
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("hangs_up", [False, True])
+@pytest.mark.parametrize("customer_first", [False, True])
+def test_either_channel_may_tell_of_it_first(mode, hangs_up, customer_first):
+    centre, contact_id = talking(mode)
+    channel = agent_channel(centre, contact_id)
+    centre.pbx.refer(channel, "4001")
+    if hangs_up:
+        centre.pbx.hang_up(channel)
+    told(centre, *((contact_id, channel) if customer_first else (channel, contact_id)))
+    centre.settle()
+    found = contact(centre, contact_id)
+    assert (found.state, found.group_id, found.referred_to) == ("queued", "credit_card", "")
+    assert kinds(centre, contact_id).count("contact.transferred") == 1
+    assert agent(centre).state == "wrap_up"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_refused_before_the_phone_told_of_it_it_is_not_asked_twice(mode):
+    centre, contact_id = talking(mode)
+    channel = agent_channel(centre, contact_id)
+    centre.pbx.refer(channel, "110")
+    told(centre, contact_id, channel)
+    assert contact(centre, contact_id).referred_to == ""
+    centre.settle()
+    assert contact(centre, contact_id).state == "active"
+    assert kinds(centre, contact_id).count("contact.transfer_refused") == 1
+    centre.pbx.refer(channel, "4001")
+    told(centre, channel)
+    assert contact(centre, contact_id).referred_to == "4001"
+    centre.settle()
+    assert contact(centre, contact_id).group_id == "credit_card"
+
+
+@pytest.mark.parametrize("to", ["4001", "110"])
+def test_its_channel_told_and_the_customer_leaves(to):
+    centre, contact_id = talking()
+    channel = agent_channel(centre, contact_id)
+    centre.pbx.refer(channel, to)
+    centre.pbx.hang_up(contact_id)
+    told(centre, contact_id, channel)
+    centre.settle()
+    assert contact(centre, contact_id).state in ("wrap_up", "ended")
+    assert contact_id not in centre.pbx.channels
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_its_channel_told_and_the_server_dies_before_the_phone_does(mode):
+    centre, contact_id = talking(mode)
+    channel = agent_channel(centre, contact_id)
+    centre.pbx.refer(channel, "4001")
+    told(centre, contact_id)
+    centre.restart()
+    centre.connect()
+    centre.settle()
+    found = contact(centre, contact_id)
+    assert (found.state, found.group_id) == ("queued", "credit_card")
+
+
+def test_another_phones_wish_is_not_its_agents():
+    centre, contact_id = talking()
+    channel = agent_channel(centre, contact_id)
+    centre.pbx.refer(channel, "4001")
+    centre.pbx.facts.clear()
+    other = s.CustomerPlaced(
+        centre.now, "pbx-a", contact_id, "referred", "4000", "general", by="x", to="4001"
+    )
+    centre.apply(other)
+    centre.settle()
+    assert (contact(centre, contact_id).state, contact(centre, contact_id).group_id) == ("active", "general")
 
 
 def test_transferred_by_the_seat_and_the_phone_at_once_it_waits_where_it_should():
@@ -220,9 +300,10 @@ def test_transferred_by_the_seat_and_the_phone_at_once_it_waits_where_it_should(
 def test_somebody_is_consulted_meanwhile_and_the_customer_is_put_on_hold():
     centre, contact_id = talking()
     seated(centre, "1002")
-    centre.pbx.refer(agent_channel(centre, contact_id), "110")
-    for _ in range(2):  # the wish, and that it left the conversation; not yet where it is
-        centre.apply(centre.pbx.read(contact_id))
+    channel = agent_channel(centre, contact_id)
+    centre.pbx.refer(channel, "110")
+    for source in (channel, contact_id):  # the wish, and that it left the conversation; not yet where it is
+        centre.apply(centre.pbx.read(source))
     centre.command(s.ConsultParty, "1001", contact_id, Target(TargetKind.AGENT, "1002"))
     centre.settle()
     assert centre.pbx.channels[contact_id].context == "cti-hold"
