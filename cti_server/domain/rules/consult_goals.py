@@ -35,15 +35,19 @@ def arrange(step: Step, contact: Contact, consultation: Consult, goal: Talk) -> 
 
 def go_on(step: Step, contact: Contact, consultation: Consult) -> None:
     """Take the next step to the goal, or tell that it is reached."""
+    before = consultation.talk
     if arrangement.go_on(step, contact, consultation):
         step.clear_timer(f"apart:{contact.contact_id}")
-        _reached(step, contact, consultation)
+        _reached(step, contact, consultation, before)
     elif not consultation.settled and contact.operation is None:
         conversation.watch(step, contact, offers.OPERATION_TIME)
 
 
-def _reached(step: Step, contact: Contact, consultation: Consult) -> None:
-    """The PBX shows what was asked for: tell, answer, and take the next step if one waits."""
+def _reached(step: Step, contact: Contact, consultation: Consult, before: Talk) -> None:
+    """The PBX shows what was asked for: tell, answer, and take the next step if one waits.
+
+    `before`: who talked until now; a look at the PBX that finds all as it was tells nothing.
+    """
     goal, operation = consultation.goal, contact.operation
     leaving = (OperationKind.CANCEL_CONSULT, OperationKind.DROP_LEG)
     if goal is Talk.HANDED:
@@ -61,7 +65,8 @@ def _reached(step: Step, contact: Contact, consultation: Consult) -> None:
             step.tell_contact(contact, Event.CONTACT_CONFERENCED)
     else:
         if consultation.connected:
-            step.note_contact(contact, "contact.alternated")
+            if goal is not before:
+                step.note_contact(contact, "contact.alternated")
         elif goal is Talk.CONSULTED:
             _talk_first(step, contact, consultation)
         offers.finish_operation(step, contact, SERVED.get(goal, OperationKind.ALTERNATE))

@@ -419,6 +419,16 @@ def test_it_goes_on_after_the_server_was_killed(mode, third_mode, start):
     check_agreement(centre)
 
 
+def test_a_look_that_finds_all_as_it_was_tells_nothing():
+    centre, _ = consulting()
+    centre.restart()
+    so_far = len(centre.told)
+    centre.connect()
+    centre.settle()
+    records = [record for outcome in centre.told[so_far:] for record in outcome.records]
+    assert "contact.alternated" not in str(records)
+
+
 def test_who_left_while_no_server_looked():
     centre, contact_id = consulting()
     centre.restart()
