@@ -49,7 +49,7 @@ async def test_to_a_group_by_its_number(centre: TestCentre, mode: Mode) -> None:
         await second.wrap_up(contact_id)
         row = await centre.logged(contact_id, state="ended")
         assert (row["agent_id"], row["group_id"], row["data"]) == ("1009", "credit_card", {"card": "credit"})
-        story = await centre.rows("contact_events", contact_id=contact_id, kind="contact.transferred")
+        story = await centre.story(contact_id, "contact.transferred")
         assert [(entry["data"]["agent_id"], entry["data"]["to"]) for entry in story] == [
             ("1001", {"group": "credit_card"})
         ]
@@ -104,6 +104,6 @@ async def test_refused_by_a_phone_that_hangs_up_for_it(centre: TestCentre, mode:
         assert await customer.hears(LEADER_TONE) >= MOSTLY
         await second.client.hang_up(contact_id)
         await second.wrap_up(contact_id)
-        story = await centre.rows("contact_events", contact_id=contact_id, kind="contact.transfer_refused")
+        story = await centre.story(contact_id, "contact.transfer_refused")
         assert [entry["data"]["code"] for entry in story] == ["number_not_allowed"]
     await centre.empty()

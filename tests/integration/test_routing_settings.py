@@ -148,7 +148,7 @@ async def test_told_how_long_past_the_length_and_back_to_the_agent_it_knows(
         again = await waits(centre, guest, "4003")
         assert await guest.hears(NEXT, 15) >= MOSTLY
         assert await guest.hears(MINUTES, 15) >= MOSTLY
-        told = await centre.rows("contact_events", contact_id=again, kind="contact.announced")
+        told = await centre.story(again, "contact.announced")
         assert told[0]["data"]["position"] == 1
         assert told[0]["data"]["expected_wait"] > 0
         async with (
@@ -160,7 +160,7 @@ async def test_told_how_long_past_the_length_and_back_to_the_agent_it_knows(
             passed = await cards.next_contact()
             assert cards.client.contacts[passed]["queue"] == "credit_card"
             assert await third.hears(COLLEAGUE_TONE) >= MOSTLY
-            (why,) = await centre.rows("contact_events", contact_id=passed, kind="contact.overflowed")
+            (why,) = await centre.story(passed, "contact.overflowed")
             assert (why["data"]["from"], why["data"]["to"], why["data"]["why"]) == (
                 *("vtm", "credit_card"),
                 "length",

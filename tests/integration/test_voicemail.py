@@ -71,6 +71,7 @@ async def test_left_while_no_server_lived_and_worked_off(centre: TestCentre) -> 
         assert (done.json()["state"], done.json()["note"]) == ("handled", "called back")
         again = await leader.post(f"/voicemails/{contact_id}/assign", json={"agent_id": "1002"})
         assert (again.status_code, again.json()["code"]) == (409, "voicemail_taken")
+    await centre.story(contact_id, "voicemail.handled")
     kinds = [row["kind"] for row in await centre.rows("contact_events", contact_id=contact_id)]
     assert kinds[-3:] == ["voicemail.heard", "voicemail.assigned", "voicemail.handled"]
     await centre.empty()

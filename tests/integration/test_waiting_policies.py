@@ -103,6 +103,6 @@ async def test_position_told_between_the_music_then_overflow_to_whoever_is_there
             await agent.wrap_up(contact_id)
             await agent.accept(await agent.offered())
             assert await second.hears(agent.phone.tone_hz) >= MOSTLY
-    story = await centre.rows("contact_events", contact_id=contact_id, kind="contact.overflowed")
+    story = await centre.story(contact_id, "contact.overflowed")
     assert [entry["data"]["to"] for entry in story] == ["elder"]
     await centre.empty()

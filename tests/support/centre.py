@@ -261,6 +261,14 @@ class TestCentre:
         )
         return found[0]
 
+    async def story(self, contact_id: str, kind: str) -> list[Row]:
+        """The contact's entries of a kind, oldest first, once the database has one."""
+        return await eventually(
+            lambda: self.rows("contact_events", contact_id=contact_id, kind=kind),
+            bool,
+            f"{kind} of {contact_id} logged",
+        )
+
 
 OUTSIDE_SETTINGS = {
     "outside_ring_time": 6,
