@@ -81,7 +81,7 @@ def customer_placed(step: Step, fact: CustomerPlaced) -> None:
     if fact.place == "voicemail":
         voicemail.placed(step, contact)
         return
-    _waits(step, contact)
+    _waits(step, contact, talks=fact.place == "talks")
     if fact.place == "unserved" and offers.still_waits(contact):
         # The dialplan gave us up (a hiccup, a refused AGI), and here we are: take the caller back.
         step.note_contact(contact, "contact.unserved")
@@ -124,13 +124,16 @@ def _placed_contact(step: Step, fact: CustomerPlaced) -> Contact | None:
     return contact
 
 
-def _waits(step: Step, contact: Contact) -> None:
-    """It came to wait, out of the menu or back from where it should have left a message."""
+def _waits(step: Step, contact: Contact, *, talks: bool) -> None:
+    """It came to wait, out of the menu or back from where it should have left a message.
+
+    Who talks to an agent by now has waited, and is not sent to leave a message, however many others wait.
+    """
     if contact.state is ContactState.VOICEMAIL:
         voicemail.back(step, contact)
     if contact.state is ContactState.IVR:
         menu.left(step, contact)
-        full = voicemail.full(step, contact)
+        full = not talks and voicemail.full(step, contact)
         offers.queue(step, contact)
         if full:
             voicemail.send(step, contact)

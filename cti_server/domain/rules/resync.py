@@ -151,7 +151,7 @@ def _in_conversation(
         return
     leg = contact.leg_by_channel(partner.channel) if contact else None
     if contact is None or leg is None:
-        _take_up(step, snapshot, fact, "wait")
+        _take_up(step, snapshot, fact, "talks")
         contact = step.state.contacts.get(fact.channel)
         leg = _adopt(step, contact, partner, channels) if contact else None
     if contact and leg:

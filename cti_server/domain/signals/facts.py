@@ -76,7 +76,7 @@ class CustomerPlaced(PbxFact):
     """A customer's channel reached a place of the dialplan where it waits.
 
     `wait`, `hold`, `unserved`, `voicemail`, or `referred`: the phone `by` passes it on and asked for `to`, as
-    `PhoneTransfers` tells before or after it.
+    `PhoneTransfers` tells before or after it. `talks`: no place; seen in a bridge with an agent's phone.
     Carries all that is needed to take up a contact nobody told us of (AGI refused, server was away).
     """
 

@@ -74,6 +74,23 @@ def test_past_a_length() -> None:
     assert contact(centre, second).state is ContactState.VOICEMAIL
 
 
+def test_who_talks_to_an_agent_already_is_not_sent_to_leave_a_message() -> None:
+    """Taken from the fallback queue while no server lived, into a group that is full by now."""
+    centre = serving(Policy(overflow_to=VOICEMAIL, overflow_length=1))
+    seated(centre, ready=False)
+    called(centre)
+    centre.settle()
+    centre.disconnect()
+    second = centre.pbx.arrive()
+    centre.pbx.on_its_own(second)
+    centre.pbx.fallback_answers(second, "1001")
+    centre.connect()
+    centre.settle()
+    it = contact(centre, second)
+    assert (it.state, it.agent_id) == (ContactState.ACTIVE, "1001")
+    assert not [effect for told in centre.told for effect in told.effects if isinstance(effect, TakeMessage)]
+
+
 @pytest.mark.parametrize(
     ("general", "credit_card", "reason"),
     [
