@@ -14,8 +14,8 @@ from cti_server.store.errors import StoreUnavailable
 from cti_server.store.outbox import Outbox
 from cti_server.store.segments import decode_line
 
-BATCH = 500
-"""Records in one transaction, which takes some 25 ms; each costs the server a few turns of its threads."""
+BATCH = 200
+"""Records in one transaction. Larger ones keep a processor for so long that notifications come later."""
 GATHER = 0.2
 """Seconds in which records gather after a batch that was not full: twenty cost hardly more than one."""
 SMALL_BATCH = 50
