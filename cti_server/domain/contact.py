@@ -112,7 +112,8 @@ class OperationKind(StrEnum):
 
 C, V = ContactState, ContactEvent
 _CONSULT = (C.CONSULTING, C.CONFERENCE)
-_TALK = (C.ACTIVE, C.HELD, *_CONSULT)
+TALK_STATES = (C.ACTIVE, C.HELD, *_CONSULT)
+"""States in which an agent has the customer, who is talked to or on hold."""
 LIVE = (
     *(C.IVR, C.DIALLING, C.QUEUED, C.OFFERED, C.ACTIVE, C.HELD, C.CONSULTING, C.CONFERENCE),
     *(C.OUTSIDE, C.VOICEMAIL),
@@ -142,9 +143,9 @@ TRANSITIONS: dict[tuple[ContactState, ContactEvent], ContactState] = {
     (C.CONSULTING, V.HOLD): C.HELD,
     **{(consult, V.RETRIEVE): C.ACTIVE for consult in _CONSULT},
     **{(consult, V.HAND_ON): C.ACTIVE for consult in _CONSULT},
-    **{(talk, V.RETURN_TO_QUEUE): C.QUEUED for talk in _TALK},
-    **{(talk, V.FINISH): C.WRAP_UP for talk in _TALK},
-    **{(talk, V.GO_OUTSIDE): C.OUTSIDE for talk in _TALK},
+    **{(talk, V.RETURN_TO_QUEUE): C.QUEUED for talk in TALK_STATES},
+    **{(talk, V.FINISH): C.WRAP_UP for talk in TALK_STATES},
+    **{(talk, V.GO_OUTSIDE): C.OUTSIDE for talk in TALK_STATES},
     (C.OUTSIDE, V.RETURN_TO_QUEUE): C.QUEUED,
     (C.IVR, V.LEAVE_MESSAGE): C.VOICEMAIL,
     (C.QUEUED, V.LEAVE_MESSAGE): C.VOICEMAIL,

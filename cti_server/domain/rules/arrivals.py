@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cti_server.domain.contact import Contact, ContactState, Customer, LegRole, LegState
+from cti_server.domain.contact import TALK_STATES, Contact, ContactState, Customer, LegRole, LegState
 from cti_server.domain.effects import Apologise, Resync
 from cti_server.domain.rules import (
     consult_facts,
@@ -113,12 +113,7 @@ def _placed_contact(step: Step, fact: CustomerPlaced) -> Contact | None:
     if fact.channel in step.state.ended and fact.place in ("wait", "unserved"):
         step.do(Apologise(fact.node, fact.channel))  # it was let go while it could not be told
     contact = step.state.contacts.get(fact.channel)
-    if (
-        contact
-        and contact.internal
-        and contact.agent_leg is None
-        and contact.state in conversation.TALK_STATES
-    ):
+    if contact and contact.internal and contact.agent_leg is None and contact.state in TALK_STATES:
         conversation.end_call(step, contact)  # its caller is gone, and no queue waits for the colleague
         return None
     return contact

@@ -20,8 +20,8 @@ from cti_server.domain.contact import (
 from cti_server.domain.effects import Connect, IdentifyCustomer, PauseRecording, ResumeRecording
 from cti_server.domain.events import Event
 from cti_server.domain.identification import Identification, IdentificationState
-from cti_server.domain.rules import offers, preference
-from cti_server.domain.rules.offers import OPERATION_TIME, begin, own_contact, require
+from cti_server.domain.rules import operations, preference
+from cti_server.domain.rules.operations import OPERATION_TIME, begin, own_contact, require
 from cti_server.domain.signals import Identify, MenuAnswered
 from cti_server.domain.step import Step
 
@@ -47,7 +47,7 @@ def identify(step: Step, command: Identify) -> None:
     """Send the customer to the machine; answered when it is there."""
     contact, _ = own_contact(step, command)
     require(contact, METHOD, ContactState.ACTIVE, ContactState.HELD)
-    offers.require_customer(contact, METHOD)
+    operations.require_customer(contact, METHOD)
     require_none(contact)
     if contact.held_at_phone:
         raise errors.HeldAtPhone("the phone holds the call; retrieve it there")
@@ -120,7 +120,7 @@ def not_paused(step: Step, contact: Contact, refusal: type[errors.Refusal]) -> N
         _over(step, contact, IdentificationState.NOT_CHECKED)
         found.back = True
         resume(step, contact)
-        offers.refuse_operation(step, contact, refusal)
+        operations.refuse_operation(step, contact, refusal)
 
 
 def not_sent(step: Step, contact: Contact, refusal: type[errors.Refusal]) -> None:
@@ -131,7 +131,7 @@ def not_sent(step: Step, contact: Contact, refusal: type[errors.Refusal]) -> Non
         found.back = True
         resume(step, contact)
         step.set_timer(f"apart:{contact.contact_id}", OPERATION_TIME)
-    offers.refuse_operation(step, contact, refusal)
+    operations.refuse_operation(step, contact, refusal)
 
 
 def placed(step: Step, contact: Contact) -> None:
@@ -147,7 +147,7 @@ def placed(step: Step, contact: Contact) -> None:
         contact.apply(ContactEvent.HOLD)
     contact.customer_leg.state, leg.state = LegState.IVR, LegState.UP
     contact.ivr_path.append(SENT)
-    offers.finish_operation(step, contact, OperationKind.IDENTIFY)
+    operations.finish_operation(step, contact, OperationKind.IDENTIFY)
     if parted:
         step.tell_contact(contact, Event.CONTACT_HELD)
     step.tell_contact(contact, Event.CONTACT_IDENTIFICATION_CHANGED)

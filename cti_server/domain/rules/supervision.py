@@ -9,6 +9,7 @@ from __future__ import annotations
 from cti_server.domain import errors
 from cti_server.domain.agent import Agent, AgentEvent, AgentState, StationMode, Supervision, SupervisionMode
 from cti_server.domain.contact import (
+    TALK_STATES,
     Consult,
     Contact,
     ContactEvent,
@@ -21,7 +22,7 @@ from cti_server.domain.contact import (
 )
 from cti_server.domain.effects import HangUpChannel, Move, Place, Supervise
 from cti_server.domain.events import Event, Reply
-from cti_server.domain.rules import consult_goals, conversation, identity, offers, seats
+from cti_server.domain.rules import consult_goals, identity, operations, seats
 from cti_server.domain.signals import ChannelFact, SupervisorPlaced
 from cti_server.domain.state import WorldState
 from cti_server.domain.step import Step
@@ -31,12 +32,12 @@ from cti_server.domain.views import agent_view
 def talks(contact: Contact, target: Agent) -> bool:
     """Whether the agent is in a conversation of this contact."""
     leg = contact.agent_leg
-    return contact.state in conversation.TALK_STATES and leg is not None and leg.party == target.agent_id
+    return contact.state in TALK_STATES and leg is not None and leg.party == target.agent_id
 
 
 def require_interceptable(contact: Contact) -> None:
     """Raises a refusal when the contact cannot be taken over from its agent now."""
-    offers.require_customer(contact, "supervisor.intercept")
+    operations.require_customer(contact, "supervisor.intercept")
     identity.require_none(contact)
     if contact.state not in (ContactState.ACTIVE, ContactState.HELD):
         raise errors.ActionNotAllowed(f"a contact that is {contact.state} cannot be intercepted")
@@ -78,7 +79,7 @@ def _take_over(step: Step, supervisor: Agent, it: Supervision) -> None:
     supervisor.apply(AgentEvent.TALK, step.at)
     step.tell_agent(supervisor, Event.AGENT_STATE_CHANGED)
     contact.operation = Operation(OperationKind.COMPLETE, request_id, supervisor.agent_id)
-    step.set_timer(f"operation:{contact.contact_id}", offers.OPERATION_TIME)
+    step.set_timer(f"operation:{contact.contact_id}", operations.OPERATION_TIME)
     step.note_contact(contact, "supervisor.intercept", {"supervisor_id": supervisor.agent_id})
     consult_goals.arrange(step, contact, contact.consult, Talk.HANDED)
 

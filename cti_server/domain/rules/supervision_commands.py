@@ -17,7 +17,7 @@ from cti_server.domain.agent import (
 from cti_server.domain.audience import Matter, may, sees
 from cti_server.domain.contact import Contact
 from cti_server.domain.events import Event
-from cti_server.domain.rules import offers, seats, supervision
+from cti_server.domain.rules import operations, seats, supervision
 from cti_server.domain.signals import StopSupervising, SuperviseParty
 from cti_server.domain.step import Step
 from cti_server.domain.views import agent_view
@@ -48,7 +48,9 @@ def supervise(step: Step, command: SuperviseParty) -> dict[str, Any] | None:
     if now is None:
         now = _begin(step, supervisor, contact, target, mode)
     now.wanted, now.request_id = mode, command.request_id
-    step.set_timer(f"supervise:{supervisor.agent_id}", RING_TIME if not now.there else offers.OPERATION_TIME)
+    step.set_timer(
+        f"supervise:{supervisor.agent_id}", RING_TIME if not now.there else operations.OPERATION_TIME
+    )
     if now.there:
         supervision.go(step, supervisor, now)
     return None

@@ -12,7 +12,7 @@ from cti_server.domain import signals as s
 from cti_server.domain.contact import Contact, ContactState, RecordingState
 from cti_server.domain.customer import CustomerProfile
 from cti_server.domain.events import Reply
-from cti_server.domain.rules.offers import OPERATION_TIME
+from cti_server.domain.rules.operations import OPERATION_TIME
 from cti_server.domain.target import Target, TargetKind
 from cti_server.domain.views import contact_view
 from tests.unit.domain.actions import check_allowed_actions
