@@ -2,6 +2,7 @@
 
 import base64
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -115,6 +116,18 @@ async def contact(database: Database, contact_id: str) -> LoggedContact | None:
     async def work(connection: AsyncConnection) -> LoggedContact | None:
         row = (await connection.execute(query)).mappings().one_or_none()
         return LoggedContact(**row) if row else None
+
+    return await database.read(work)
+
+
+async def ended(database: Database, contact_ids: Collection[str]) -> set[str]:
+    """Which of these contacts (some hundreds at most) are there and over. Raises StoreUnavailable."""
+    query = select(contacts.c.contact_id).where(
+        contacts.c.contact_id.in_(contact_ids), contacts.c.ended_at.is_not(None)
+    )
+
+    async def work(connection: AsyncConnection) -> set[str]:
+        return set((await connection.execute(query)).scalars())
 
     return await database.read(work)
 
