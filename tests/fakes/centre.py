@@ -16,9 +16,9 @@ from typing import Any
 from cti_server.domain import effects as e
 from cti_server.domain import signals as s
 from cti_server.domain.agent import StationMode
-from cti_server.domain.contact import LegState
 from cti_server.domain.errors import refusals
 from cti_server.domain.events import Event, Outcome
+from cti_server.domain.leg import LegState
 from cti_server.domain.step import Step
 from cti_server.domain.views import agent_view, own_contacts, system_view
 from cti_server.domain.world import World

@@ -4,7 +4,8 @@ import pytest
 
 from cti_server.domain import signals as s
 from cti_server.domain.agent import AgentState, SupervisionMode
-from cti_server.domain.contact import ContactState, LegRole, LegState
+from cti_server.domain.contact import ContactState
+from cti_server.domain.leg import LegRole, LegState
 from cti_server.domain.views import contact_view
 from tests.unit.domain import scenes
 from tests.unit.domain.agreement import check_agreement
