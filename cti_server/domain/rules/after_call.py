@@ -6,9 +6,10 @@ from typing import Any
 
 from cti_server.domain import errors
 from cti_server.domain.agent import Agent, AgentEvent, AskedState, StationMode
-from cti_server.domain.contact import Contact, ContactEvent, ContactState, OperationKind
+from cti_server.domain.contact import Contact, ContactEvent, ContactState
 from cti_server.domain.effects import HangUpChannel, Move, Place
 from cti_server.domain.events import Event
+from cti_server.domain.operation import OperationKind
 from cti_server.domain.rules import handing, offers, parties, preference, seats, waiting
 from cti_server.domain.rules.operations import finish_operation, own_contact, require
 from cti_server.domain.signals import WrapUp

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from cti_server.domain.contact import TALK_STATES, Contact, ContactState, Customer, LegRole, LegState
+from cti_server.domain.contact import TALK_STATES, Contact, ContactState
+from cti_server.domain.customer import Customer
 from cti_server.domain.effects import Apologise, Resync
+from cti_server.domain.leg import LegRole, LegState
 from cti_server.domain.rules import (
     consult_facts,
     conversation,

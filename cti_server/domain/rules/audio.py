@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cti_server.domain import errors
-from cti_server.domain.contact import Contact, ContactState, Leg, LegState, OperationKind, RecordingState
+from cti_server.domain.contact import Contact, ContactState, RecordingState
 from cti_server.domain.effects import (
     Effect,
     Mute,
@@ -20,6 +20,8 @@ from cti_server.domain.effects import (
     Unmute,
 )
 from cti_server.domain.events import Event
+from cti_server.domain.leg import Leg, LegState
+from cti_server.domain.operation import OperationKind
 from cti_server.domain.rules import identity, operations
 from cti_server.domain.rules.operations import OPERATION_TIME, own_contact, require
 from cti_server.domain.signals import (

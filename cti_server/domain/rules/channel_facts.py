@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from cti_server.domain import errors
 from cti_server.domain.agent import Agent
-from cti_server.domain.contact import Contact, ContactState, Leg, LegRole, RecordingState
+from cti_server.domain.contact import Contact, ContactState, RecordingState
 from cti_server.domain.effects import HangUpChannel
 from cti_server.domain.events import Event
+from cti_server.domain.leg import Leg, LegRole
 from cti_server.domain.rules import (
     colleagues,
     consult_facts,

@@ -11,19 +11,11 @@ from typing import Any
 
 from cti_server.domain import errors
 from cti_server.domain.agent import Agent, AgentEvent, AgentState, AskedState, StationMode
-from cti_server.domain.contact import (
-    Contact,
-    ContactEvent,
-    ContactState,
-    Leg,
-    LegRole,
-    LegState,
-    Operation,
-    OperationKind,
-    RecordingState,
-)
+from cti_server.domain.contact import Contact, ContactEvent, ContactState, RecordingState
 from cti_server.domain.effects import CallColleague, HangUpChannel, HearRinging, Move, Place
 from cti_server.domain.events import Event
+from cti_server.domain.leg import Leg, LegRole, LegState
+from cti_server.domain.operation import Operation, OperationKind
 from cti_server.domain.rules import doubts, offers, operations, parties, seats
 from cti_server.domain.rules.operations import OPERATION_TIME
 from cti_server.domain.signals import Accept, ContactCommand, HangUp, Reject

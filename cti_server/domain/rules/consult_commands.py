@@ -8,16 +8,11 @@ from __future__ import annotations
 
 from cti_server.domain import errors
 from cti_server.domain.agent import Agent
-from cti_server.domain.contact import (
-    Consult,
-    Contact,
-    ContactEvent,
-    ContactState,
-    LegState,
-    OperationKind,
-    Talk,
-)
+from cti_server.domain.consultation import Consult, Talk
+from cti_server.domain.contact import Contact, ContactEvent, ContactState
 from cti_server.domain.events import Event
+from cti_server.domain.leg import LegState
+from cti_server.domain.operation import OperationKind
 from cti_server.domain.rules import arrangement, consult_goals, identity, operations, parties, seats
 from cti_server.domain.signals import (
     Alternate,

@@ -8,17 +8,11 @@ from __future__ import annotations
 
 from cti_server.domain import errors
 from cti_server.domain.agent import AgentState, AskedState
-from cti_server.domain.contact import (
-    Consult,
-    Contact,
-    ContactEvent,
-    ContactState,
-    Leg,
-    LegState,
-    OperationKind,
-    Talk,
-)
+from cti_server.domain.consultation import Consult, Talk
+from cti_server.domain.contact import Contact, ContactEvent, ContactState
 from cti_server.domain.effects import Move, Place, Resync
+from cti_server.domain.leg import Leg, LegState
+from cti_server.domain.operation import OperationKind
 from cti_server.domain.rules import (
     arrangement,
     consult_goals,

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from cti_server.domain import errors
 from cti_server.domain.agent import AgentEvent
-from cti_server.domain.contact import (
-    Consult,
-    Contact,
-    ContactEvent,
-    ContactState,
-    LegRole,
-    OperationKind,
-    Talk,
-)
+from cti_server.domain.consultation import Consult, Talk
+from cti_server.domain.contact import Contact, ContactEvent, ContactState
 from cti_server.domain.effects import HearRinging
 from cti_server.domain.events import Event
+from cti_server.domain.leg import LegRole
+from cti_server.domain.operation import OperationKind
 from cti_server.domain.rules import (
     arrangement,
     conversation,

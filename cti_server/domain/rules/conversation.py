@@ -7,17 +7,11 @@ from typing import Any
 
 from cti_server.domain import errors
 from cti_server.domain.agent import AgentState, AskedState
-from cti_server.domain.contact import (
-    TALK_STATES,
-    Contact,
-    ContactEvent,
-    ContactState,
-    LegState,
-    OperationKind,
-    RecordingState,
-)
+from cti_server.domain.contact import TALK_STATES, Contact, ContactEvent, ContactState, RecordingState
 from cti_server.domain.effects import Connect, HangUpChannel, HoldCustomer
 from cti_server.domain.events import Event
+from cti_server.domain.leg import LegState
+from cti_server.domain.operation import OperationKind
 from cti_server.domain.policy import VOICEMAIL
 from cti_server.domain.rules import (
     after_call,

@@ -7,9 +7,11 @@ registered, too. An agent whose own phone does not answer has called nobody.
 from __future__ import annotations
 
 from cti_server.domain.agent import AskedState, StationMode
-from cti_server.domain.contact import Contact, ContactEvent, LegState, OperationKind
+from cti_server.domain.contact import Contact, ContactEvent
 from cti_server.domain.effects import PlayOutcome
 from cti_server.domain.events import Event
+from cti_server.domain.leg import LegState
+from cti_server.domain.operation import OperationKind
 from cti_server.domain.rules import after_call, callbacks, colleagues, offers, operations
 from cti_server.domain.step import Step
 

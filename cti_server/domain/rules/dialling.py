@@ -12,17 +12,12 @@ from typing import Any
 
 from cti_server.domain import errors
 from cti_server.domain.agent import IN_CONTACT, Agent, AgentEvent, AgentState, AskedState, StationMode
-from cti_server.domain.contact import (
-    Contact,
-    ContactState,
-    Customer,
-    Dialling,
-    LegRole,
-    LegState,
-    OperationKind,
-)
+from cti_server.domain.contact import Contact, ContactState, Dialling
+from cti_server.domain.customer import Customer
 from cti_server.domain.effects import HangUpChannel
 from cti_server.domain.events import Event
+from cti_server.domain.leg import LegRole, LegState
+from cti_server.domain.operation import OperationKind
 from cti_server.domain.queue import Group
 from cti_server.domain.rules import colleagues, conversation, dialled_in_vain, operations, seats
 from cti_server.domain.rules.calling import call

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from cti_server.domain import errors
 from cti_server.domain.agent import AgentState, AskedState
-from cti_server.domain.contact import Contact, ContactState, Leg, LegRole, LegState
+from cti_server.domain.contact import Contact, ContactState
 from cti_server.domain.effects import Connect, HangUpChannel, Resync
+from cti_server.domain.leg import Leg, LegRole, LegState
 from cti_server.domain.rules import colleagues, conversation, dialled_in_vain, dialling, doubts, offers
 from cti_server.domain.rules.dialled_in_vain import (
     BUSY,

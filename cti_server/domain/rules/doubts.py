@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from cti_server.domain import errors
-from cti_server.domain.contact import TALK_STATES, Contact, ContactState, LegState
+from cti_server.domain.contact import TALK_STATES, Contact, ContactState
 from cti_server.domain.effects import Resync
+from cti_server.domain.leg import LegState
 from cti_server.domain.rules import arrangement, identity
 from cti_server.domain.rules.operations import OPERATION_TIME, refuse_operation
 from cti_server.domain.step import Step

@@ -6,19 +6,11 @@ from typing import Any
 
 from cti_server.domain import errors
 from cti_server.domain.agent import Agent, AgentEvent, AgentState, AskedState, StationMode
-from cti_server.domain.contact import (
-    Contact,
-    ContactEvent,
-    ContactState,
-    Dialling,
-    Leg,
-    LegRole,
-    LegState,
-    OperationKind,
-    RecordingState,
-)
+from cti_server.domain.contact import Contact, ContactEvent, ContactState, Dialling, RecordingState
 from cti_server.domain.effects import Connect, HangUpChannel, ResumeRecording, ReturnToQueue, Unmute
 from cti_server.domain.events import Event
+from cti_server.domain.leg import Leg, LegRole, LegState
+from cti_server.domain.operation import OperationKind
 from cti_server.domain.rules import callbacks, calling, preference, seats, waiting
 from cti_server.domain.rules.operations import (
     OPERATION_TIME,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from cti_server.domain import errors
 from cti_server.domain.agent import Agent
-from cti_server.domain.contact import Contact, ContactState, Operation, OperationKind
+from cti_server.domain.contact import Contact, ContactState
+from cti_server.domain.operation import Operation, OperationKind
 from cti_server.domain.rules import seats
 from cti_server.domain.signals import ContactCommand
 from cti_server.domain.step import Step

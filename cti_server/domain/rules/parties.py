@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from cti_server.domain import errors
 from cti_server.domain.agent import Agent, AgentEvent, AskedState, StationMode
-from cti_server.domain.contact import (
-    Contact,
-    ContactEvent,
-    ContactState,
-    Leg,
-    LegRole,
-    LegState,
-    OperationKind,
-)
+from cti_server.domain.contact import Contact, ContactEvent, ContactState
 from cti_server.domain.effects import CallThird, HangUpChannel, Move, Place
 from cti_server.domain.events import Event
+from cti_server.domain.leg import Leg, LegRole, LegState
+from cti_server.domain.operation import OperationKind
 from cti_server.domain.rules import offers, operations, seats
 from cti_server.domain.step import Step
 from cti_server.domain.views import masked

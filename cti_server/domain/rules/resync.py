@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cti_server.domain.contact import LegRole, LegState
 from cti_server.domain.effects import Apologise, HangUpChannel
+from cti_server.domain.leg import LegRole, LegState
 from cti_server.domain.rules import (
     audio,
     channel_facts,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from cti_server.domain.agent import StationMode
-from cti_server.domain.contact import TALK_STATES, Contact, ContactState, LegState
+from cti_server.domain.contact import TALK_STATES, Contact, ContactState
 from cti_server.domain.effects import Connect
+from cti_server.domain.leg import LegState
 from cti_server.domain.rules import (
     arrivals,
     consult_facts,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from cti_server.domain.agent import Agent, AgentState, AskedState
-from cti_server.domain.contact import TALK_STATES, Contact, ContactState, Leg, LegRole, LegState
+from cti_server.domain.contact import TALK_STATES, Contact, ContactState
+from cti_server.domain.leg import Leg, LegRole, LegState
 from cti_server.domain.rules import (
     after_call,
     consult_facts,

@@ -8,28 +8,17 @@ from __future__ import annotations
 
 from cti_server.domain import errors
 from cti_server.domain.agent import Agent, AgentEvent, AgentState, StationMode, Supervision, SupervisionMode
-from cti_server.domain.contact import (
-    TALK_STATES,
-    Consult,
-    Contact,
-    ContactEvent,
-    ContactState,
-    LegRole,
-    LegState,
-    Operation,
-    OperationKind,
-    Talk,
-)
+from cti_server.domain.consultation import Consult, Talk
+from cti_server.domain.contact import TALK_STATES, Contact, ContactEvent, ContactState
 from cti_server.domain.effects import HangUpChannel, Move, Place, Supervise
 from cti_server.domain.events import Event, Reply
+from cti_server.domain.leg import LegRole, LegState
+from cti_server.domain.operation import Operation, OperationKind
 from cti_server.domain.rules import consult_goals, identity, operations, seats
 from cti_server.domain.signals import ChannelFact, SupervisorPlaced
 from cti_server.domain.state import WorldState
 from cti_server.domain.step import Step
 from cti_server.domain.views import agent_view
-
-LEADER = "team_leader"
-INSPECTOR = "quality_inspector"
 
 
 def talks(contact: Contact, target: Agent) -> bool:

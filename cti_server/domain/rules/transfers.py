@@ -10,9 +10,10 @@ from typing import Any
 
 from cti_server.domain import errors
 from cti_server.domain.agent import Agent
-from cti_server.domain.contact import Contact, ContactEvent, ContactState, Leg, LegRole, LegState
+from cti_server.domain.contact import Contact, ContactEvent, ContactState
 from cti_server.domain.effects import HangUpChannel, SendOutside
 from cti_server.domain.events import Event
+from cti_server.domain.leg import Leg, LegRole, LegState
 from cti_server.domain.rules import handing, identity, offers, operations, seats
 from cti_server.domain.rules.operations import OPERATION_TIME, own_contact, require
 from cti_server.domain.signals import TransferContact
