@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, and_, or_, select, tuple_
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cti_server.store.database import Database
@@ -99,6 +99,8 @@ class ContactFilter:
     agent_id: str | None = None
     state: str | None = None
     group_id: str | None = None
+    within: tuple[frozenset[str], str] | None = None
+    """Contacts of these groups, and those in which that agent had a part; None: all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,14 +210,21 @@ def _filtered(wanted: ContactFilter) -> Select[Any]:
     if wanted.until is not None:
         conditions.append(contacts.c.arrived_at < wanted.until)
     if wanted.agent_id is not None:
-        had_a_part = select(contact_events.c.contact_id).where(contact_events.c.agent_id == wanted.agent_id)
-        conditions.append(or_(contacts.c.agent_id == wanted.agent_id, contacts.c.contact_id.in_(had_a_part)))
+        conditions.append(_had_a_part(wanted.agent_id))
+    if wanted.within is not None:
+        groups, agent_id = wanted.within
+        conditions.append(or_(contacts.c.group_id.in_(sorted(groups)), _had_a_part(agent_id)))
     if wanted.state is not None:
         conditions.append(contacts.c.state == wanted.state)
     if wanted.group_id is not None:
         conditions.append(contacts.c.group_id == wanted.group_id)
     newest_first = (contacts.c.arrived_at.desc(), contacts.c.contact_id.desc())
     return select(contacts).where(and_(True, *conditions)).order_by(*newest_first)
+
+
+def _had_a_part(agent_id: str) -> ColumnElement[bool]:
+    told = select(contact_events.c.contact_id).where(contact_events.c.agent_id == agent_id)
+    return or_(contacts.c.agent_id == agent_id, contacts.c.contact_id.in_(told))
 
 
 def _cursor(last: LoggedContact) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from cti_server.api.models.fields import (
     Instant,
     Model,
@@ -10,6 +12,7 @@ from cti_server.api.models.views import (
     AgentView,
     ContactView,
     QueueView,
+    SystemView,
     TopicName,
 )
 
@@ -22,6 +25,7 @@ class OpenResult(Model):
     resumed: bool
     agent: AgentView
     contacts: list[ContactView]
+    system: SystemView = Field(description="As of `seq`, also when resumed.")
 
 
 class SubscribeResult(Model):

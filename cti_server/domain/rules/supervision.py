@@ -20,9 +20,6 @@ from cti_server.domain.state import WorldState
 from cti_server.domain.step import Step
 from cti_server.domain.views import agent_view
 
-LEADER = "team_leader"
-INSPECTOR = "quality_inspector"
-
 
 def talks(contact: Contact, target: Agent) -> bool:
     """Whether the agent is in a conversation of this contact."""

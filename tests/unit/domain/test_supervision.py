@@ -173,3 +173,12 @@ def test_a_leader_sets_states_and_signs_out():
     assert scenes.code(centre, s.ForceSignOut, "1003", "1002", "left") is None
     assert agent(centre, "1002").state is AgentState.SIGNED_OUT
     assert scenes.code(centre, s.ForceState, "1003", "1002", "ready") == "not_signed_in"
+
+
+def test_who_leads_and_inspects_listens_everywhere_and_speaks_in_the_own_groups():
+    centre, _ = watched()
+    leader = agent(centre, "1003")
+    leader.roles, leader.groups = ("team_leader", "quality_inspector"), {"general": 1}
+    assert scenes.code(centre, s.SuperviseParty, "1003", "whisper", "1002") == "not_your_group"
+    assert scenes.code(centre, s.SuperviseParty, "1003", "listen", "1002") is None
+    assert scenes.code(centre, s.SuperviseParty, "1003", "barge", "1002") == "not_your_group"
