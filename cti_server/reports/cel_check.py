@@ -198,18 +198,21 @@ def _compare(story: ContactStory, call: Call, until: datetime, tolerance: float)
 
 
 def _answered_at(call: Call, story: ContactStory | None, tolerance: float) -> float | None:
-    """When an agent first took it: not when a phone picked up in the moment its offer was taken back.
+    """When an agent first took it, as told from Asterisk.
 
-    The two were joined then, for less than `tolerance`; the contact went on to wait for somebody else.
+    A phone that picked up in the moment its offer was taken back need not have answered: the two were joined
+    for less than `tolerance`, and the contact went on to wait for somebody else.
     """
+    joined = call.joined if call.since is None else [*call.joined, (call.since, float("inf"))]
+    reported = story.answered_at.timestamp() if story and story.answered_at else None
     withdrawn = [] if story is None else list(_withdrawn(story))
-    for begin, end in call.joined:
+    for begin, end in joined:
         crossed = end - begin < tolerance and any(
             begin - tolerance <= at <= end + tolerance for at in withdrawn
         )
-        if not crossed:
+        if not crossed or _same(reported, begin, tolerance):
             return begin
-    return call.since
+    return joined[0][0] if joined and reported else None
 
 
 def _withdrawn(story: ContactStory) -> Iterable[float]:

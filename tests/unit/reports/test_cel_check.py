@@ -147,6 +147,10 @@ def test_a_phone_that_picks_up_while_its_agent_rejects_has_not_answered() -> Non
     found = checked([begin, ROWS[1], *crossed, end], gone)
     assert found.agrees, found
     assert found.in_cel.answered == 0
+    soon = [*gone[:-1], fact(8.3, "active", "contact.connected", "1001"), fact(9, "ended")]
+    found = checked([begin, ROWS[1], *crossed, end], soon)
+    assert found.agrees, found  # the next one had it at once: a join as short, and the one that counts
+    assert found.in_cel.answered == 1
     longer = [{**one, "eventtime": str(float(one["eventtime"]) + 1)} for one in crossed[2:]]
     assert told(checked([*ROWS, *crossed[:2], *longer], [*FACTS, *rejected])) == [(ONE, What.ANSWERED)]
 
