@@ -339,6 +339,12 @@ class ContactOfAnother(ApiError):
     code = "not_your_contact"
 
 
+class ContactOfAnotherGroup(ApiError):
+    """The contact is of none of the groups that the person leads, and the person had no part in it."""
+
+    code = "not_your_group"
+
+
 class UnknownVoicemail(ApiError):
     """No customer left a message in that contact."""
 

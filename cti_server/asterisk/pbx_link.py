@@ -37,6 +37,8 @@ DIGIT_PAUSE = 0.06
 """Seconds between two DTMF digits."""
 ON_THE_WAY = 0.25
 """Seconds in which a held customer who went back for want of a beat has reached its agent."""
+UNREACHED = 3.0
+"""Seconds after which a node that a new leader has not reached yet is told to be out of reach."""
 CEL_SLACK = 5.0
 """Seconds before the last known moment from which unseen calls are looked for (clocks, buffered rows)."""
 
@@ -108,10 +110,17 @@ class PbxLink:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.client.run())
                 tasks.create_task(self._beat())
+                tasks.create_task(self._tell_unreached())
                 tasks.create_task(self.numbers.keep())
         finally:
             for task in self._running:
                 task.cancel()
+
+    async def _tell_unreached(self) -> None:
+        """Without a connection there is none whose end would tell it."""
+        await asyncio.sleep(UNREACHED)
+        if not self.client.connected:
+            self._hand_in(s.NodeDown(0.0, self.name, "not_reached"))
 
     def perform(self, effect: e.Effect) -> None:
         """Carry out an effect: its actions are written now, after those handed in before."""

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from cti_server.bootstrap.campaigning import StoredCampaigns
 from cti_server.bootstrap.directory import directory_signal
 from cti_server.bootstrap.garbage import collect_when_quiet
 from cti_server.bootstrap.interaction_log import StoredCredentials, StoredInteractionLog
+from cti_server.bootstrap.log_upkeep import LogUpkeep
 from cti_server.bootstrap.outgoing import MessageDesk, senders
 from cti_server.bootstrap.past_contacts import StoredPastContacts
 from cti_server.bootstrap.recording_desk import RecordingDesk
@@ -51,6 +53,7 @@ from cti_server.engine.site import Site
 from cti_server.logs import configure_logging
 from cti_server.messaging.dispatcher import Dispatcher
 from cti_server.settings import PbxNodeSettings, Settings
+from cti_server.store import contact_log
 from cti_server.store.carrier import Carrier, forked_carrier
 from cti_server.store.customers import customer
 from cti_server.store.database import Database
@@ -118,7 +121,7 @@ class Server:
             self.drain,
             self.recordings.contact_ended,
             self._told,
-            jobs=(self._send_messages, self._dial, self.wallboard.run),
+            jobs=(self._send_messages, self._dial, self.wallboard.run, self._keep_logs_small),
         )
         self.lives = LifeFile(settings.outbox_dir / f"{settings.server_name}.lives")
         self.site = Site(Journal(redis, settings.site), self.surroundings, self._directory, lives=self.lives)
@@ -223,6 +226,10 @@ class Server:
         self.reports.kept(records)
         self.dialler.told(records)
         self.wallboard.kept(records)
+
+    async def _keep_logs_small(self) -> None:
+        known = partial(contact_log.ended, self.database)
+        await LogUpkeep(self.settings, self.surroundings.rotate_logs, known).run()
 
     async def _send_messages(self) -> None:
         await Dispatcher(self.messages, self.senders, self.site.lease.check).run()

@@ -113,6 +113,14 @@ class Surroundings:
         link = self._links.get(node)
         return link is not None and link.has_gone(channel)
 
+    async def rotate_logs(self, node: str) -> bool:
+        """Have a node put its own log aside; False when it is out of reach. Raises AmiError."""
+        link = self._links.get(node)
+        if link is None or not link.serving:
+            return False
+        await link.client.action("LoggerRotate")
+        return True
+
     async def numbers_noted(self, version: int) -> None:
         """Return when every node in reach has the service numbers of that version, or will not soon."""
         near = [link.numbers.noted(version) for link in self._links.values() if link.serving]

@@ -59,7 +59,8 @@ class AgentClient:
     """One agent's session, kept open over lost connections; an asynchronous context manager.
 
     Methods raise CtiRequestError when the server refuses, SessionEnded when the session is over for good.
-    `view` is the agent's own view and `contacts` its contacts by id, both as of the last event.
+    `view` is the agent's own view, `contacts` its contacts by id, `system` which PBX nodes are in reach, as
+    of the last event.
     """
 
     def __init__(
@@ -68,6 +69,8 @@ class AgentClient:
         self.agent_id = agent_id
         self.view: dict[str, Any] = {}
         self.contacts: dict[str, dict[str, Any]] = {}
+        self.system: dict[str, Any] = {}
+        self._system_seq = 0
         tokens = TokenSource(http_url, agent_id, password)
         self._line = Connection(ws_url, tokens, self._on_open, self._on_event, self._on_end)
         self._unseen: deque[Event] = deque(maxlen=KEPT_EVENTS)
@@ -293,6 +296,7 @@ class AgentClient:
     # --- what the line tells ------------------------------------------------------------------------------
 
     def _on_open(self, result: dict[str, Any]) -> None:
+        self.system, self._system_seq = result.get("system", {}), result["seq"]
         if result["resumed"]:  # the views are ahead of the events that follow: those will bring them
             return
         self.view = result["agent"]
@@ -300,6 +304,8 @@ class AgentClient:
 
     def _on_event(self, name: str, params: dict[str, Any]) -> None:
         event = Event(name, params)
+        if "system" in params and event.seq > self._system_seq:  # a resume brings older ones too
+            self.system = params["system"]
         if event.agent and event.agent["agent_id"] == self.agent_id:
             self.view = event.agent
             self._forget(set(self.view["contact_ids"]))

@@ -8,15 +8,9 @@ from functools import lru_cache
 from typing import Any
 
 from cti_server.domain.agent import Agent, AgentState
-from cti_server.domain.contact import (
-    Contact,
-    ContactState,
-    Leg,
-    LegRole,
-    LegState,
-    OperationKind,
-    RecordingState,
-)
+from cti_server.domain.contact import Contact, ContactState, RecordingState
+from cti_server.domain.leg import Leg, LegRole, LegState
+from cti_server.domain.operation import OperationKind
 from cti_server.domain.queue import Group
 from cti_server.domain.state import WorldState
 

@@ -9,12 +9,13 @@ from typing import Any
 from cti_server.api.models import params as p
 from cti_server.api.models.fields import Model
 from cti_server.domain import signals as s
+from cti_server.domain.audience import Matter, Topic, roles_for
 
 SEAT_ROLES = frozenset({"agent", "team_leader"})
 """Who works contacts from a seat."""
-SUPERVISORS = frozenset({"team_leader", "quality_inspector"})
-WATCHERS = frozenset({"team_leader", "operations_manager", "quality_inspector"})
-LEADERS = frozenset({"team_leader"})
+SUPERVISORS = roles_for(Matter.LISTENING)
+WATCHERS = roles_for(*Topic)
+LEADERS = roles_for(Matter.LEADING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Method:
     roles: frozenset[str] = frozenset()
     """One of these is needed; empty: anybody with a session."""
     command: CommandFactory | None = None
-    watches: bool = False
+    seatless: bool = False
     """A command that needs no seat: any session of the person may ask."""
 
 
@@ -203,7 +204,7 @@ METHODS: dict[str, Method] = {
             p.SubscribeResult,
             WATCHERS,
             _topics(s.Subscribe),
-            watches=True,
+            seatless=True,
         ),
         Method(
             "unsubscribe",
@@ -212,7 +213,7 @@ METHODS: dict[str, Method] = {
             p.SubscribeResult,
             WATCHERS,
             _topics(s.Unsubscribe),
-            watches=True,
+            seatless=True,
         ),
         _over("listen", "Hears a conversation, unheard.", SUPERVISORS),
         _over("whisper", "Speaks to the agent only.", LEADERS),
@@ -226,6 +227,7 @@ METHODS: dict[str, Method] = {
             p.AgentResult,
             LEADERS,
             _force_state,
+            seatless=True,
         ),
         Method(
             "supervisor.sign_out_agent",
@@ -234,6 +236,7 @@ METHODS: dict[str, Method] = {
             p.AgentResult,
             LEADERS,
             _force_sign_out,
+            seatless=True,
         ),
         _seat("contact.set_data", "Merges attached data.", p.SetDataParams, p.ContactResult, _set_data),
         _seat("contact.wrap_up", "Ends after-call work.", p.WrapUpParams, p.WrapUpResult, _wrap_up),

@@ -25,6 +25,7 @@ from cti_server.api.models.views import (
     ContactView,
     QueueView,
     StationModeName,
+    SystemView,
     TopicName,
 )
 from cti_server.domain.target import Target, TargetKind
@@ -267,6 +268,7 @@ class OpenResult(Model):
     resumed: bool
     agent: AgentView
     contacts: list[ContactView]
+    system: SystemView = Field(description="As of `seq`, also when resumed.")
 
 
 class SubscribeResult(Model):

@@ -6,11 +6,12 @@ before everybody else, for `patience` seconds only; who did not ask for the call
 
 from __future__ import annotations
 
-from cti_server.domain.contact import Contact, ContactState, LegState
+from cti_server.domain.contact import Contact, ContactState
 from cti_server.domain.effects import Apologise, CallCustomer
 from cti_server.domain.events import Event
+from cti_server.domain.leg import LegState
 from cti_server.domain.rules import conversation, dialling, dialling_facts
-from cti_server.domain.rules.offers import OPERATION_TIME
+from cti_server.domain.rules.operations import OPERATION_TIME
 from cti_server.domain.signals import AnswerHeard, CampaignCall
 from cti_server.domain.step import Step
 from cti_server.domain.target import MINUTE

@@ -8,13 +8,23 @@ from __future__ import annotations
 
 from cti_server.domain import errors
 from cti_server.domain.agent import AgentState, AskedState
-from cti_server.domain.contact import Consult, Contact, ContactEvent, ContactState, Leg, LegState, Talk
+from cti_server.domain.consultation import Consult, Talk
+from cti_server.domain.contact import Contact, ContactEvent, ContactState
 from cti_server.domain.effects import Move, Place, Resync
-from cti_server.domain.rules import arrangement, consult_goals, conversation, offers, parties
+from cti_server.domain.leg import Leg, LegState
+from cti_server.domain.rules import (
+    arrangement,
+    consult_goals,
+    conversation,
+    doubts,
+    offers,
+    operations,
+    parties,
+)
 from cti_server.domain.signals import ChannelFact, EffectFailed
+from cti_server.domain.signals.facts import UNKNOWN_CAUSE
 from cti_server.domain.step import Step
 
-UNKNOWN_CAUSE = 0
 ELSEWHERE = ("cti-unserved", "cti-wait")
 """Where the dialplan took a customer who was to be on hold."""
 
@@ -32,7 +42,7 @@ def third_left(step: Step, contact: Contact, next_state: AskedState | None) -> N
         if leg:
             leg.state = LegState.UP
     parties.end(step, contact, errors.ConsultEnded, moves, next_state)
-    conversation.watch(step, contact, offers.OPERATION_TIME)
+    doubts.watch(step, contact, operations.OPERATION_TIME)
 
 
 def _rings_outside(step: Step, contact: Contact) -> bool:
@@ -45,7 +55,7 @@ def _rings_outside(step: Step, contact: Contact) -> bool:
 def answered(step: Step, contact: Contact, consultation: Consult, leg: Leg) -> None:
     """The third party is there: it talks to the agent as soon as the customer is on hold."""
     leg.state = LegState.UP
-    step.set_timer(f"consult:{contact.contact_id}", offers.OPERATION_TIME)
+    step.set_timer(f"consult:{contact.contact_id}", operations.OPERATION_TIME)
     if consultation.goal is Talk.NOBODY and consultation.settled:
         consult_goals.arrange(step, contact, consultation, Talk.CONSULTED)
 
@@ -71,7 +81,7 @@ def moved(step: Step, contact: Contact) -> None:
 
 def _shown(step: Step, contact: Contact, consultation: Consult) -> None:
     if consultation.settled and not arrangement.reached(contact, consultation.goal):
-        conversation.watch(step, contact, conversation.APART_TIME)
+        doubts.watch(step, contact, doubts.APART_TIME)
     else:
         consult_goals.go_on(step, contact, consultation)
 
@@ -87,7 +97,7 @@ def leg_gone(step: Step, contact: Contact, leg: Leg, cause: int) -> None:
         step.state.channels.pop(leg.channel, None)
         _third_gone(step, contact, AskedState(AgentState.NOT_READY, "station_no_answer") if rang else None)
     elif consultation.connected and not contact.end_reason:
-        offers.refuse_operation(step, contact, errors.StationNoAnswer)
+        operations.refuse_operation(step, contact, errors.StationNoAnswer)
         leg.state, leg.bridge = LegState.GONE, ""
         step.state.channels.pop(leg.channel, None)
         consult_goals.arrange(step, contact, consultation, Talk.HANDED)
@@ -128,12 +138,12 @@ def failed(step: Step, contact: Contact, refusal: type[errors.Refusal]) -> None:
     consultation = contact.consult
     if consultation is None:
         return
-    offers.refuse_operation(step, contact, refusal)
+    operations.refuse_operation(step, contact, refusal)
     if (
         contact.agent_leg
     ):  # else it left, perhaps after this step was begun: the other two go on towards each other
         consultation.goal, consultation.settled = consultation.talk, True
-    conversation.watch(step, contact, conversation.APART_TIME)
+    doubts.watch(step, contact, doubts.APART_TIME)
     if refusal is errors.OutcomeUnknown:
         step.do(Resync(contact.node))
 

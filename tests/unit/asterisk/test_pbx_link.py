@@ -2,6 +2,9 @@
 
 import asyncio
 
+import pytest
+
+from cti_server.asterisk import pbx_link
 from cti_server.asterisk.pbx_link import PbxAddress, PbxLink
 from cti_server.domain import signals as s
 from tests.fakes.ami_server import Answer, FakeAmi, FakeAmiConnection, Received, fake_ami
@@ -16,6 +19,21 @@ async def test_held_customer_who_was_going_back_is_not_told_as_held() -> None:
         snapshot = await _snapshot(pbx)
     assert [(fact.channel, fact.bridge) for fact in snapshot.channels] == [("pbx-a-1.1", "bridge-1")]
     assert pbx.names()[:4] == ["Status", "Setvar", "Status", "DeviceStateList"]
+
+
+async def test_a_node_that_is_not_there_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that begins while the PBX is gone: no connection ends that would tell it."""
+    monkeypatch.setattr(pbx_link, "UNREACHED", 0.01)
+    told: asyncio.Queue[s.Signal] = asyncio.Queue()
+    async with fake_ami() as pbx:
+        port = pbx.port
+    address = PbxAddress("pbx-a", "127.0.0.1", port, "cti", "secret")
+    link = PbxLink(address, told.put_nowait, lambda: None, lambda: 0.0, called=lambda _call: None)
+    running = asyncio.create_task(link.run())
+    signal = await asyncio.wait_for(told.get(), DEADLINE)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert signal == s.NodeDown(0.0, "pbx-a", "not_reached")
 
 
 async def test_a_phones_hold_is_asked_for_without_locking_its_channel() -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from cti_server.domain.contact import Consult, Contact, ContactState, LegRole, LegState, RecordingState
+from cti_server.domain.consultation import Consult
+from cti_server.domain.contact import TALK_STATES, Contact, ContactState, RecordingState
+from cti_server.domain.leg import LegRole, LegState
 from cti_server.domain.rules.arrangement import present, talkers
-from cti_server.domain.rules.conversation import TALK_STATES
 from cti_server.domain.rules.transfers import outside_leg
 from tests.fakes.pbx import Channel, FakePbx
 from tests.unit.domain import plain_routing

@@ -5,8 +5,9 @@ import pytest
 from cti_server.domain import effects as e
 from cti_server.domain import signals as s
 from cti_server.domain.agent import AgentState
-from cti_server.domain.contact import ContactState, LegRole, LegState
+from cti_server.domain.contact import ContactState
 from cti_server.domain.events import Event
+from cti_server.domain.leg import LegRole, LegState
 from cti_server.domain.target import Target, TargetKind
 from tests.fakes.pbx import BUSY, OUT_OF_ORDER
 from tests.unit.domain import scenes
