@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cti_server.campaigns.errors import NothingToCall, UnknownRecord
+from cti_server.campaigns.errors import ImportGivenUp, NothingToCall, UnknownRecord
 from cti_server.campaigns.kept import Campaign
 from cti_server.campaigns.lists import Row
 from cti_server.campaigns.model import Calling, Change, Disposition, Mode, Outcome, Settings, Then
@@ -77,6 +77,17 @@ async def test_hours_do_not_call_and_never_twice(book: Book) -> None:
     assert numbers(await book.take(5, NOW + 2 * 86_400)) == ["13900000003"]
     counts = await campaigns.counts(book.database, book.campaign.campaign_id)
     assert (counts.closed, counts.records["dialling"]) == ({"do_not_call": 1}, 2)
+
+
+async def test_an_import_that_failed_tells_of_a_batch_that_only_seemed_to_fail(book: Book) -> None:
+    """The database was lost between the commit and its answer."""
+    (kept,) = await campaign_lists.imports(book.database, book.campaign.campaign_id)
+    before = replace(kept, rows=0, accepted=0)
+    ended = await campaign_lists.finish(book.database, before, "failed")
+    assert (ended.state, ended.rows, ended.accepted) == ("failed", 3, 3)
+    assert await campaign_lists.imports(book.database, book.campaign.campaign_id) == [ended]
+    with pytest.raises(ImportGivenUp):
+        await campaign_lists.finish(book.database, before, "done")
 
 
 async def test_an_attempt_ends_once(book: Book) -> None:
