@@ -14,13 +14,13 @@ import msgspec
 from fastapi import APIRouter, Depends, Request, Response
 
 from cti_server.api.access import Caller, Having, Known, Services, json_only
-from cti_server.api.errors import FAULTS, UnknownSetting
 from cti_server.api.etag import Expected, tag
 from cti_server.api.messages import Language, preferred, title
 from cti_server.api.models import routing as m
 from cti_server.api.models.fields import Model
 from cti_server.api.openapi import problems
 from cti_server.api.ports import RoutingVersion
+from cti_server.api.settings_errors import FAULTS, UnknownSetting
 from cti_server.domain.doubts import doubts, sounds, unheard
 from cti_server.domain.settings import Change, RoutingSettings, faults
 from cti_server.domain.views import timestamp

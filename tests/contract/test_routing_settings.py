@@ -11,8 +11,8 @@ import httpx
 import msgspec
 import pytest
 
-from cti_server.api.errors import FAULTS
 from cti_server.api.models import routing as m
+from cti_server.api.settings_errors import FAULTS
 from cti_server.domain import settings as d
 from cti_server.domain.doubts import Sound
 from cti_server.domain.ivr import Ivr, Option

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from cti_server.domain import signals as s
+from cti_server.domain.allowed_actions import allowed_actions
 from cti_server.domain.effects import (
     AddFallbackMember,
     Effect,
@@ -19,7 +20,6 @@ from cti_server.domain.effects import (
     Resync,
 )
 from cti_server.domain.target import Target, TargetKind
-from cti_server.domain.views import allowed_actions
 from tests.fakes.pbx import BUSY, EFFECTS, NO_ANSWER, NORMAL, OUT_OF_ORDER, Channel
 from tests.unit.domain import centre as c
 from tests.unit.domain.actions import METHODS
