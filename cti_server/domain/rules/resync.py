@@ -7,6 +7,7 @@ from cti_server.domain.leg import LegRole, LegState
 from cti_server.domain.rules import (
     audio,
     channel_facts,
+    consult_facts,
     dialling_facts,
     fallback,
     node_facts,
@@ -35,7 +36,7 @@ LET_GO_FROM = ("cti-wait", "cti-unserved")
 def node_snapshot(step: Step, snapshot: NodeSnapshot) -> None:
     """Correct everything that differs. Conversations first: what a customer does now explains the rest."""
     node = step.state.nodes.setdefault(snapshot.node, Node(snapshot.node))
-    node.up = True
+    was_away, node.up = not node.up, True
     if node.lost:
         node.lost = False
         node_facts.tell_status(step)
@@ -55,6 +56,10 @@ def node_snapshot(step: Step, snapshot: NodeSnapshot) -> None:
     for fact in customers:
         if fact.channel not in partners:
             resync_alone.alone(step, snapshot, fact, channels)
+    for fact in customers:
+        contact = step.state.contacts.get(fact.channel)
+        if contact and was_away:
+            consult_facts.taken_up(step, contact)
     _held_at_phones(step, snapshot, channels)
     audio.corrected(step, snapshot, channels)
     supervision.corrected(step, snapshot.node, channels)
