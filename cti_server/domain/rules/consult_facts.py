@@ -12,6 +12,7 @@ from cti_server.domain.consultation import Consult, Talk
 from cti_server.domain.contact import Contact, ContactEvent, ContactState
 from cti_server.domain.effects import Move, Place, Resync
 from cti_server.domain.leg import Leg, LegState
+from cti_server.domain.operation import OperationKind
 from cti_server.domain.rules import (
     arrangement,
     consult_goals,
@@ -27,6 +28,19 @@ from cti_server.domain.step import Step
 
 ELSEWHERE = ("cti-unserved", "cti-wait")
 """Where the dialplan took a customer who was to be on hold."""
+
+
+_STEPWISE = frozenset(
+    {
+        OperationKind.CONSULT,
+        OperationKind.ALTERNATE,
+        OperationKind.COMPLETE,
+        OperationKind.CONFERENCE,
+        OperationKind.CANCEL_CONSULT,
+        OperationKind.DROP_LEG,
+    }
+)
+"""Commands whose outcome comes about step by step (`arrangement`)."""
 
 
 def third_left(step: Step, contact: Contact, next_state: AskedState | None) -> None:
@@ -171,6 +185,16 @@ def corrected(step: Step, contact: Contact, channels: dict[str, ChannelFact]) ->
     if not customer.bridge and customer.context in ELSEWHERE:
         step.do(Move(contact.node, contact.contact_id, Place.HOLD))
     consult_goals.arrange(step, contact, consultation, consultation.goal)
+
+
+def taken_up(step: Step, contact: Contact) -> None:
+    """After `corrected`, when the link was away: nothing of ours is on its way there any more.
+
+    A command under way ended with what the PBX shows, or its step was lost with the server that asked for it.
+    """
+    consultation, operation = contact.consult, contact.operation
+    if consultation and not consultation.settled and operation and operation.kind in _STEPWISE:
+        consult_goals.arrange(step, contact, consultation, consultation.goal)
 
 
 def _shows(contact: Contact, talk: Talk) -> bool:

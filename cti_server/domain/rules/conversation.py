@@ -148,7 +148,8 @@ def customer_gone(step: Step, contact: Contact, reason: str = "customer_hung_up"
     contact.end_reason = contact.end_reason or reason
     contact.customer_leg.state = LegState.GONE
     step.state.channels.pop(contact.contact_id, None)
-    step.clear_timer(f"apart:{contact.contact_id}")
+    for kind in ("apart", "arrival"):  # it may have talked to somebody on its way back to the queue
+        step.clear_timer(f"{kind}:{contact.contact_id}")
     identity.lost(step, contact)
     if contact.recording in (RecordingState.RECORDING, RecordingState.PAUSED):
         contact.recording = RecordingState.STOPPED
@@ -162,7 +163,6 @@ def _abandoned(step: Step, contact: Contact) -> None:
     voicemail.over(step, contact)
     if contact.end_reason not in KNOWN_REASONS:
         contact.end_reason = "abandoned"
-    step.clear_timer(f"arrival:{contact.contact_id}")
     offered = contact.state is ContactState.OFFERED
     agent = None
     if offered:
