@@ -37,10 +37,12 @@ DIGIT_PAUSE = 0.06
 """Seconds between two DTMF digits."""
 ON_THE_WAY = 0.25
 """Seconds in which a held customer who went back for want of a beat has reached its agent."""
-Sent = Sequence[tuple[Action, asyncio.Future[AmiMessage]]]
-"""Actions of one effect, and their answers to come."""
+UNREACHED = 3.0
+"""Seconds after which a node that a new leader has not reached yet is told to be out of reach."""
 CEL_SLACK = 5.0
 """Seconds before the last known moment from which unseen calls are looked for (clocks, buffered rows)."""
+Sent = Sequence[tuple[Action, asyncio.Future[AmiMessage]]]
+"""Actions of one effect, and their answers to come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +112,18 @@ class PbxLink:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.client.run())
                 tasks.create_task(self._beat())
+                tasks.create_task(self._tell_unreached())
                 tasks.create_task(self.numbers.keep())
         finally:
             self._over = True
             for task in self._running:
                 task.cancel()
+
+    async def _tell_unreached(self) -> None:
+        """Without a connection there is none whose end would tell it."""
+        await asyncio.sleep(UNREACHED)
+        if not self.client.connected:
+            self._hand_in(s.NodeDown(0.0, self.name, "not_reached"))
 
     def perform(self, *effects: e.Effect) -> None:
         """Carry out effects: their actions are written now, in order, after those handed in before."""
@@ -218,8 +227,28 @@ class PbxLink:
                 # Until the beat they went back to their agents by themselves; no retrieval must cross that.
                 await asyncio.sleep(ON_THE_WAY)
                 taken_at, status = await self._status()
+        held = await self._held(status)
         devices = await self.client.list_action("DeviceStateList", {})
-        self._hand_in(translate.snapshot(self.name, status, devices, taken_at, await self._queues()))
+        queues = await self._queues()
+        self._hand_in(translate.snapshot(self.name, status, devices, taken_at, queues, held=held))
+
+    async def _held(self, status: list[AmiMessage]) -> set[str]:
+        """Channels whose phone holds the call; one that is gone by now does not."""
+        asked = [message["Uniqueid"] for message in status if translate.may_be_held(message)]
+        with self.client.together():
+            answers = [
+                self.client.begin("Getvar", {"Channel": channel, "Variable": translate.HELD})
+                for channel in asked
+            ]
+        found = await asyncio.gather(*answers, return_exceptions=True)
+        for answer in found:
+            if isinstance(answer, BaseException) and not isinstance(answer, AmiRefused):
+                raise answer
+        return {
+            channel
+            for channel, answer in zip(asked, found, strict=True)
+            if isinstance(answer, AmiMessage) and answer.get("Value", "") == "1"
+        }
 
     async def _queues(self) -> list[AmiMessage] | None:
         """The fallback queues' members; None when Asterisk has no queues to tell of."""
@@ -230,8 +259,7 @@ class PbxLink:
 
     async def _status(self) -> tuple[float, list[AmiMessage]]:
         """All channels, and when they were asked for."""
-        variables = ",".join((*translate.SNAPSHOT_VARIABLES, translate.HELD))
-        fields = {"Variables": variables, "AllVariables": "false"}
+        fields = {"Variables": ",".join(translate.SNAPSHOT_VARIABLES), "AllVariables": "false"}
         return self._clock(), await self.client.list_action("Status", fields)
 
     async def _unseen_calls(self, since: float) -> None:

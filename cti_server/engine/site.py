@@ -11,7 +11,7 @@ import structlog
 from cti_server.domain import errors as domain_errors
 from cti_server.domain import signals as s
 from cti_server.domain.events import Reply
-from cti_server.domain.views import agent_view, own_contacts
+from cti_server.domain.views import agent_view, own_contacts, system_view
 from cti_server.engine.answers import RequestKey
 from cti_server.engine.loop import Loop
 from cti_server.engine.port import (
@@ -71,6 +71,7 @@ class Site(Loop):
             resumed=missed is not None,
             agent=agent_view(state, agent),
             contacts=own_contacts(state, agent),
+            system=system_view(state),
             missed=missed or (),
         )
         if self._mailboxes.attach(agent_id, listener):

@@ -11,7 +11,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from cti_server.client import CtiRequestError
+from cti_server.client import AgentClient, CtiRequestError
 from tests.support.audio import COLLEAGUE_TONE
 from tests.support.centre import TestCentre, eventually, whole_centre
 from tests.support.databases import PostgresServer
@@ -160,6 +160,11 @@ async def test_asterisk_killed_in_the_middle_of_calls(centre: TestCentre, mode: 
             await ready(centre, "pbx", are=False)
             gone = (await talker.told("system.status")).params["system"]
             assert [node["in_reach"] for node in gone["nodes"]] == [False]
+            assert talker.client.system == gone
+            async with AgentClient(
+                centre.http, centre.ws, "1003", centre.person("1003")["password"]
+            ) as newcomer:
+                assert newcomer.system == gone
             with refused("pbx_unavailable"):
                 await talker.client.hang_up(talking)
             with refused("pbx_unavailable"):

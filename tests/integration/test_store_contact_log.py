@@ -85,6 +85,9 @@ async def test_filters(database: Database) -> None:
     assert await found(since=START + timedelta(seconds=2)) == ["pbx-a-3.1", "pbx-a-2.1"]
     assert await found(until=START + timedelta(seconds=2)) == ["pbx-a-1.1"]
     assert await found(agent_id="x") == []
+    assert await found(within=(frozenset({"vtm"}), "x")) == ["pbx-a-1.1"]
+    assert await found(within=(frozenset(), "1005")) == ["pbx-a-3.1", "pbx-a-1.1"]
+    assert await found(within=(frozenset({"vtm"}), "1005"), agent_id="x") == []
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "中文", "bm90aGluZw==", "IA=="])

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cti_server.domain.ivr import Check
+from cti_server.domain.ivr_walk import Check
 from cti_server.store.database import Database
 from cti_server.store.identity import LOCKED_FOR, TRIES, CustomerIdentities
 from cti_server.store.passwords import CHEAP, Passwords

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from cti_server.client import CtiRequestError
+from cti_server.client import AgentClient, CtiRequestError
 from tests.support.audio import COLLEAGUE_TONE, MOSTLY
 from tests.support.centre import TestCentre, whole_centre
 from tests.support.phones import BaresipPhone
@@ -132,13 +132,14 @@ async def test_it_goes_on_after_kill_9(centre: TestCentre, mode: Mode) -> None:
         await leader.client.stop_supervising()
 
 
-async def test_a_leader_sets_states_and_signs_out(centre: TestCentre, mode: Mode) -> None:
+async def test_a_leader_without_a_seat_sets_states_and_signs_out(centre: TestCentre, mode: Mode) -> None:
+    password = centre.person("2001")["password"]
     async with (
         seat(centre, "1001", mode) as agent,
-        seat(centre, "2001", mode, tone_hz=COLLEAGUE_TONE, state="not_ready") as leader,
+        AgentClient(centre.http, centre.ws, "2001", password) as leader,
     ):
         asked = {"agent_id": "1001", "state": "not_ready", "reason": "training"}
-        await leader.client.request("supervisor.set_agent_state", **asked)
+        await leader.request("supervisor.set_agent_state", **asked)
         await agent.in_state("not_ready", "training")
-        await leader.client.request("supervisor.sign_out_agent", agent_id="1001", reason="left")
+        await leader.request("supervisor.sign_out_agent", agent_id="1001", reason="left")
         await agent.in_state("signed_out", "left")

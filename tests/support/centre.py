@@ -1,7 +1,6 @@
 """A whole centre for tests, as `cti up` runs it: real Asterisk, Redis, database and server, free ports."""
 
 import asyncio
-import csv
 import json
 import os
 import signal
@@ -18,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from asterisk_config.install import install
 from asterisk_config.model import Endpoint, Timings
 from asterisk_config.surface import CEL_COLUMNS
+from cti_server.asterisk import cel
 from cti_server.store.database import Database
 from cti_server.store.schema import upgrade
 from cti_server.store.tables import groups, metadata, service_numbers
@@ -206,10 +206,7 @@ class TestCentre:
 
     def cel(self) -> list[dict[str, str]]:
         """Asterisk's channel events so far, oldest first; keys are `surface.CEL_COLUMNS`."""
-        if not self.centre.rendered.cel_file.exists():
-            return []
-        with self.centre.rendered.cel_file.open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file, fieldnames=list(CEL_COLUMNS)))
+        return list(cel.rows(self.centre.rendered.cel_file, CEL_COLUMNS))
 
     async def reaches(self, place: str, since: float, count: int = 1, deadline: float = 10) -> list[Row]:
         """CEL rows of an event of ours (`CTI_UNSERVED` …) after `since`, once there are `count`."""

@@ -10,7 +10,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from cti_server.domain import signals as s
 from cti_server.domain import world
 from cti_server.domain.agent import Agent, AgentEvent, AgentState
-from cti_server.domain.contact import Contact, ContactState, Customer, LegRole, LegState
+from cti_server.domain.contact import Contact, ContactState
+from cti_server.domain.customer import Customer
+from cti_server.domain.leg import LegRole, LegState
 from cti_server.domain.policy import Policy, Priorities, Strategy
 from cti_server.domain.queue import AGEING, Group, turn
 from cti_server.domain.routing import Router

@@ -4,7 +4,8 @@ import pytest
 
 from cti_server.domain import signals as s
 from cti_server.domain.agent import AgentState, SupervisionMode
-from cti_server.domain.contact import ContactState, LegRole, LegState
+from cti_server.domain.contact import ContactState
+from cti_server.domain.leg import LegRole, LegState
 from cti_server.domain.views import contact_view
 from tests.unit.domain import scenes
 from tests.unit.domain.agreement import check_agreement
@@ -172,3 +173,12 @@ def test_a_leader_sets_states_and_signs_out():
     assert scenes.code(centre, s.ForceSignOut, "1003", "1002", "left") is None
     assert agent(centre, "1002").state is AgentState.SIGNED_OUT
     assert scenes.code(centre, s.ForceState, "1003", "1002", "ready") == "not_signed_in"
+
+
+def test_who_leads_and_inspects_listens_everywhere_and_speaks_in_the_own_groups():
+    centre, _ = watched()
+    leader = agent(centre, "1003")
+    leader.roles, leader.groups = ("team_leader", "quality_inspector"), {"general": 1}
+    assert scenes.code(centre, s.SuperviseParty, "1003", "whisper", "1002") == "not_your_group"
+    assert scenes.code(centre, s.SuperviseParty, "1003", "listen", "1002") is None
+    assert scenes.code(centre, s.SuperviseParty, "1003", "barge", "1002") == "not_your_group"

@@ -142,6 +142,21 @@ async def test_empty_recording_is_kept_and_said_so(site: Site) -> None:
     assert (recording["duration_s"], recording["data"]["repairs"]) == (0.0, ["empty"])
 
 
+async def test_what_else_is_known_of_it_stands_among_its_repairs(tmp_path: Path) -> None:
+    asked: list[tuple[float, float]] = []
+
+    def doubts(since: float, until: float) -> tuple[str, ...]:
+        asked.append((since, until))
+        return ("disk_was_full",)
+
+    site = Site(tmp_path, doubts=doubts)
+    site.raw(8000)
+    recording = await site.intake.finish(CONTACT)
+    assert recording["data"]["repairs"] == ["disk_was_full"]
+    assert asked == [(recording["started_at"], recording["ended_at"])]
+    site.intake.close()
+
+
 async def test_finishing_again_gives_the_same(site: Site) -> None:
     site.raw(80)
     first = await site.intake.finish(CONTACT, started_at=BEGAN)
