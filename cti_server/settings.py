@@ -33,6 +33,16 @@ class PbxNodeSettings(BaseModel):
     sip: str = ""
     """`host:port` customers and phones reach it at; for the doctor and for people."""
 
+    @property
+    def home(self) -> Path | None:
+        """The node's folder, if it can be reached: known by the files in it that the settings name."""
+        candidates = []
+        if self.cel_file:
+            candidates.append(self.cel_file.parents[2])
+        if self.recording_spool:
+            candidates.append(self.recording_spool.parents[1])
+        return next((home for home in candidates if (home / "etc/asterisk.conf").exists()), None)
+
 
 class Settings(BaseSettings):
     """What a server needs to know. Times in seconds."""

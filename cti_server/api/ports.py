@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from cti_server.domain.audience import Reach
+from cti_server.domain.doubts import Sound
 from cti_server.domain.settings import Change, RoutingSettings
 from cti_server.reports.facts import Fact
 from cti_server.reports.resolution import CustomerCall
@@ -156,6 +157,9 @@ class Routing(Protocol):
 
     async def settings_of(self, version: int) -> RoutingSettings | None:
         """Those of a version, None when there is none."""
+
+    async def missing(self, wanted: Collection[Sound]) -> frozenset[Sound]:
+        """Sounds that a PBX node is known to lack."""
 
 
 class InteractionLog(Protocol):

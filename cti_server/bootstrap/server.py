@@ -35,6 +35,7 @@ from cti_server.bootstrap.disks import Disks, folders, spool_of
 from cti_server.bootstrap.garbage import collect_when_quiet
 from cti_server.bootstrap.interaction_log import StoredCredentials, StoredInteractionLog
 from cti_server.bootstrap.log_upkeep import LogUpkeep
+from cti_server.bootstrap.node_sounds import missing_sounds
 from cti_server.bootstrap.outgoing import MessageDesk, senders
 from cti_server.bootstrap.past_contacts import StoredPastContacts
 from cti_server.bootstrap.recording_desk import RecordingDesk
@@ -142,6 +143,7 @@ class Server:
             self.site.apply,
             self.site.routing_version,
             self.surroundings.numbers_noted,
+            missing=partial(missing_sounds, settings.nodes),
         )
         self.arrivals = Arrivals(
             self.site.apply,

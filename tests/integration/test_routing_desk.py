@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
 
 import pytest
@@ -12,6 +12,7 @@ from cti_server.bootstrap import routing_desk
 from cti_server.bootstrap.directory import directory_signal
 from cti_server.bootstrap.routing_desk import RoutingDesk
 from cti_server.domain import signals as s
+from cti_server.domain.doubts import Sound
 from cti_server.domain.outside import OutsideRules
 from cti_server.domain.settings import RoutingSettings
 from cti_server.domain.world import World
@@ -37,10 +38,15 @@ class Leader:
             self.apply,
             lambda: self.world.state.routing_version if self.leads else None,
             self.noted,
+            missing=self.missing,
         )
 
     async def noted(self, version: int) -> None:
         assert self.world.state.routing_version >= version
+
+    @staticmethod
+    async def missing(wanted: Collection[Sound]) -> frozenset[Sound]:
+        return frozenset(wanted)
 
     async def apply(self, signal: s.Signal) -> None:
         if self.away:

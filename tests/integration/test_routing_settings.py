@@ -264,6 +264,16 @@ async def test_a_number_is_added_changed_and_removed_with_no_render(
 async def test_what_is_refused_and_the_way_back(centre: TestCentre, operations: httpx.AsyncClient) -> None:
     noon = await change(operations, "/agents/1002", groups={"general": 2, "elder": 3})
     last = await change(operations, "/agents/1002", groups={})
+    doubtful = {"group": "general", "greeting": "nowhere"}
+    body = {"why": "a doubtful one", "value": doubtful}
+    answer = await operations.put(
+        f"{ROUTING}/numbers/4012", json=body, headers={"If-Match": f'"{last}"', "Accept-Language": "zh-CN"}
+    )
+    told = {one["where"]: one for one in answer.json()["warnings"]}
+    assert told["numbers.4012.greeting"]["code"] == "sound_missing"
+    assert "语音" in told["numbers.4012.greeting"]["message"]
+    assert "numbers.4000.greeting" not in told  # the node has it
+    last = answer.json()["version"]
     settings = (await operations.get(ROUTING)).json()["settings"]
     assert settings["agents"]["1002"]["groups"] == {}
     del settings["groups"]["general"]
