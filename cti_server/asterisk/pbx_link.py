@@ -221,8 +221,28 @@ class PbxLink:
                 # Until the beat they went back to their agents by themselves; no retrieval must cross that.
                 await asyncio.sleep(ON_THE_WAY)
                 taken_at, status = await self._status()
+        held = await self._held(status)
         devices = await self.client.list_action("DeviceStateList", {})
-        self._hand_in(translate.snapshot(self.name, status, devices, taken_at, await self._queues()))
+        queues = await self._queues()
+        self._hand_in(translate.snapshot(self.name, status, devices, taken_at, queues, held=held))
+
+    async def _held(self, status: list[AmiMessage]) -> set[str]:
+        """Channels whose phone holds the call; one that is gone by now does not."""
+        asked = [message["Uniqueid"] for message in status if translate.may_be_held(message)]
+        with self.client.together():
+            answers = [
+                self.client.begin("Getvar", {"Channel": channel, "Variable": translate.HELD})
+                for channel in asked
+            ]
+        found = await asyncio.gather(*answers, return_exceptions=True)
+        for answer in found:
+            if isinstance(answer, BaseException) and not isinstance(answer, AmiRefused):
+                raise answer
+        return {
+            channel
+            for channel, answer in zip(asked, found, strict=True)
+            if isinstance(answer, AmiMessage) and answer.get("Value", "") == "1"
+        }
 
     async def _queues(self) -> list[AmiMessage] | None:
         """The fallback queues' members; None when Asterisk has no queues to tell of."""
@@ -233,8 +253,7 @@ class PbxLink:
 
     async def _status(self) -> tuple[float, list[AmiMessage]]:
         """All channels, and when they were asked for."""
-        variables = ",".join((*translate.SNAPSHOT_VARIABLES, translate.HELD))
-        fields = {"Variables": variables, "AllVariables": "false"}
+        fields = {"Variables": ",".join(translate.SNAPSHOT_VARIABLES), "AllVariables": "false"}
         return self._clock(), await self.client.list_action("Status", fields)
 
     async def _unseen_calls(self, since: float) -> None:

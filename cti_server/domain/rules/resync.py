@@ -29,6 +29,8 @@ from cti_server.domain.signals.facts import UNKNOWN_CAUSE
 from cti_server.domain.state import Node
 from cti_server.domain.step import Step
 
+UNDER_WAY = 1.0
+"""Seconds that what was asked of the PBX may take until it shows in a snapshot."""
 LET_GO_FROM = ("cti-wait", "cti-unserved")
 """Contexts in which a caller whose contact has ended still waits."""
 
@@ -37,12 +39,14 @@ def node_snapshot(step: Step, snapshot: NodeSnapshot) -> None:
     """Correct everything that differs. Conversations first: what a customer does now explains the rest."""
     node = step.state.nodes.setdefault(snapshot.node, Node(snapshot.node))
     was_away, node.up = not node.up, True
+    taken_at = snapshot.at if snapshot.taken_at is None else snapshot.taken_at
+    since = taken_at if was_away else taken_at - UNDER_WAY
     if node.lost:
         node.lost = False
         node_facts.tell_status(step)
     channels = {fact.channel: fact for fact in snapshot.channels}
     customers = [
-        fact for fact in snapshot.channels if _is_customer(fact) and not _moved_since(step, snapshot, fact)
+        fact for fact in snapshot.channels if _is_customer(fact) and not _moved_since(step, since, fact)
     ]
     partners = {fact.channel: partner for fact in customers if (partner := _partner(fact, channels))}
     _customers_gone(step, snapshot, channels)
@@ -79,11 +83,14 @@ def _is_customer(fact: ChannelFact) -> bool:
     return bool(ours) and not fact.peer_station
 
 
-def _moved_since(step: Step, snapshot: NodeSnapshot, fact: ChannelFact) -> bool:
-    """Passed on after the snapshot was asked for: where it was then is history."""
+def _moved_since(step: Step, since: float, fact: ChannelFact) -> bool:
+    """Passed on by then: where it was in the snapshot is history, or will be.
+
+    With the link unbroken, what is on its way to the PBX is done even where the snapshot was quicker, and
+    whoever was passed on is looked for later. After an outage it may have been lost.
+    """
     contact = step.state.contacts.get(fact.channel)
-    taken_at = snapshot.at if snapshot.taken_at is None else snapshot.taken_at
-    return contact is not None and contact.moved_at >= taken_at
+    return contact is not None and contact.moved_at >= since
 
 
 def _partner(fact: ChannelFact, channels: dict[str, ChannelFact]) -> ChannelFact | None:

@@ -17,7 +17,12 @@ def check_agreement(centre: Centre) -> None:
     contacts, pbx = centre.state.contacts, centre.pbx
     for channel in pbx.channels.values():
         assert not channel.third or channel.channel in centre.state.channels, (channel, "nobody's")
-        if channel.customer and channel.context not in ("cti-entry", "cti-let-go"):
+        # Whom a campaign let go, and whom the fallback queue gave to somebody since that word was lost with a
+        # server, is left in peace.
+        let_go = (
+            channel.detect and channel.taken_by and channel.bridge and channel.channel in centre.state.ended
+        )
+        if channel.customer and channel.context not in ("cti-entry", "cti-let-go") and not let_go:
             assert channel.channel in contacts, (channel, "a caller nobody knows of")
     for contact in contacts.values():
         _contact(centre, contact)
