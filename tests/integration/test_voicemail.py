@@ -8,15 +8,14 @@ from pathlib import Path
 
 import httpx
 import numpy as np
-import pytest
-import pytest_asyncio
 
 from tests.support.audio import CUSTOMER_TONE, MOSTLY, RECORDED, tone_share
-from tests.support.centre import Row, TestCentre, eventually, whole_centre
+from tests.support.centre import Row, TestCentre, eventually
 from tests.support.figures import figures_agree
 from tests.support.serving import serving
+from tests.support.whole_centre import SHARED, shared_centre
 
-pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = SHARED
 SPEAK, KEPT = 1511.0, 1709.0
 TONES = {"leave_message": SPEAK, "message_kept": KEPT}
 POLICIES: dict[str, Row] = {
@@ -24,12 +23,7 @@ POLICIES: dict[str, Row] = {
     "credit_card": {"overflow_to": "voicemail", "hours": [{"weekday": 1, "opens": 0, "closes": 0}]},
 }
 SOON = 25.0
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
-    async with whole_centre(tmp_path_factory.mktemp("centre"), policies=POLICIES, tones=TONES) as running:
-        yield running
+centre = shared_centre(policies=POLICIES, tones=TONES)
 
 
 @asynccontextmanager
