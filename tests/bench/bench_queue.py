@@ -23,9 +23,10 @@ from cti_server.simulate.tally import Tally
 from cti_server.simulate.waiting import until
 from tests.bench.report import Section, load, ratio, table
 from tests.support.callers import SippCallers
-from tests.support.centre import TestCentre, whole_centre
+from tests.support.centre import TestCentre
 from tests.support.pbx import AmiAddress
 from tests.support.raw_ami import Message, RawAmi, raw_ami
+from tests.support.whole_centre import whole_centre
 
 ROUNDS = 25
 WARM_UP = 2

@@ -3,29 +3,24 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from cti_server.client import AgentClient, CtiRequestError
 from tests.support.audio import COLLEAGUE_TONE
-from tests.support.centre import TestCentre, eventually, whole_centre
+from tests.support.centre import TestCentre, eventually
 from tests.support.databases import PostgresServer
 from tests.support.phones import BaresipPhone
 from tests.support.seats import MODES, Mode, Seat, seat
+from tests.support.whole_centre import SHARED, shared_centre, whole_centre
 
-pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = SHARED
 both_modes = pytest.mark.parametrize("mode", MODES)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
-    async with whole_centre(tmp_path_factory.mktemp("centre")) as running:
-        yield running
+centre = shared_centre()
 
 
 @contextmanager

@@ -12,11 +12,12 @@ from cti_server.asterisk import cel_files
 from cti_server.client import CtiRequestError
 from tests.support.audio import COLLEAGUE_TONE, CUSTOMER_TONE, LEADER_TONE
 from tests.support.callers import SippCallers
-from tests.support.centre import SORRY_TONE, Row, TestCentre, eventually, whole_centre
+from tests.support.centre import Row, TestCentre, eventually
 from tests.support.figures import figures_agree
 from tests.support.phones import BaresipPhone
 from tests.support.seats import Seat, crew, seat, work_off
 from tests.support.story import Story, cel_calls
+from tests.support.whole_centre import SORRY_TONE, whole_centre
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
 CALLS = 30

@@ -7,17 +7,17 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import httpx
-import pytest
 import pytest_asyncio
 
 from cti_server.client import CtiRequestError
 from tests.support.audio import COLLEAGUE_TONE, MOSTLY, sine, write_wav
-from tests.support.centre import TestCentre, eventually, whole_centre
+from tests.support.centre import TestCentre, eventually
 from tests.support.figures import figures_agree
 from tests.support.phones import BaresipPhone
 from tests.support.seats import Seat, seat
+from tests.support.whole_centre import SHARED, shared_centre
 
-pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = SHARED
 ROUTING = "/api/v1/admin/routing"
 SPRING = {"zh": 1013.0, "en": 1213.0}
 """Tones of a greeting."""
@@ -27,13 +27,8 @@ NEXT, MINUTES, CLOSED = 613.0, 797.0, 2411.0
 """Of the first place in the queue, the expected wait, and being closed."""
 OUTSIDE = "13900000001"
 CHINA = timezone(timedelta(hours=8))
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
-    tones = {"number_not_in_service": REFUSED, "number_1": NEXT, "wait_before": MINUTES, "closed": CLOSED}
-    async with whole_centre(tmp_path_factory.mktemp("centre"), tones=tones) as running:
-        yield running
+TONES = {"number_not_in_service": REFUSED, "number_1": NEXT, "wait_before": MINUTES, "closed": CLOSED}
+centre = shared_centre(tones=TONES)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -18,11 +18,12 @@ from cti_server.simulate.about import About
 from cti_server.simulate.outside import Outside, OutsideCounts
 from cti_server.simulate.waiting import until
 from tests.support.campaigning import outside_port
-from tests.support.centre import TestCentre, whole_centre
+from tests.support.centre import TestCentre
 from tests.support.storm import Storm, Strength, Weather
 from tests.support.storm_faults import break_servers, operations
 from tests.support.storm_outside import POLICIES, wish_call_backs
 from tests.support.story import Story, cel_calls
+from tests.support.whole_centre import whole_centre
 
 pytestmark = pytest.mark.asterisk
 REDUCED = "calls=12,commands=200,seed=20261121,agents=8,leaders=1,kills=1,routing=3,phones=1"
