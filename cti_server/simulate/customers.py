@@ -21,6 +21,7 @@ _AGAIN: Final = 1.0
 """A hand on the hook is a datagram, and too early while the call is being set up: said again after so many
 seconds, and after twice as many each time."""
 _LONGEST: Final = 32.0
+_AT_ONCE, _BREATH = 50, 0.05
 _ROUNDS: Final = 3
 """So often when everybody has to go."""
 
@@ -109,12 +110,18 @@ class Customers(Party):
         self._sipp.no_more()
         for _ in range(_ROUNDS):
             there = {call for _, call, _ in self._leaving} | {*range(self._seen, self.counts.created + 1)}
-            self._sipp.message(call + 1 for call in there)
+            await self._say(sorted(there, reverse=True))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(deadline / _ROUNDS):
                     await self._sipp.wait()
                     return
         await self._sipp.kill()
+
+    async def _say(self, there: Sequence[int]) -> None:
+        """To so many at a time as SIPp's socket takes."""
+        for first in range(0, len(there), _AT_ONCE):
+            self._sipp.message(call + 1 for call in there[first : first + _AT_ONCE])
+            await asyncio.sleep(_BREATH)
 
     def leave(self, call: int) -> None:
         """This call (numbered from 0 in the plan's order) hangs up now."""
