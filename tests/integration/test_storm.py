@@ -34,6 +34,8 @@ UNSEEN = 10.0
 """The same where no server looked for a while: it notes what it finds when it is back."""
 FULL = 300
 """Contacts of a storm in which everything that may happen should have."""
+WHILE_FROZEN = {"outbox_drain_stopped", "ami_resync_failed"}
+"""Errors of a server that is stopped in the middle of writing, or of a look at the PBX."""
 NEVER = {"internal_error", "invalid_params", "invalid_request", "unknown_method", "not_leader"}
 """Refusals that even a storm does not explain; `not_leader` a server does that was frozen."""
 
@@ -74,7 +76,7 @@ async def test_after_the_storm_nothing_is_left_over(tmp_path: Path) -> None:
         assert await until(lambda: outside.counts.current == 0, 30), outside.counts
         await _everything_happened(centre, storm.weather, outside.counts)
         await _asterisk_and_database_agree(centre, began, UNSEEN if it.kills or it.freezes else TOLERANCE)
-        assert not _errors(centre)
+        assert not _errors(centre, WHILE_FROZEN if it.freezes else set())
 
 
 async def _break(centre: TestCentre, storm: Storm) -> None:
@@ -118,6 +120,7 @@ async def _asterisk_and_database_agree(centre: TestCentre, began: datetime, tole
     assert found.agrees, found
 
 
-def _errors(centre: TestCentre) -> list[str]:
+def _errors(centre: TestCentre, expected: set[str]) -> list[str]:
     """What the server logged as an error."""
-    return [str(line) for line in centre.server_log() if line.get("level") in ("error", "critical")]
+    errors = [line for line in centre.server_log() if line.get("level") in ("error", "critical")]
+    return [str(line) for line in errors if line["event"] not in expected]
