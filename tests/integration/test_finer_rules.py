@@ -10,8 +10,9 @@ import pytest_asyncio
 from cti_server.client import CtiRequestError
 from tests.support.audio import AGENT_TONE, LEADER_TONE, MOSTLY
 from tests.support.campaigning import Desk, signed_in
-from tests.support.centre import TestCentre, eventually, whole_centre
+from tests.support.centre import TestCentre, eventually
 from tests.support.seats import Seat, seat
+from tests.support.whole_centre import whole_centre
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
 FIRST = 613.0
