@@ -59,7 +59,7 @@ class RecordingDesk:
                 intake.close()
 
     async def _finish_forever(self) -> None:
-        """One after the other; what was in the store already (after a restart: much) is asked about at once."""
+        """One by one; what was in the store already (after a restart: much) is asked about together."""
         while True:
             ended = [await self._ended.get()]
             while len(ended) < AT_ONCE and not self._ended.empty():
