@@ -1,7 +1,7 @@
 """A storm by chance on the real Asterisk; afterwards nothing is left over and all witnesses agree.
 
 `make storm` has the full one, `make storm WORSE=1` with servers that die or freeze, people who press their
-phones' keys and routing that changes. What it is may be set: `CTI_STORM=calls=60,commands=2000,seed=1,kills=2`.
+phones' keys and routing that changes. What it is may be set: `CTI_STORM=calls=60,commands=2000,seed=1`.
 """
 
 import asyncio
