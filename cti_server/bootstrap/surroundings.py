@@ -88,12 +88,16 @@ class Surroundings:
 
     def perform(self, effects: Sequence[Effect]) -> None:
         """See `Outside.perform`."""
+        by_node: dict[str, list[Effect]] = {}
         for effect in effects:
-            link = self._links.get(effect.node)
+            by_node.setdefault(effect.node, []).append(effect)
+        for node, asked in by_node.items():
+            link = self._links.get(node)
             if link:
-                link.perform(effect)
+                link.perform(*asked)
             else:
-                log.warning("pbx.no_such_node", node=effect.node, effect=type(effect).__name__)
+                names = [type(effect).__name__ for effect in asked]
+                log.warning("pbx.no_such_node", node=node, effects=names)
 
     def keep(self, records: Sequence[Record]) -> None:
         """See `Outside.keep`."""

@@ -24,7 +24,6 @@ from cti_server.domain.rules import (
     dialling,
     dialling_facts,
     directory,
-    doubts,
     failed_effects,
     fallback,
     forced_states,
@@ -44,6 +43,7 @@ from cti_server.domain.rules import (
     unseen,
     voicemail,
     waiting,
+    watching,
 )
 from cti_server.domain.state import WorldState
 from cti_server.domain.step import Step
@@ -115,7 +115,7 @@ COMMANDS: dict[type[s.Command], Callable[[Step, Any], dict[str, Any] | None]] = 
 
 TIMERS: dict[str, Callable[[Step, str], None]] = {
     "offer": offers.no_answer,
-    "operation": doubts.operation_timed_out,
+    "operation": watching.operation_timed_out,
     "audio": audio.timed_out,
     "consult": consult_facts.no_answer,
     "members": fallback.look,
@@ -123,7 +123,7 @@ TIMERS: dict[str, Callable[[Step, str], None]] = {
     "subscriber": subscriptions.over,
     "dial": dialling_facts.overdue,
     "arrival": arrivals.arrival_overdue,
-    "apart": doubts.apart,
+    "apart": watching.apart,
     "wrap_up": after_call.wrap_up_over,
     "after_call": handing.after_call_over,
     "station": seats.station_timed_out,

@@ -46,15 +46,12 @@ class Site(Loop):
         if not self._answers.under_way(key):
             self.post(command)
             self._answers.expect(key)
-        future = self._answers.under_way(key)
-        assert future is not None  # noqa: S101  # expected just now, nothing was awaited since
-        await asyncio.wait(
-            (future,), timeout=COMMAND_DEADLINE
-        )  # others may wait for it too: it is not cancelled
-        if not future.done():
-            unknown = domain_errors.OutcomeUnknown
-            raise CommandRefused(unknown.code, "no outcome showed in time", retryable=False)
-        return future.result()
+        coming = self._answers.coming(key)
+        overdue = asyncio.get_running_loop().call_later(COMMAND_DEADLINE, _give_up, coming)
+        try:
+            return await coming
+        finally:
+            overdue.cancel()
 
     async def join(self, agent_id: str, listener: Listener, resume: Resume | None) -> Joined:
         """See `port.Centre.join`."""
@@ -135,6 +132,12 @@ class Site(Loop):
             "agents_signed_in": sum(agent.signed_in for agent in state.agents.values()),
         }
         return [*(Figure(f"cti_{name}", value) for name, value in figures.items()), *self._outside.figures()]
+
+
+def _give_up(coming: asyncio.Future[Reply]) -> None:
+    if not coming.done():
+        unknown = domain_errors.OutcomeUnknown
+        coming.set_exception(CommandRefused(unknown.code, "no outcome showed in time", retryable=False))
 
 
 def _result(reply: Reply) -> dict[str, Any]:

@@ -13,13 +13,13 @@ from cti_server.domain.rules import (
     consult_facts,
     conversation,
     dialling_facts,
-    doubts,
     offers,
     seats,
     supervision,
     transfers,
+    watching,
 )
-from cti_server.domain.rules.doubts import APART_TIME
+from cti_server.domain.rules.watching import APART_TIME
 from cti_server.domain.signals import (
     ChannelEnteredBridge,
     ChannelGone,
@@ -97,7 +97,7 @@ def entered_bridge(step: Step, fact: ChannelEnteredBridge) -> None:
         dialling_facts.together(step, contact)
     elif contact.operation is None:
         # Its counterpart is about to follow, or it talks to somebody we do not know of.
-        doubts.watch(step, contact, APART_TIME)
+        watching.watch(step, contact, APART_TIME)
 
 
 def stranger(step: Step, fact: StrangerInBridge) -> None:
@@ -118,7 +118,7 @@ def left_bridge(step: Step, fact: ChannelLeftBridge) -> None:
     if contact.consult:
         consult_facts.moved(step, contact)
     elif (contact.state is ContactState.ACTIVE or contact.held_at_phone) and contact.operation is None:
-        doubts.watch(step, contact, APART_TIME)
+        watching.watch(step, contact, APART_TIME)
 
 
 def channel_gone(step: Step, fact: ChannelGone) -> None:

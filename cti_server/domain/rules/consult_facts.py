@@ -17,10 +17,10 @@ from cti_server.domain.rules import (
     arrangement,
     consult_goals,
     conversation,
-    doubts,
     offers,
     operations,
     parties,
+    watching,
 )
 from cti_server.domain.signals import ChannelFact, EffectFailed
 from cti_server.domain.signals.facts import UNKNOWN_CAUSE
@@ -56,7 +56,7 @@ def third_left(step: Step, contact: Contact, next_state: AskedState | None) -> N
         if leg:
             leg.state = LegState.UP
     parties.end(step, contact, errors.ConsultEnded, moves, next_state)
-    doubts.watch(step, contact, operations.OPERATION_TIME)
+    watching.watch(step, contact, operations.OPERATION_TIME)
 
 
 def _rings_outside(step: Step, contact: Contact) -> bool:
@@ -95,7 +95,7 @@ def moved(step: Step, contact: Contact) -> None:
 
 def _shown(step: Step, contact: Contact, consultation: Consult) -> None:
     if consultation.settled and not arrangement.reached(contact, consultation.goal):
-        doubts.watch(step, contact, doubts.APART_TIME)
+        watching.watch(step, contact, watching.APART_TIME)
     else:
         consult_goals.go_on(step, contact, consultation)
 
@@ -157,7 +157,7 @@ def failed(step: Step, contact: Contact, refusal: type[errors.Refusal]) -> None:
         contact.agent_leg
     ):  # else it left, perhaps after this step was begun: the other two go on towards each other
         consultation.goal, consultation.settled = consultation.talk, True
-    doubts.watch(step, contact, doubts.APART_TIME)
+    watching.watch(step, contact, watching.APART_TIME)
     if refusal is errors.OutcomeUnknown:
         step.do(Resync(contact.node))
 

@@ -13,12 +13,12 @@ from cti_server.domain.operation import OperationKind
 from cti_server.domain.rules import (
     arrangement,
     conversation,
-    doubts,
     handing,
     offers,
     operations,
     parties,
     transfers,
+    watching,
 )
 from cti_server.domain.step import Step
 from cti_server.domain.views import contact_view
@@ -44,7 +44,7 @@ def go_on(step: Step, contact: Contact, consultation: Consult) -> None:
         step.clear_timer(f"apart:{contact.contact_id}")
         _reached(step, contact, consultation, before)
     elif not consultation.settled and contact.operation is None:
-        doubts.watch(step, contact, operations.OPERATION_TIME)
+        watching.watch(step, contact, operations.OPERATION_TIME)
 
 
 def _reached(step: Step, contact: Contact, consultation: Consult, before: Talk) -> None:

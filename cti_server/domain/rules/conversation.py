@@ -15,7 +15,6 @@ from cti_server.domain.operation import OperationKind
 from cti_server.domain.policy import VOICEMAIL
 from cti_server.domain.rules import (
     after_call,
-    doubts,
     identity,
     offers,
     operations,
@@ -23,6 +22,7 @@ from cti_server.domain.rules import (
     seats,
     voicemail,
     waiting,
+    watching,
 )
 from cti_server.domain.rules.operations import begin, finish_operation, own_contact, require
 from cti_server.domain.signals import HangUp, Hold, Retrieve, SetData
@@ -189,7 +189,7 @@ def agent_leg_gone(step: Step, contact: Contact, cause: int) -> None:
         contact.referred_to = ""  # there is nobody to pass on
     if contact.referred_to and contact.state in (ContactState.ACTIVE, ContactState.HELD):
         # it passed the customer on, who is about to ask whether it may
-        doubts.watch(step, contact, operations.OPERATION_TIME)
+        watching.watch(step, contact, operations.OPERATION_TIME)
     elif contact.state is ContactState.OFFERED:
         offers.withdraw(step, contact, AskedState(AgentState.NOT_READY, "station_no_answer"))
     elif (
@@ -213,7 +213,7 @@ def _refused(step: Step, contact: Contact) -> bool:
 def end_call(step: Step, contact: Contact) -> None:
     """Nobody talks to the customer any more: end its call, and look whether it did end."""
     step.do(HangUpChannel(contact.node, contact.contact_id))
-    doubts.watch(step, contact, operations.OPERATION_TIME)
+    watching.watch(step, contact, operations.OPERATION_TIME)
 
 
 def lose_agent(step: Step, contact: Contact) -> None:
@@ -223,7 +223,7 @@ def lose_agent(step: Step, contact: Contact) -> None:
     parties.end(step, contact, errors.StationNoAnswer)
     operations.refuse_operation(step, contact, errors.StationNoAnswer)
     offers.drop_agent_leg(step, contact)
-    doubts.watch(step, contact, operations.OPERATION_TIME)
+    watching.watch(step, contact, operations.OPERATION_TIME)
     contact.held_at_phone, contact.end_reason = False, ""
     contact.apply(ContactEvent.RETURN_TO_QUEUE)
     contact.customer_leg.state = LegState.WAITING

@@ -10,7 +10,7 @@ from cti_server.domain.agent import AgentState, AskedState
 from cti_server.domain.contact import Contact, ContactState
 from cti_server.domain.effects import Connect, HangUpChannel, Resync
 from cti_server.domain.leg import Leg, LegRole, LegState
-from cti_server.domain.rules import colleagues, conversation, dialled_in_vain, dialling, doubts, offers
+from cti_server.domain.rules import colleagues, conversation, dialled_in_vain, dialling, offers, watching
 from cti_server.domain.rules.dialled_in_vain import (
     BUSY,
     CANCELLED,
@@ -157,11 +157,11 @@ def corrected(step: Step, contact: Contact, fact: ChannelFact) -> None:
         step.set_timer(f"dial:{contact.contact_id}", OPERATION_TIME)
     elif fact.up and not dialling.answered:
         dialling.answered = True  # about to be joined, most likely
-        doubts.watch(step, contact, doubts.APART_TIME)
+        watching.watch(step, contact, watching.APART_TIME)
     elif fact.up and leg:
         agent = step.state.agents[leg.party]
         step.do(Connect(contact.node, contact.contact_id, leg.channel, agent.station or ""))
-        doubts.watch(step, contact, OPERATION_TIME)
+        watching.watch(step, contact, OPERATION_TIME)
 
 
 def missing(step: Step, contact: Contact, at: float) -> None:

@@ -57,20 +57,13 @@ def arrived(step: Step, contact: Contact) -> None:
 
 def offer(step: Step, contact: Contact, agent: Agent) -> None:
     """Reserve the agent and show it the contact; on demand its phone begins to ring."""
-    station = step.state.stations[agent.station or ""]
-    group = step.state.groups[contact.group_id]
+    ring_time = step.state.groups[contact.group_id].ring_timeout
     step.dequeue(contact)
     contact.preferred_agent = ""
     contact.apply(ContactEvent.OFFER)
     contact.agent_id, contact.offered_at = agent.agent_id, step.at
-    agent.contact_ids.append(contact.contact_id)
-    agent.apply(AgentEvent.RESERVE, step.at)
-    channel = station.channel or ""
-    if agent.station_mode is StationMode.ON_DEMAND:
-        channel = seats.ring_station(step, station, agent, group.ring_timeout, contact.contact_id)
-    contact.add_leg(LegRole.AGENT, agent.agent_id, channel, LegState.RINGING)
-    step.state.channels[channel] = contact.contact_id
-    step.set_timer(f"offer:{contact.contact_id}", group.ring_timeout)
+    seats.reserve(step, contact, agent, LegRole.AGENT, ring_time)
+    step.set_timer(f"offer:{contact.contact_id}", ring_time)
     step.tell_agent(agent, Event.AGENT_STATE_CHANGED)
     step.tell_contact(contact, Event.CONTACT_OFFERED)
     if contact.patience and agent.station_mode is StationMode.PERSISTENT:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cti_server.domain import errors
-from cti_server.domain.agent import Agent, AgentEvent, AskedState, StationMode
+from cti_server.domain.agent import Agent, AskedState, StationMode
 from cti_server.domain.contact import Contact, ContactEvent, ContactState
 from cti_server.domain.effects import CallThird, HangUpChannel, Move, Place
 from cti_server.domain.events import Event
@@ -67,15 +67,8 @@ def drop_rest(step: Step, contact: Contact) -> None:
 
 def ring(step: Step, contact: Contact, agent: Agent) -> Leg:
     """Reserve the agent; on demand its phone begins to ring."""
-    station = step.state.stations[agent.station or ""]
     ring_time = step.state.groups[contact.group_id].ring_timeout
-    agent.contact_ids.append(contact.contact_id)
-    agent.apply(AgentEvent.RESERVE, step.at)
-    channel = station.channel or ""
-    if agent.station_mode is StationMode.ON_DEMAND:
-        channel = seats.ring_station(step, station, agent, ring_time, contact.contact_id)
-    leg = contact.add_leg(LegRole.CONSULTED, agent.agent_id, channel, LegState.RINGING)
-    step.state.channels[channel] = contact.contact_id
+    leg = seats.reserve(step, contact, agent, LegRole.CONSULTED, ring_time)
     step.set_timer(f"consult:{contact.contact_id}", ring_time)
     return leg
 

@@ -13,10 +13,10 @@ from cti_server.domain.rules import (
     arrangement,
     consult_goals,
     conversation,
-    doubts,
     offers,
     operations,
     transfers,
+    watching,
 )
 from cti_server.domain.signals import CustomerPlaced, PhoneTransfers
 from cti_server.domain.state import WorldState
@@ -100,11 +100,11 @@ def _back(step: Step, contact: Contact, agent: Agent | None) -> None:
         consult_goals.arrange(step, contact, contact.consult, contact.consult.goal)
     elif contact.state in (*TALKING, ContactState.DIALLING) and leg and agent and contact.operation is None:
         step.do(Connect(contact.node, contact.contact_id, leg.channel, agent.station or ""))
-        doubts.watch(step, contact, operations.OPERATION_TIME)
+        watching.watch(step, contact, operations.OPERATION_TIME)
     elif contact.state in TALKING and leg is None:
         conversation.lose_agent(step, contact)
         offers.send_back(step, contact)
     elif contact.state in (ContactState.IVR, ContactState.QUEUED, ContactState.OFFERED):
         offers.send_back(step, contact)
     else:
-        doubts.watch(step, contact, operations.OPERATION_TIME)
+        watching.watch(step, contact, operations.OPERATION_TIME)

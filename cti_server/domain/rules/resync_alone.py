@@ -11,13 +11,13 @@ from cti_server.domain.rules import (
     consult_facts,
     conversation,
     dialling_facts,
-    doubts,
     identity,
     offers,
     operations,
     referring,
     transfers,
     voicemail,
+    watching,
 )
 from cti_server.domain.signals import (
     ChannelFact,
@@ -97,7 +97,7 @@ def _outside(
         third.bridge = channels[third.channel].bridge
         if not fact.bridge:
             step.do(Connect(contact.node, contact.contact_id, third.channel, ""))
-            doubts.watch(step, contact, operations.OPERATION_TIME)
+            watching.watch(step, contact, operations.OPERATION_TIME)
     elif fact.context == "cti-outside":
         if fact.bridge:
             transfers.reached(step, contact)
@@ -130,7 +130,7 @@ def _without_partner(step: Step, contact: Contact, place: str, channels: dict[st
 def _rejoin(step: Step, contact: Contact, agent_channel: str) -> None:
     agent = step.state.agents[contact.agent_id or ""]
     step.do(Connect(contact.node, contact.contact_id, agent_channel, agent.station or ""))
-    doubts.watch(step, contact, operations.OPERATION_TIME)
+    watching.watch(step, contact, operations.OPERATION_TIME)
 
 
 def take_up(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, place: str) -> None:

@@ -241,9 +241,8 @@ def test_nobody_waits_for_an_agent_who_is_not_at_work() -> None:
     assert offered_to(centre, arrived(centre, dedicated_agent="1001")) == "1002"
 
 
-def test_the_last_agent_is_preferred_for_a_while() -> None:
-    centre = opened()
-    policy(centre, preference_time=30.0, last_agent_within=3600.0)
+def served_by_1001(centre: Centre) -> None:
+    """The customer has talked to 1001; 1002 is idle longer."""
     seated(centre, "1001")
     first = arrived(centre)
     centre.command(s.Accept, "1001", first)
@@ -252,20 +251,19 @@ def test_the_last_agent_is_preferred_for_a_while() -> None:
     centre.settle()
     seated(centre, "1002")
     centre.command(s.WrapUp, "1001", first)
+
+
+def test_the_last_agent_is_preferred_for_a_while() -> None:
+    centre = opened()
+    policy(centre, preference_time=30.0, last_agent_within=3600.0)
+    served_by_1001(centre)
     assert offered_to(centre, arrived(centre)) == "1001", "1002 is idle longer, but 1001 knows the customer"
 
 
 def test_nobody_is_asked_again_for_whom_it_was_too_long_ago() -> None:
     centre = opened()
     policy(centre, preference_time=30.0, last_agent_within=10.0)
-    seated(centre, "1001")
-    first = arrived(centre)
-    centre.command(s.Accept, "1001", first)
-    pick_up(centre)
-    centre.command(s.HangUp, "1001", first)
-    centre.settle()
-    seated(centre, "1002")
-    centre.command(s.WrapUp, "1001", first)
+    served_by_1001(centre)
     centre.pass_time(11)
     assert offered_to(centre, arrived(centre)) == "1002"
 
