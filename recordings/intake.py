@@ -27,7 +27,7 @@ from recordings.errors import (
     RecordingMissing,
     RecordingStoreUnavailable,
 )
-from recordings.files import StoreFiles, recording_name
+from recordings.files import DAY, StoreFiles, recording_name
 from recordings.pcm import Stereo, from_interleaved, from_sides
 
 _CONTACT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -112,6 +112,10 @@ class Intake:
         _check(contact_id)
         await self._until_quiet(contact_id)
         return await self._in_thread(contact_id, started_at, ended_at)
+
+    async def spooled(self, contact_id: str) -> bool:
+        """Whether the spool has something of this contact. Raises RecordingStoreUnavailable."""
+        return await asyncio.to_thread(self._age, contact_id) < float("inf")
 
     async def sweep(self, live_contact_ids: Collection[str]) -> list[dict[str, Any]]:
         """Take in what was left behind: all but live contacts' files and those just written to.
@@ -213,7 +217,7 @@ class Intake:
 
     def _path(self, recording_id: str, started_at: float) -> Path:
         """Where it belongs: by the day (UTC) it began; where an unfinished one stands already, there."""
-        day = datetime.fromtimestamp(started_at, UTC).strftime("%Y/%m/%d")
+        day = datetime.fromtimestamp(started_at, UTC).strftime(DAY)
         return self._store.unfinished(recording_id) or self._store.root / day / f"{recording_id}.wav"
 
     def _find(self, contact_id: str) -> _Spooled | None:

@@ -56,7 +56,7 @@ from cti_server.engine.steady_clock import SteadyClock
 from cti_server.logs import LogFile, configure_logging
 from cti_server.messaging.dispatcher import Dispatcher
 from cti_server.settings import PbxNodeSettings, Settings
-from cti_server.store import contact_log
+from cti_server.store import contact_log, recordings
 from cti_server.store.carrier import Carrier, forked_carrier
 from cti_server.store.customers import customer
 from cti_server.store.database import Database
@@ -119,7 +119,9 @@ class Server:
         self.keeper = RecordKeeper(outbox)
         self.passwords = Passwords(CHEAP if settings.cheap_passwords else STANDARD)
         self.disks = Disks(folders(settings))
-        self.recordings = RecordingDesk(self._intakes(), self.keeper, self._live_contacts)
+        self.recordings = RecordingDesk(
+            self._intakes(), self.keeper, self._live_contacts, partial(recordings.known, database)
+        )
         self.reports = StoredReports(database, lambda: self.site.world.state)
         self.drain = OutboxDrain(outbox, carrier, delivered=self.reports.delivered)
         self.wallboard = Wallboard(lambda: self.site.world.state, self.reports.facts)

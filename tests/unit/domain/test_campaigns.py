@@ -162,11 +162,13 @@ def test_one_attempt_is_one_call():
     assert len(calls) == 1
 
 
-@pytest.mark.parametrize("why", ["number", "cap", "group", "node"])
+@pytest.mark.parametrize("why", ["number", "cap", "group", "node", "link"])
 def test_what_cannot_be_placed_is_over(why: str):
     centre = opened()
     if why == "cap":
         centre.state.outside = OutsideRules(calls_per_minute=0)
+    if why == "link":
+        centre.disconnect()
     more = {"number": {"number": "110"}, "group": {"group_id": "nowhere"}, "node": {"node": "pbx-z"}}
     placed(centre, **more.get(why, {}))
     assert CALL not in centre.state.contacts

@@ -165,6 +165,8 @@ def test_the_agent_takes_the_customer_back_in_the_middle() -> None:
     centre.settle()
     assert result(centre)["contact"]["state"] == "active"
     assert (shown(centre, contact)["state"], contact.customer.verified) == ("cancelled", False)
+    assert contact.walk
+    assert contact.walk.over
     assert contact.recording == "recording"
 
 
@@ -176,6 +178,17 @@ def test_a_recording_that_the_agent_paused_stays_paused() -> None:
     centre.settle()
     comes_back(centre, contact)
     assert (contact.state, contact.recording) == ("active", "paused")
+
+
+def test_not_while_the_phone_holds() -> None:
+    centre, contact = in_talk()
+    leg = contact.agent_leg
+    assert leg
+    centre.pbx.hold(leg.channel)
+    centre.settle()
+    centre.command(s.Identify, "1001", contact.contact_id)
+    assert last(centre).error_code == "held_at_phone"
+    assert (contact.state, contact.identification) == ("held", None)
 
 
 def test_out_of_a_hold() -> None:

@@ -218,6 +218,20 @@ def test_who_waits_for_the_dedicated_agent_takes_any_other_when_the_time_is_over
     assert offered_to(centre, own) == "1002"
 
 
+def test_refused_by_the_dedicated_agent_it_waits_for_anybody() -> None:
+    centre = opened()
+    policy(centre, preference_time=300.0)
+    seated(centre, "1001")
+    own = arrived(centre, dedicated_agent="1001")
+    seated(centre, "1002")
+    assert offered_to(centre, own) == "1001"
+    centre.command(s.Reject, "1001", own)
+    assert offered_to(centre, own) == "1002"
+    centre.command(s.SetState, "1001", "ready")
+    centre.command(s.Reject, "1002", own)
+    assert offered_to(centre, own) == "1001"
+
+
 def test_the_dedicated_agent_takes_its_own_customer_first() -> None:
     centre = opened()
     policy(centre, preference_time=300.0)

@@ -54,6 +54,30 @@ def test_take_part_and_stop(leader_mode, how):
 
 
 @pytest.mark.parametrize("leader_mode", MODES)
+def test_the_channel_idles_in_between_and_the_supervision_goes_on(leader_mode):
+    centre, _ = listening(leader_mode=leader_mode)
+    leader = agent(centre, "1003")
+    assert leader.supervision
+    centre.command(s.SuperviseParty, "1003", "whisper", "1002")
+    centre.apply(s.StationPlaced(centre.now, "pbx-a", leader.supervision.channel))
+    centre.settle()
+    assert leader.supervision
+    assert leader.supervision.mode is SupervisionMode.WHISPER
+    assert scenes.last_reply(centre) == (None, True)
+
+
+@pytest.mark.parametrize("leader_mode", MODES)
+def test_nothing_to_hear_any_more_ends_it(leader_mode):
+    centre, _ = listening(leader_mode=leader_mode)
+    leader = agent(centre, "1003")
+    assert leader.supervision
+    centre.apply(s.StationPlaced(centre.now, "pbx-a", leader.supervision.channel))
+    assert leader.supervision is None
+    centre.settle()
+    assert leader.state is AgentState.NOT_READY
+
+
+@pytest.mark.parametrize("leader_mode", MODES)
 def test_switch_without_another_call(leader_mode):
     centre, contact_id = listening(leader_mode=leader_mode)
     leader = agent(centre, "1003")

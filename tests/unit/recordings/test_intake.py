@@ -297,3 +297,16 @@ async def test_what_it_returns_is_a_row_of_the_database(site: Site) -> None:
     row = row_of(Record("recording:1", "recording", BEGAN, recording))
     assert row.values["data"] == {"repairs": []}
     assert row.values["sha256"] == recording["sha256"]
+
+
+@pytest.mark.parametrize("contact", [CONTACT, "pbx-a-early"])
+async def test_a_recording_of_another_day_is_found_again(site: Site, contact: str) -> None:
+    """Whether or not its id says when the call began."""
+    site.raw(8_000, contact=contact)
+    first = await site.intake.finish(contact, started_at=BEGAN + 86_400, ended_at=BEGAN + 86_401)
+    assert first["path"] == f"2026/11/22/{contact}.wav"
+    assert await site.intake.finish(contact) == first
+    site.raw(16_000, contact=contact)
+    assert await site.intake.spooled(contact)
+    assert (await site.intake.finish(contact))["recording_id"] == f"{contact}_2"
+    assert not await site.intake.spooled(contact)
