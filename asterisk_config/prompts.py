@@ -88,6 +88,10 @@ PROMPTS: dict[str, dict[str, str]] = {
         "en": "Nobody can take your call. Please leave a message now, then press hash.",
     },
     "message_kept": {"zh": "您的留言已收到，再见。", "en": "Your message has been kept. Goodbye."},
+    "message_not_kept": {
+        "zh": "抱歉，您的留言未能录下，但我们已记录您的来电。再见。",
+        "en": "We are sorry, your message could not be recorded, but we have noted your call. Goodbye.",
+    },
     "place_before": {"zh": "您目前排在第", "en": "You are number"},
     "place_after": {"zh": "位。", "en": "in the queue."},
     "wait_before": {"zh": "预计等待", "en": "The expected wait in minutes is about"},

@@ -29,8 +29,19 @@ class PbxNodeSettings(BaseModel):
     cel_file: Path | None = None
     cel_columns: tuple[str, ...] = ()
     recording_spool: Path | None = None
+    log_dir: Path | None = None
     sip: str = ""
     """`host:port` customers and phones reach it at; for the doctor and for people."""
+
+    @property
+    def home(self) -> Path | None:
+        """The node's folder, if it can be reached: known by the files in it that the settings name."""
+        candidates = []
+        if self.cel_file:
+            candidates.append(self.cel_file.parents[2])
+        if self.recording_spool:
+            candidates.append(self.recording_spool.parents[1])
+        return next((home for home in candidates if (home / "etc/asterisk.conf").exists()), None)
 
 
 class Settings(BaseSettings):
@@ -79,6 +90,12 @@ class Settings(BaseSettings):
     sms_header: str = Field(default="Authorization", pattern=r"^[A-Za-z0-9-]{1,64}$")
     sms_secret_file: Path | None = None
     """Holds the whole value of that header."""
+    log_rotate_bytes: int = Field(default=64 << 20, ge=1024)
+    """A log of a node so large is put aside; it is at the end of its day in any case."""
+    log_keep_days: int = Field(default=30, ge=0)
+    """What was put aside so long ago is removed; 0: never."""
+    cel_keep_days: int = Field(default=90, ge=0)
+    """The same of CEL, and only once all its calls are in the interaction log."""
     nodes: tuple[PbxNodeSettings, ...] = ()
 
     @field_validator("outside_allowed")

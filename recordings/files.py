@@ -3,14 +3,20 @@
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from recordings.pcm import Stereo, wav_header
 
-_DAYS = "[0-9]*/[0-9]*/[0-9]*"  # year/month/day
+DAY = "%Y/%m/%d"
+"""Folder of a day (UTC)."""
+_DAYS = "[0-9]*/[0-9]*/[0-9]*"
+_BEGAN = re.compile(r"-([0-9]{9,10})[.][0-9]+(?:_[0-9]+)?$")
+"""In a channel's Uniqueid (and a recording id made of it): when it began, epoch seconds."""
 
 
 class StoreFiles:
@@ -45,14 +51,33 @@ class StoreFiles:
 
     def unfinished(self, recording_id: str) -> Path | None:
         """A sound of that name on whatever day."""
-        return next(self.root.glob(f"{_DAYS}/{recording_id}.wav"), None)
+        return self._find(f"{recording_id}.wav", recording_id)
 
     def sidecars(self, contact_id: str) -> Iterator[dict[str, Any]]:
         """What is known of the contact's finished recordings, in order (several: it was recorded again)."""
         number = 1
-        while found := next(self.root.glob(f"{_DAYS}/{recording_name(contact_id, number)}.json"), None):
+        while found := self._find(f"{recording_name(contact_id, number)}.json", contact_id):
             yield json.loads(found.read_bytes())
             number += 1
+
+    def _find(self, name: str, contact_id: str) -> Path | None:
+        """The file, in whichever day: an id that says when its call began leaves few to look into."""
+        first = _first_day(contact_id)
+        if first is None:
+            return next(self.root.glob(f"{_DAYS}/{name}"), None)
+        days = (datetime.now(UTC).date() - first).days + 1  # a clock may be ahead
+        paths = (
+            self.root / (first + timedelta(days=day)).strftime(DAY) / name for day in range(max(days, 1) + 1)
+        )
+        return next((path for path in paths if path.exists()), None)
+
+
+def _first_day(contact_id: str) -> date | None:
+    """The day before its channel began; None for an id that does not say when."""
+    found = _BEGAN.search(contact_id)
+    if found is None:
+        return None
+    return datetime.fromtimestamp(int(found[1]), UTC).date() - timedelta(days=1)
 
 
 def recording_name(contact_id: str, number: int) -> str:

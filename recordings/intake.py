@@ -10,7 +10,7 @@ import asyncio
 import errno
 import re
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ from recordings.errors import (
     RecordingMissing,
     RecordingStoreUnavailable,
 )
-from recordings.files import StoreFiles, recording_name
+from recordings.files import DAY, StoreFiles, recording_name
 from recordings.pcm import Stereo, from_interleaved, from_sides
 
 _CONTACT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -71,7 +71,9 @@ class Intake:
     """The intake of one node; one per spool folder. Takes in one recording at a time, in a thread of its own.
 
     `swap` exchanges the sides, should the PBX put the agent first. `quiet`: seconds a file must be unchanged
-    before `finish` takes it (0 when the PBX has told that it closed the file). `close` when done.
+    before `finish` takes it (0 when the PBX has told that it closed the file). `doubts(from, to)` (epoch
+    seconds) says what else is to be noted among a recording's repairs; it is called in the intake's thread.
+    `close` when done.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Intake:
         swap: bool = False,
         sample_rate: int = 8000,
         quiet: float = 0.3,
+        doubts: Callable[[float, float], Sequence[str]] = lambda *_: (),
     ) -> None:
         self._spool = spool
         self._store = StoreFiles(store)
@@ -90,6 +93,7 @@ class Intake:
         self._swap = swap
         self._sample_rate = sample_rate
         self._quiet = quiet
+        self._doubts = doubts
         self._thread = ThreadPoolExecutor(1, "intake")
 
     async def finish(
@@ -108,6 +112,10 @@ class Intake:
         _check(contact_id)
         await self._until_quiet(contact_id)
         return await self._in_thread(contact_id, started_at, ended_at)
+
+    async def spooled(self, contact_id: str) -> bool:
+        """Whether the spool has something of this contact. Raises RecordingStoreUnavailable."""
+        return await asyncio.to_thread(self._age, contact_id) < float("inf")
 
     async def sweep(self, live_contact_ids: Collection[str]) -> list[dict[str, Any]]:
         """Take in what was left behind: all but live contacts' files and those just written to.
@@ -175,6 +183,7 @@ class Intake:
         sound = self._sound(spooled)
         ended = ended_at if ended_at is not None else spooled.changed_at
         started = started_at if started_at is not None else ended - sound.frames / self._sample_rate
+        repairs = [*sound.repairs, *self._doubts(started, ended)]
         recording_id = recording_name(spooled.contact_id, len(known) + 1)
         path = self._path(recording_id, started)
         size, digest = self._store.write_sound(path, sound, self._sample_rate)
@@ -192,12 +201,12 @@ class Intake:
             "started_at": started,
             "ended_at": ended,
             "state": "stored",
-            "data": {"repairs": list(sound.repairs)},
+            "data": {"repairs": repairs},
         }
         self._store.write_sidecar(path, {"recording": recording, "source": source})
         spooled.remove()
-        if sound.repairs:
-            log.warning(_REPAIRED, recording_id=recording_id, repairs=sound.repairs)
+        if repairs:
+            log.warning(_REPAIRED, recording_id=recording_id, repairs=repairs)
         return recording
 
     def _sound(self, spooled: _Spooled) -> Stereo:
@@ -208,7 +217,7 @@ class Intake:
 
     def _path(self, recording_id: str, started_at: float) -> Path:
         """Where it belongs: by the day (UTC) it began; where an unfinished one stands already, there."""
-        day = datetime.fromtimestamp(started_at, UTC).strftime("%Y/%m/%d")
+        day = datetime.fromtimestamp(started_at, UTC).strftime(DAY)
         return self._store.unfinished(recording_id) or self._store.root / day / f"{recording_id}.wav"
 
     def _find(self, contact_id: str) -> _Spooled | None:

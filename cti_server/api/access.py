@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, cast
 
@@ -9,15 +10,19 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from cti_server.api.auth import Authenticator
-from cti_server.api.errors import InvalidToken, RoleMissing, UnsupportedMediaType
+from cti_server.api.errors import (
+    ContactOfAnother,
+    ContactOfAnotherGroup,
+    InvalidToken,
+    RoleMissing,
+    UnsupportedMediaType,
+)
 from cti_server.api.hub import Hub
 from cti_server.api.outbound_ports import Campaigns, Messages
 from cti_server.api.ports import InteractionLog, PastContacts, Reports, Routing, Voicemails, Wallboard
+from cti_server.domain.audience import Matter, Reach, Topic, roles_for
+from cti_server.domain.audience import reach as reach_of
 from cti_server.engine.port import Centre
-
-SEES_ALL = frozenset({"team_leader", "auditor"})
-"""Roles that see every contact of the interaction log."""
-SEES_OWN = frozenset({"agent"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +77,38 @@ def caller(
     return Caller(agent_id, roles)
 
 
+Having = Annotated[Services, Depends(services)]
+Known = Annotated[Caller, Depends(caller)]
+
+
+def reach(having: Services, known: Caller, matter: Matter | Topic) -> Reach:
+    """What of the matter the caller may see. Raises RoleMissing for nothing at all."""
+    known.require(roles_for(matter))
+    groups = having.reports.team(known.agent_id).groups
+    found = reach_of(known.agent_id, known.roles, groups, matter)
+    assert found is not None  # noqa: S101  # a role for it is there
+    return found
+
+
+def require_covered(seen: Reach, group_id: str | None, agent_id: str | None) -> None:
+    """Raises ContactOfAnotherGroup for who leads others, ContactOfAnother for who sees its own only."""
+    if not seen.covers(group_id, agent_id):
+        raise ContactOfAnotherGroup if seen.groups else ContactOfAnother
+
+
+def allowed(*matters: Matter | Topic) -> Callable[[Caller], Caller]:
+    """A dependency: the caller, who sees something of one of these. Raises RoleMissing."""
+    roles = roles_for(*matters)
+
+    def checked(known: Known) -> Caller:
+        known.require(roles)
+        return known
+
+    return checked
+
+
 def json_only(request: Request) -> None:
     """Raises UnsupportedMediaType for a body that is no JSON."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise UnsupportedMediaType
-
-
-Having = Annotated[Services, Depends(services)]
-Known = Annotated[Caller, Depends(caller)]

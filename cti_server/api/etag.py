@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Response
 
-from cti_server.api.errors import PreconditionRequired
+from cti_server.api.settings_errors import PreconditionRequired
 
 _ETAG = re.compile(r'"([0-9]{1,9})"')
 

@@ -60,6 +60,18 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "invalid_cursor": ("The cursor is not one of ours", "游标无效"),
     # settings
     "settings_refused": ("The settings cannot be used", "设置无法使用"),
+    "group_without_agents": (
+        "Nobody is in this group: whoever waits in it waits in vain",
+        "该技能组没有坐席,排队的客户将无人接听",
+    ),
+    "skill_nobody_has": (
+        "Nobody in the group has what it requires: whoever waits in it waits in vain",
+        "组内没有坐席具备所要求的技能,排队的客户将无人接听",
+    ),
+    "sound_missing": (
+        "A PBX node does not have this sound: callers hear nothing there",
+        "PBX 节点上没有该语音文件,客户将听不到提示",
+    ),
     "no_groups": ("There must be at least one group", "至少要有一个技能组"),
     "number_without_target": ("A service number would have no target", "服务号码将没有目标技能组"),
     "agent_not_in_directory": (

@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from cti_server.domain.audience import Reach
+from cti_server.domain.doubts import Sound
 from cti_server.domain.settings import Change, RoutingSettings
 from cti_server.reports.facts import Fact
 from cti_server.reports.resolution import CustomerCall
@@ -52,6 +54,8 @@ class LoginGuard(Protocol):
 class ContactQuery:
     """Which contacts of the interaction log, newest first."""
 
+    seen: Reach | None = None
+    """What may be seen: contacts of its groups, and those in which its agent had a part; None: all."""
     agent_id: str | None = None
     group_id: str | None = None
     state: str | None = None
@@ -82,11 +86,11 @@ class Team:
 class PastContacts(Protocol):
     """What a customer had to do with the centre before."""
 
-    async def past(self, contact_id: str, agent_id: str | None, limit: int) -> Sequence[dict[str, Any]]:
+    async def past(self, contact_id: str, seen: Reach, limit: int) -> Sequence[dict[str, Any]]:
         """Rows of the same customer's earlier contacts, the newest first; none without a number.
 
-        `agent_id`: who asks, and has to have the contact, or be offered it; None for whoever sees all. Raises
-        ContactNotFound, ContactOfAnother, the store's `database_unavailable`.
+        `seen`: what the person may see who asks; or it has to have the contact, or be offered it. Raises
+        ContactNotFound, ContactOfAnother, ContactOfAnotherGroup, the store's `database_unavailable`.
         """
 
 
@@ -153,6 +157,9 @@ class Routing(Protocol):
 
     async def settings_of(self, version: int) -> RoutingSettings | None:
         """Those of a version, None when there is none."""
+
+    async def missing(self, wanted: Collection[Sound]) -> frozenset[Sound]:
+        """Sounds that a PBX node is known to lack."""
 
 
 class InteractionLog(Protocol):

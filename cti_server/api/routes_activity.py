@@ -90,8 +90,8 @@ async def somebodys_activity(
 ) -> ActivityView:
     """An agent sees itself, a team leader the team, operations everybody."""
     agent_id = asked.agent_id or known.agent_id
-    seen = only(known, By.AGENT, having.reports.team(known.agent_id))
-    if seen is not None and agent_id not in {*seen, known.agent_id}:
+    seen = only(having, known, By.AGENT)
+    if seen is not None and agent_id not in seen:
         raise RoleMissing("somebody else's activity")
     now = datetime.now(UTC)
     start, until = asked_range(asked.since, asked.until, asked.utc_offset, now)
@@ -123,7 +123,7 @@ async def month_of_each_agent(
     now = datetime.now(UTC)
     month, start, until = _month(asked, now)
     within = timedelta(days=asked.resolved_within)
-    seen = only(known, By.AGENT, having.reports.team(known.agent_id))
+    seen = only(having, known, By.AGENT)
     question = Question(By.AGENT, start, until, utc_offset=asked.utc_offset, only=seen)
     facts = await having.reports.facts(start - MARGIN, until + MARGIN)
     calls = await having.reports.calls(start, until + within)

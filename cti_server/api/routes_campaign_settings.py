@@ -9,7 +9,6 @@ import msgspec
 from fastapi import APIRouter, Depends, Path, Response
 
 from cti_server.api.access import Having, Services
-from cti_server.api.errors import UnknownVersion
 from cti_server.api.etag import Expected, tag
 from cti_server.api.models.campaigns import (
     CampaignEdit,
@@ -28,6 +27,7 @@ from cti_server.api.routes_campaigns import (
     settings_from,
     shown,
 )
+from cti_server.api.settings_errors import UnknownVersion
 from cti_server.campaigns.errors import CallerIdNotAllowed
 from cti_server.campaigns.kept import Campaign
 from cti_server.campaigns.model import Settings

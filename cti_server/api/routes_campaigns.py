@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from fastapi import APIRouter, Depends, Path, Request, Response
 
-from cti_server.api.access import Caller, Having, Known, Services, json_only
+from cti_server.api.access import Caller, Having, Services, allowed, json_only, reach
 from cti_server.api.errors import UnsupportedMediaType
 from cti_server.api.etag import tag
 from cti_server.api.models.campaigns import (
@@ -26,11 +26,10 @@ from cti_server.campaigns.editing import require_to_come
 from cti_server.campaigns.errors import CallerIdNotAllowed, CampaignGroup, CampaignOfAnotherTeam
 from cti_server.campaigns.kept import Campaign, Counts, Import
 from cti_server.campaigns.model import Change, Settings
+from cti_server.domain.audience import Matter
 
 router = APIRouter(prefix="/api/v1", tags=["campaigns"])
 
-ALL_GROUPS = frozenset({"operations_manager"})
-OWN_GROUPS = frozenset({"team_leader"})
 CSV_TYPE = "text/csv; charset=utf-8"
 CSV_BODY = {"requestBody": {"content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}}}}
 
@@ -40,10 +39,8 @@ def instant(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def campaigner(known: Known) -> Caller:
-    """Somebody who may have to do with campaigns. Raises RoleMissing."""
-    known.require(ALL_GROUPS | OWN_GROUPS)
-    return known
+campaigner = allowed(Matter.CAMPAIGNS)
+"""Somebody who may have to do with campaigns."""
 
 
 def csv_only(request: Request) -> None:
@@ -61,7 +58,7 @@ CSV = [Depends(campaigner), Depends(csv_only)]
 
 def led(having: Services, known: Caller) -> frozenset[str] | None:
     """The groups whose campaigns are the person's business; None for all."""
-    return None if known.roles & ALL_GROUPS else having.reports.team(known.agent_id).groups
+    return reach(having, known, Matter.CAMPAIGNS).groups
 
 
 async def own(having: Services, known: Caller, campaign_id: str) -> Campaign:

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
-from cti_server.api.access import SEES_ALL, SEES_OWN, Caller, Having, Known
-from cti_server.api.errors import ContactNotFound, ContactOfAnother
+from cti_server.api.access import Caller, Having, Known, Services, reach, require_covered
+from cti_server.api.errors import ContactNotFound, ContactOfAnother, ContactOfAnotherGroup
 from cti_server.api.models.fields import Identifier, Word
 from cti_server.api.models.http import (
     ContactList,
@@ -23,6 +23,7 @@ from cti_server.api.models.http import (
 from cti_server.api.models.views import ContactStateName
 from cti_server.api.openapi import problems
 from cti_server.api.ports import ContactQuery
+from cti_server.domain.audience import Matter, Reach
 from cti_server.domain.views import masked
 
 router = APIRouter(prefix="/api/v1", tags=["interaction log"])
@@ -69,21 +70,19 @@ def _entry(row: dict[str, Any]) -> StoryEntry:
     return StoryEntry.model_validate({**known, "at": _instant(row["at"])})
 
 
-def _whose(known: Caller, asked: str | None) -> str | None:
-    """The agent whose contacts the caller may see: None for everybody's."""
-    known.require(SEES_ALL | SEES_OWN)
-    if known.roles & SEES_ALL:
-        return asked
-    if asked not in (None, known.agent_id):
-        raise ContactOfAnother("the role sees its own contacts only")
-    return known.agent_id
+def _seen(having: Services, known: Caller) -> Reach:
+    return reach(having, known, Matter.LOG)
 
 
 @router.get("/contacts", responses=problems(400, 401, 403, 422, 503), summary="Contacts, newest first")
 async def contacts(having: Having, known: Known, asked: Annotated[ContactFilter, Query()]) -> ContactList:
-    """An agent sees its own contacts; team leaders and auditors see all."""
-    query = ContactQuery(**{**asked.model_dump(), "agent_id": _whose(known, asked.agent_id)})
-    page = await having.log.contacts(query)
+    """Agents see contacts that they had a part in, team leaders those of their groups too, others all."""
+    seen = _seen(having, known)
+    if asked.group_id and seen.groups and asked.group_id not in seen.groups:
+        raise ContactOfAnotherGroup
+    if seen.groups == frozenset() and asked.agent_id not in (None, known.agent_id):
+        raise ContactOfAnother("the role sees its own contacts only")
+    page = await having.log.contacts(ContactQuery(**asked.model_dump(), seen=seen))
     return ContactList(contacts=[_logged(row) for row in page.rows], next_cursor=page.next_cursor)
 
 
@@ -94,13 +93,13 @@ async def contacts(having: Having, known: Known, asked: Annotated[ContactFilter,
 )
 async def contact(having: Having, known: Known, contact_id: Annotated[Identifier, Path()]) -> ContactStory:
     """What happened to the contact, oldest first."""
-    whose = _whose(known, None)
+    seen = _seen(having, known)
     row = await having.log.contact(contact_id)
     if row is None:
         raise ContactNotFound
-    if whose is not None and row.get("agent_id") != whose:
-        raise ContactOfAnother
     story = await having.log.contact_story(contact_id)
+    if not any(entry.get("agent_id") == known.agent_id for entry in story):
+        require_covered(seen, row.get("group_id"), row.get("agent_id"))
     return ContactStory(contact=_logged(row), story=[_entry(entry) for entry in story])
 
 
@@ -115,9 +114,12 @@ async def past(
     contact_id: Annotated[Identifier, Path()],
     limit: Annotated[int, Query(ge=1, le=50)] = 10,
 ) -> PastContacts:
-    """For the agent who is offered the contact or has it, and for who sees all."""
-    whose = _whose(known, None)
-    rows = await having.past.past(contact_id, whose, limit)
+    """For the agent who is offered the contact or has it, and for who sees the contact in the log.
+
+    Of that customer all contacts are told, whichever group they were of.
+    """
+    seen = _seen(having, known)
+    rows = await having.past.past(contact_id, seen, limit)
     return PastContacts(contacts=[_past(row) for row in rows])
 
 

@@ -6,29 +6,22 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
 
-from cti_server.api.access import Caller, Having, Known, Services, json_only
-from cti_server.api.errors import ContactNotFound, ContactOfAnother
+from cti_server.api.access import Caller, Having, Services, allowed, json_only, reach, require_covered
+from cti_server.api.errors import ContactNotFound
 from cti_server.api.models.fields import Identifier
 from cti_server.api.models.messages import MessageList, MessageView, NewMessage
 from cti_server.api.openapi import problems
 from cti_server.api.routes_campaigns import instant
 from cti_server.campaigns.numbers import normal_number
+from cti_server.domain.audience import Matter, Scope, scope
 from cti_server.domain.views import masked
 from cti_server.messaging.errors import BadAddress, MediumNotSetUp, MessageNumberNotAllowed, UnknownMessage
 from cti_server.messaging.model import Medium, Message, email_address, masked_address
 
 router = APIRouter(prefix="/api/v1", tags=["messages"])
 
-SEND_ALL = frozenset({"operations_manager", "team_leader"})
-SEND_OWN = frozenset({"agent"})
-
-
-def writer(known: Known) -> Caller:
-    """Somebody who may send messages. Raises RoleMissing."""
-    known.require(SEND_ALL | SEND_OWN)
-    return known
-
-
+writer = allowed(Matter.MESSAGES)
+"""Somebody who may send messages."""
 Writer = Annotated[Caller, Depends(writer)]
 ContactId = Annotated[Identifier, Path()]
 MessageId = Annotated[Identifier, Path()]
@@ -62,12 +55,11 @@ def _address(having: Services, medium: Medium, text: str) -> str:
 
 
 async def _theirs(having: Services, known: Caller, contact_id: str) -> None:
-    """Raises ContactNotFound, and ContactOfAnother for an agent whose contact it is not."""
+    """Raises ContactNotFound; ContactOfAnother, ContactOfAnotherGroup for whose business it is not."""
     row = await having.log.contact(contact_id)
     if row is None:
         raise ContactNotFound
-    if not known.roles & SEND_ALL and row.get("agent_id") != known.agent_id:
-        raise ContactOfAnother
+    require_covered(reach(having, known, Matter.MESSAGES), row.get("group_id"), row.get("agent_id"))
 
 
 @router.post(
@@ -101,10 +93,12 @@ async def send(having: Having, known: Writer, body: NewMessage) -> MessageView:
     summary="What became of a message",
 )
 async def message(having: Having, known: Writer, message_id: MessageId) -> MessageView:
-    """An agent sees its own."""
+    """An agent sees its own, a team leader the team's."""
     found = await having.messages.message(message_id)
-    if not known.roles & SEND_ALL and found.created_by != known.agent_id:
-        raise UnknownMessage
+    if not reach(having, known, Matter.MESSAGES).covers(None, found.created_by):
+        team = having.reports.team(known.agent_id).agents
+        if scope(known.roles, Matter.MESSAGES) is Scope.OWN or found.created_by not in team:
+            raise UnknownMessage
     return shown(found)
 
 

@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from cti_server.api.access import Caller, Having, Known
-from cti_server.api.errors import RangeReversed, RangeTooLong, RoleMissing
+from cti_server.api.access import Caller, Having, Known, Services, reach
+from cti_server.api.errors import RangeReversed, RangeTooLong
 from cti_server.api.models.reports import ReportRow, ReportView
 from cti_server.api.openapi import problems
-from cti_server.api.ports import Team
 from cti_server.api.routes_contacts import Moment
+from cti_server.domain.audience import Matter
 from cti_server.domain.views import timestamp
 from cti_server.reports.export import CSV_TYPE, XLSX_TYPE, as_csv, as_xlsx
 from cti_server.reports.figures import Rules
@@ -21,9 +21,6 @@ from cti_server.reports.report import MARGIN, By, Each, Question, Row, report
 
 router = APIRouter(prefix="/api/v1", tags=["reports"])
 
-SEES_ALL = frozenset({"operations_manager", "data_analyst"})
-SEES_TEAM = frozenset({"team_leader"})
-SEES_OWN = frozenset({"agent"})
 LONGEST = timedelta(days=32)
 """A report reads every event of its range."""
 
@@ -42,16 +39,16 @@ class ReportQuery(BaseModel):
     format: Literal["json", "csv", "xlsx"] = "json"
 
 
-def only(known: Caller, by: By, team: Team) -> frozenset[str] | None:
-    """The keys the caller may see. Raises RoleMissing when there is nothing for the role."""
-    known.require(SEES_ALL | SEES_TEAM | SEES_OWN)
-    if known.roles & SEES_ALL:
+def only(having: Services, known: Caller, by: By) -> frozenset[str] | None:
+    """The keys the caller may see; None for all. Raises RoleMissing when there is nothing for the role."""
+    matter = Matter.ACTIVITY if by is By.AGENT else Matter.FIGURES
+    seen = reach(having, known, matter)
+    if seen.groups is None:
         return None
-    if known.roles & SEES_TEAM:
-        return {By.AGENT: team.agents, By.QUEUE: team.groups, By.NUMBER: team.numbers}[by]
-    if by is not By.AGENT:
-        raise RoleMissing("an agent sees its own figures only")
-    return frozenset({known.agent_id})
+    if not seen.groups:
+        return frozenset({known.agent_id}) if by is By.AGENT else frozenset()
+    team = having.reports.team(known.agent_id)
+    return {By.AGENT: team.agents | {known.agent_id}, By.QUEUE: team.groups, By.NUMBER: team.numbers}[by]
 
 
 def asked_range(
@@ -99,7 +96,7 @@ async def figures(
 ) -> Response | ReportView:
     """An agent sees itself, a team leader the team, operations everything. CSV and XLSX on demand."""
     now = datetime.now(UTC)
-    question = _question(asked, by, only(known, by, having.reports.team(known.agent_id)), now)
+    question = _question(asked, by, only(having, known, by), now)
     facts = await having.reports.facts(question.start - MARGIN, question.until + MARGIN)
     rows = report(facts, question, now)
     if asked.format != "json":

@@ -7,16 +7,19 @@ from typing import Annotated
 
 from fastapi import Path
 
+from cti_server.api.access import Having
 from cti_server.api.models import routing as m
 from cti_server.api.routing_edits import (
     READ,
     WRITE,
     Editing,
     Read,
+    Spoken,
     domain_of,
     model_of,
     require_known,
     routing_router,
+    warnings_of,
 )
 from cti_server.domain.policy import Priorities
 from cti_server.domain.settings import AgentSkills, GroupSettings, NumberSettings, RoutingSettings
@@ -29,10 +32,11 @@ router = routing_router()
 
 
 @router.get("", response_model=m.RoutingView, responses=READ, summary="The settings in force")
-async def all_settings(reading: Read) -> m.RoutingView:
+async def all_settings(having: Having, reading: Read, language: Spoken) -> m.RoutingView:
     """Groups, numbers, agents' skills, holidays, priorities; the version is the `ETag` too."""
     version, settings = await reading.current()
-    return m.RoutingView(version=version, settings=model_of(m.SettingsModel, settings))
+    warnings = await warnings_of(having, settings, language)
+    return m.RoutingView(version=version, settings=model_of(m.SettingsModel, settings), warnings=warnings)
 
 
 @router.put("", **WRITE, summary="All settings anew")

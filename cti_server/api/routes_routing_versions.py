@@ -8,7 +8,6 @@ from typing import Annotated
 from fastapi import Path, Query
 
 from cti_server.api.access import Having
-from cti_server.api.errors import UnknownVersion
 from cti_server.api.models import routing as m
 from cti_server.api.routing_edits import (
     READ,
@@ -19,6 +18,7 @@ from cti_server.api.routing_edits import (
     routing_router,
     version_view,
 )
+from cti_server.api.settings_errors import UnknownVersion
 from cti_server.domain.settings import RoutingSettings, changes
 
 Version = Annotated[int, Path(ge=0, le=999_999_999)]

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import FileResponse
 
-from cti_server.api.access import Caller, Having, Known, Services, json_only
+from cti_server.api.access import Caller, Having, Known, Services, allowed, json_only, reach
 from cti_server.api.errors import (
     UnknownVoicemail,
     VoicemailAudioMissing,
@@ -19,41 +19,24 @@ from cti_server.api.errors import (
 from cti_server.api.models.fields import Identifier
 from cti_server.api.models.voicemails import Assignment, Handling, VoicemailList, VoicemailView
 from cti_server.api.openapi import problems
+from cti_server.domain.audience import Matter, Scope, scope
 from cti_server.domain.views import masked
 
-WORKS = frozenset({"agent", "team_leader"})
-"""In their own groups."""
-HEARS_ALL = frozenset({"quality_inspector"})
-LISTS_ALL = frozenset({"quality_inspector", "operations_manager", "auditor"})
-LEADS = frozenset({"team_leader"})
-
-
-def _may(known: Known) -> None:
-    """Before anything of the request is looked at. Raises InvalidToken, RoleMissing."""
-    known.require(WORKS | LISTS_ALL)
-
-
-router = APIRouter(prefix="/api/v1", tags=["voicemails"], dependencies=[Depends(_may)])
+router = APIRouter(prefix="/api/v1", tags=["voicemails"], dependencies=[Depends(allowed(Matter.VOICEMAILS))])
 WAV = "audio/wav"
 ContactId = Annotated[Identifier, Path()]
 State = Literal["new", "assigned", "handled"]
 
 
-def _groups(having: Services, known: Caller, everything: frozenset[str]) -> frozenset[str] | None:
-    """Whose messages are the person's business; None for all. Raises RoleMissing."""
-    known.require(WORKS | everything)
-    return None if known.roles & everything else having.reports.team(known.agent_id).groups
-
-
 async def _own(
-    having: Services, known: Caller, contact_id: str, everything: frozenset[str] = frozenset()
+    having: Services, known: Caller, contact_id: str, matter: Matter = Matter.VOICEMAIL_WORK
 ) -> Mapping[str, Any]:
     """The message. Raises RoleMissing, UnknownVoicemail, VoicemailOfAnotherGroup."""
-    groups = _groups(having, known, everything)
+    seen = reach(having, known, matter)
     row = await having.voicemails.found(contact_id)
     if row is None:
         raise UnknownVoicemail
-    if groups is not None and row["group_id"] not in groups:
+    if not seen.covers(row["group_id"]):
         raise VoicemailOfAnotherGroup
     return row
 
@@ -93,7 +76,7 @@ async def voicemails(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> VoicemailList:
     """Agents and team leaders see those of their groups; operations, quality and audit all."""
-    groups = _groups(having, known, LISTS_ALL)
+    groups = reach(having, known, Matter.VOICEMAILS).groups
     return VoicemailList(voicemails=[_view(r) for r in await having.voicemails.listed(groups, state, limit)])
 
 
@@ -105,7 +88,7 @@ async def voicemails(
 )
 async def audio(having: Having, known: Known, contact_id: ContactId) -> FileResponse:
     """For agents and team leaders of the group, and quality inspectors. Every listening is in the story."""
-    await _own(having, known, contact_id, HEARS_ALL)
+    await _own(having, known, contact_id, Matter.VOICEMAIL_AUDIO)
     path = await having.voicemails.audio(contact_id, known.agent_id)
     if path is None:
         raise VoicemailAudioMissing
@@ -133,8 +116,7 @@ async def claim(having: Having, known: Known, contact_id: ContactId) -> Voicemai
 )
 async def assign(having: Having, known: Known, contact_id: ContactId, body: Assignment) -> VoicemailView:
     """By team leaders of the group, to one of their team; also away from somebody else."""
-    known.require(LEADS)
-    await _own(having, known, contact_id)
+    await _own(having, known, contact_id, Matter.LEADING)
     if body.agent_id not in having.reports.team(known.agent_id).agents:
         raise VoicemailOfAnotherGroup("the agent is not of your team")
     if not await having.voicemails.take_on(contact_id, body.agent_id, by=known.agent_id, from_others=True):
@@ -151,7 +133,7 @@ async def assign(having: Having, known: Known, contact_id: ContactId, body: Assi
 async def handled(having: Having, known: Known, contact_id: ContactId, body: Handling) -> VoicemailView:
     """By whoever has it, or a team leader of the group; one that nobody has is the caller's by that."""
     await _own(having, known, contact_id)
-    leads = bool(known.roles & LEADS)
+    leads = scope(known.roles, Matter.LEADING) is not Scope.NONE
     if not await having.voicemails.handle(contact_id, known.agent_id, body.note, any_ones=leads):
         raise VoicemailTaken
     return await _now(having, contact_id)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
 
-from cti_server.api.access import Having, Known
+from fastapi import APIRouter, Depends
+
+from cti_server.api.access import Caller, Having, allowed
 from cti_server.api.models.wallboard import WallboardView
 from cti_server.api.openapi import problems
+from cti_server.domain.audience import Topic
+
+Watching = Annotated[Caller, Depends(allowed(Topic.WALLBOARD))]
 
 router = APIRouter(prefix="/api/v1", tags=["reports"])
-
-WATCHES = frozenset({"team_leader", "operations_manager", "data_analyst"})
 
 
 @router.get(
@@ -19,7 +22,6 @@ WATCHES = frozenset({"team_leader", "operations_manager", "data_analyst"})
     responses=problems(401, 403, 503),
     summary="Live figures of each queue and of the centre",
 )
-async def wallboard(having: Having, known: Known) -> WallboardView:
+async def wallboard(having: Having, known: Watching) -> WallboardView:
     """A team leader sees the own groups, operations all. Live: subscribe to `wallboard` on the socket."""
-    known.require(WATCHES)
     return WallboardView.model_validate(await having.wallboard.view(known.agent_id))

@@ -11,15 +11,17 @@ from dataclasses import asdict, replace
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 
-from cti_server.api.access import Caller, Having, Known, json_only
-from cti_server.api.errors import FAULTS, UnknownSetting
+from cti_server.api.access import Caller, Having, Known, Services, json_only
 from cti_server.api.etag import Expected, tag
+from cti_server.api.messages import Language, preferred, title
 from cti_server.api.models import routing as m
 from cti_server.api.models.fields import Model
 from cti_server.api.openapi import problems
 from cti_server.api.ports import RoutingVersion
+from cti_server.api.settings_errors import FAULTS, UnknownSetting
+from cti_server.domain.doubts import doubts, sounds, unheard
 from cti_server.domain.settings import Change, RoutingSettings, faults
 from cti_server.domain.views import timestamp
 
@@ -76,6 +78,25 @@ def require_known(among: Mapping[str, T], key: str) -> T:
     return among[key]
 
 
+async def warnings_of(having: Services, settings: RoutingSettings, language: Language) -> list[m.WarningView]:
+    """What is doubtful about the settings."""
+    missing = await having.routing.missing({sound for _, sound in sounds(settings)})
+    return [
+        m.WarningView.model_validate(
+            {"code": one.code.value, "where": one.where, "message": title(one.code, language)}
+        )
+        for one in (*doubts(settings), *unheard(settings, missing))
+    ]
+
+
+def language_of(request: Request) -> Language:
+    """The language that the client wants its texts in."""
+    return preferred(request.headers.get("accept-language"))
+
+
+Spoken = Annotated[Language, Depends(language_of)]
+
+
 class Reading:
     """The settings in force; the version they are of goes into the `ETag`."""
 
@@ -97,8 +118,10 @@ class Reading:
 class Edit:
     """A change by somebody who may make it, from the version that was read."""
 
-    def __init__(self, having: Having, who: Operator, expected: Expected, response: Response) -> None:
-        self._routing, self._who = having.routing, who
+    def __init__(
+        self, having: Having, who: Operator, expected: Expected, response: Response, language: Spoken
+    ) -> None:
+        self._having, self._routing, self._who, self._language = having, having.routing, who, language
         self._expected, self._response = expected, response
 
     async def save(self, why: str, edit: Callable[[RoutingSettings], RoutingSettings]) -> m.SavedView:
@@ -111,7 +134,10 @@ class Edit:
             raise FAULTS[found[0].code](found[0].where, detail=detail)
         saved = await self._routing.save(self._expected, edited, author=self._who.agent_id, why=why)
         tag(self._response, saved.version.version)
-        return m.SavedView.model_validate({**version_view(saved.version), "in_effect": saved.in_effect})
+        warnings = await warnings_of(self._having, edited, self._language)
+        return m.SavedView.model_validate(
+            {**version_view(saved.version), "in_effect": saved.in_effect, "warnings": warnings}
+        )
 
     async def put(self, why: str, part: Part, key: str, value: Any, *, known: bool = False) -> m.SavedView:
         """One of them anew. Raises UnknownSetting when it is to be `known` and is not."""

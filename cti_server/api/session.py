@@ -162,7 +162,7 @@ class Session:
         assert method.command is not None  # noqa: S101  # _dispatch sends nothing else here
         seats = self._hub.seats
         takes_over = isinstance(params, SignInParams) and params.take_over
-        if not takes_over and not method.watches:
+        if not takes_over and not method.seatless:
             await seats.claim(self)
         command = method.command(Origin(self._hub.clock(), call.request_id, self.agent_id), params)
         try:
@@ -215,6 +215,7 @@ class Session:
             "resumed": joined.resumed,
             "agent": joined.agent,
             "contacts": joined.contacts,
+            "system": joined.system,
         }
         known = (joined.epoch, joined.seq)
         late = [n for n in self._early or () if (n.epoch, n.seq) > known]

@@ -14,7 +14,7 @@ import ssl
 import time
 import traceback
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
 from typing import Any, Final
@@ -156,7 +156,10 @@ class AmiClient:
             AmiTimeout: written, no answer in time or before the link was lost: the outcome is unknown.
             AmiRefused: Asterisk said no; the message is Asterisk's.
         """
-        return await self.begin(name, fields, timeout=timeout)
+        message: AmiMessage = await self._in_time(name, self._write(name, fields, as_list=False), timeout)
+        if not message.success:
+            raise _refusal(name, message)
+        return message
 
     def begin(
         self,
@@ -164,19 +167,25 @@ class AmiClient:
         fields: Fields | None = None,
         *,
         timeout: float | None = None,
-    ) -> Coroutine[Any, Any, AmiMessage]:
-        """Write the action now; what is returned is awaited for its answer. Raises as `action`."""
-        return self._answered(name, self._write(name, fields, as_list=False), timeout)
+    ) -> asyncio.Future[AmiMessage]:
+        """Write the action now; what is returned gets the answer and is not to be cancelled.
+
+        Raises, and fails, as `action`. Without a task, which would cost more than the rest of sending it.
+        """
+        answer = self._write(name, fields, as_list=False)
+        settled: asyncio.Future[AmiMessage] = asyncio.get_running_loop().create_future()
+        done = self._deadline(answer, timeout)
+
+        def settle(_: asyncio.Future[Any]) -> None:
+            done()
+            _settle(settled, name, answer)
+
+        answer.add_done_callback(settle)
+        return settled
 
     def together(self) -> AbstractContextManager[None]:
         """What is begun inside leaves in one write, at the end. Nothing may be awaited in it."""
         return self._session.link.together() if self._session else nullcontext()
-
-    async def _answered(self, name: str, answer: asyncio.Future[Any], seconds: float | None) -> AmiMessage:
-        message: AmiMessage = await self._in_time(name, answer, seconds)
-        if not message.success:
-            raise _refusal(name, message)
-        return message
 
     async def list_action(
         self,
@@ -205,17 +214,28 @@ class AmiClient:
         return self._session.send(name, fields, as_list=as_list)
 
     async def _in_time(self, name: str, answer: asyncio.Future[Any], seconds: float | None) -> Any:
-        began = time.monotonic()
-        patience = self._action_timeout if seconds is None else seconds
-        # A timer of its own: `asyncio.timeout` costs as much as all the rest of sending an action.
-        deadline = asyncio.get_running_loop().call_later(patience, _expire, answer)
+        done = self._deadline(answer, seconds)
         try:
             return await answer
         except TimeoutError:
             raise _overdue(name) from None
         finally:
-            deadline.cancel()
+            done()
+
+    def _deadline(self, answer: asyncio.Future[Any], seconds: float | None) -> Callable[[], None]:
+        """Let the answer fail when its time is over; what is returned is called when it is there.
+
+        With a timer of its own: `asyncio.timeout` costs as much as all the rest of sending an action.
+        """
+        began = time.monotonic()
+        patience = self._action_timeout if seconds is None else seconds
+        timer = asyncio.get_running_loop().call_later(patience, _expire, answer)
+
+        def done() -> None:
+            timer.cancel()
             self._metrics("ami_action_seconds", time.monotonic() - began)
+
+        return done
 
     # --- the link's life ---
 
@@ -332,6 +352,18 @@ def _refusal(name: str, answer: AmiMessage) -> AmiRefused:
 def _expire(answer: asyncio.Future[Any]) -> None:
     if not answer.done():
         answer.set_exception(TimeoutError())
+
+
+def _settle(settled: asyncio.Future[AmiMessage], name: str, answer: asyncio.Future[Any]) -> None:
+    """Hand over what became of an action that is no list."""
+    if answer.cancelled():
+        settled.cancel()
+    elif error := answer.exception():
+        settled.set_exception(_overdue(name) if isinstance(error, TimeoutError) else error)
+    elif (message := answer.result()).success:
+        settled.set_result(message)
+    else:
+        settled.set_exception(_refusal(name, message))
 
 
 def _overdue(name: str) -> AmiUnavailable | AmiTimeout:

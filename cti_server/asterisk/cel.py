@@ -6,38 +6,63 @@ import csv
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
+from cti_server.asterisk import cel_files
 from cti_server.domain.signals import ContactRecovered
 
 CelRow = dict[str, str]
 _STATION_CHANNEL = re.compile(r"PJSIP/([0-9]{2,8}(?:-browser)?)-[0-9a-f]{8}")
 _DIALLED = "CTI_DIALLED"
-_BEGINNINGS = ("CTI_ENTRY", _DIALLED)
+BEGINNINGS = ("CTI_ENTRY", _DIALLED)
 """Our own events by which a customer's channel is known: it called, or answered our call."""
+_WRITTEN_LATE = 60.0
+"""Seconds by which a row may be written before the time that stands in it, by a clock that was set."""
 TAIL_BYTES = 8 << 20
 """How much of a long log is read: some 20,000 calls."""
 
 
 def read_rows(path: Path, columns: tuple[str, ...]) -> list[CelRow]:
     """The log's tail, oldest first; empty when there is no log (yet)."""
-    return list(rows(path, columns, TAIL_BYTES))
+    return list(rows(path, columns, tail=TAIL_BYTES))
 
 
-def rows(path: Path, columns: tuple[str, ...], tail: int | None = None) -> Iterator[CelRow]:
-    """The log's rows one by one, oldest first; of its last `tail` bytes only, if that is given."""
-    if not path.exists():
-        return
-    with path.open("rb") as file:
+def rows(
+    path: Path, columns: tuple[str, ...], *, tail: int | None = None, since: float = 0.0
+) -> Iterator[CelRow]:
+    """The log's rows one by one, oldest first, also of what was put aside of it (`cel_files`).
+
+    `tail`: of its last bytes only. `since`, epoch seconds: files that hold only older rows may be left out.
+    """
+    with cel_files.whole_log(path, since - _WRITTEN_LATE) as files:
+        for file, start in _from_where(files, tail):
+            file.seek(start)
+            if start:
+                file.readline()
+            yield from rows_of(file, columns)
+
+
+def rows_of(file: Iterable[bytes], columns: tuple[str, ...]) -> Iterator[CelRow]:
+    """One file's rows, without those that are torn."""
+    for line in file:  # one by one: a torn quote must not swallow the next row
+        text = line.decode("utf-8", errors="replace").replace("\0", "").strip("\r\n")
+        yield from filter(_whole, csv.DictReader([text], fieldnames=list(columns)))
+
+
+def _from_where(files: Sequence[BinaryIO], tail: int | None) -> list[tuple[BinaryIO, int]]:
+    """The files to read, and from which byte on."""
+    if tail is None:
+        return [(file, 0) for file in files]
+    found: list[tuple[BinaryIO, int]] = []
+    for file in reversed(files):
         size = file.seek(0, 2)
-        start = 0 if tail is None else max(size - tail, 0)
-        file.seek(start)
-        if start:
-            file.readline()
-        for line in file:  # one by one: a torn quote must not swallow the next row
-            text = line.decode("utf-8", errors="replace").replace("\0", "").strip("\r\n")
-            yield from filter(_whole, csv.DictReader([text], fieldnames=list(columns)))
+        found.insert(0, (file, max(size - tail, 0)))
+        tail -= size
+        if tail <= 0:
+            break
+    return found
 
 
 def station(channel_name: str) -> str:
@@ -72,7 +97,7 @@ def ended_calls(node: str, rows: Sequence[CelRow], since: float) -> list[Contact
 
 def _call(node: str, rows: list[CelRow], answers: dict[str, tuple[str, float]]) -> ContactRecovered | None:
     """One channel's story; None unless it is a customer's and complete."""
-    entry = next((row for row in rows if row["userdeftype"] in _BEGINNINGS), None)
+    entry = next((row for row in rows if row["userdeftype"] in BEGINNINGS), None)
     end = next((row for row in rows if row["eventtype"] == "CHAN_END"), None)
     if entry is None or end is None:
         return None

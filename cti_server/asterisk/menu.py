@@ -17,7 +17,8 @@ from cti_server.domain import signals as s
 from cti_server.domain.callback import CALLBACK
 from cti_server.domain.contact import Contact
 from cti_server.domain.customer import CustomerProfile
-from cti_server.domain.ivr import PERSON_STAR, Asked, Check, Ivr, Walk
+from cti_server.domain.ivr import Ivr
+from cti_server.domain.ivr_walk import PERSON_STAR, Asked, Check, Walk
 from cti_server.domain.policy import VOICEMAIL
 from cti_server.domain.rules import callbacks
 from cti_server.domain.rules import menu as rules

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,8 +37,12 @@ DIGIT_PAUSE = 0.06
 """Seconds between two DTMF digits."""
 ON_THE_WAY = 0.25
 """Seconds in which a held customer who went back for want of a beat has reached its agent."""
+UNREACHED = 3.0
+"""Seconds after which a node that a new leader has not reached yet is told to be out of reach."""
 CEL_SLACK = 5.0
 """Seconds before the last known moment from which unseen calls are looked for (clocks, buffered rows)."""
+Sent = Sequence[tuple[Action, asyncio.Future[AmiMessage]]]
+"""Actions of one effect, and their answers to come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ class PbxLink:
         self._running: set[asyncio.Task[None]] = set()
         self._facts_lost = False
         self._held_back: list[s.Signal] | None = None
-        self._beating = self._following = False
+        self._beating = self._following = self._over = False
         self._gone: deque[str] = deque(maxlen=GONE_KEPT)
         self._resyncing: asyncio.Task[None] | None = None
         self.client = AmiClient(
@@ -108,13 +112,26 @@ class PbxLink:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.client.run())
                 tasks.create_task(self._beat())
+                tasks.create_task(self._tell_unreached())
                 tasks.create_task(self.numbers.keep())
         finally:
+            self._over = True
             for task in self._running:
                 task.cancel()
 
-    def perform(self, effect: e.Effect) -> None:
-        """Carry out an effect: its actions are written now, after those handed in before."""
+    async def _tell_unreached(self) -> None:
+        """Without a connection there is none whose end would tell it."""
+        await asyncio.sleep(UNREACHED)
+        if not self.client.connected:
+            self._hand_in(s.NodeDown(0.0, self.name, "not_reached"))
+
+    def perform(self, *effects: e.Effect) -> None:
+        """Carry out effects: their actions are written now, in order, after those handed in before."""
+        with self.client.together():
+            for effect in effects:
+                self._perform(effect)
+
+    def _perform(self, effect: e.Effect) -> None:
         if isinstance(effect, e.Resync):
             self._resync()
             return
@@ -129,12 +146,10 @@ class PbxLink:
             return
         if isinstance(effect, e.SendDigits):
             task = asyncio.create_task(self._digits(effect, recipe))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
         else:
-            with self.client.together():
-                sent = [(action, self._send(action)) for action in recipe]
-            task = asyncio.create_task(self._outcome(effect, sent))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+            self._when_answered(effect, [(action, self._send(action)) for action in recipe])
 
     async def channel_life(self, channel: str) -> ChannelLife:
         """Whether Asterisk has the channel, had it a moment ago, or knows nothing of it."""
@@ -212,8 +227,28 @@ class PbxLink:
                 # Until the beat they went back to their agents by themselves; no retrieval must cross that.
                 await asyncio.sleep(ON_THE_WAY)
                 taken_at, status = await self._status()
+        held = await self._held(status)
         devices = await self.client.list_action("DeviceStateList", {})
-        self._hand_in(translate.snapshot(self.name, status, devices, taken_at, await self._queues()))
+        queues = await self._queues()
+        self._hand_in(translate.snapshot(self.name, status, devices, taken_at, queues, held=held))
+
+    async def _held(self, status: list[AmiMessage]) -> set[str]:
+        """Channels whose phone holds the call; one that is gone by now does not."""
+        asked = [message["Uniqueid"] for message in status if translate.may_be_held(message)]
+        with self.client.together():
+            answers = [
+                self.client.begin("Getvar", {"Channel": channel, "Variable": translate.HELD})
+                for channel in asked
+            ]
+        found = await asyncio.gather(*answers, return_exceptions=True)
+        for answer in found:
+            if isinstance(answer, BaseException) and not isinstance(answer, AmiRefused):
+                raise answer
+        return {
+            channel
+            for channel, answer in zip(asked, found, strict=True)
+            if isinstance(answer, AmiMessage) and answer.get("Value", "") == "1"
+        }
 
     async def _queues(self) -> list[AmiMessage] | None:
         """The fallback queues' members; None when Asterisk has no queues to tell of."""
@@ -224,8 +259,7 @@ class PbxLink:
 
     async def _status(self) -> tuple[float, list[AmiMessage]]:
         """All channels, and when they were asked for."""
-        variables = ",".join((*translate.SNAPSHOT_VARIABLES, translate.HELD))
-        fields = {"Variables": variables, "AllVariables": "false"}
+        fields = {"Variables": ",".join(translate.SNAPSHOT_VARIABLES), "AllVariables": "false"}
         return self._clock(), await self.client.list_action("Status", fields)
 
     async def _unseen_calls(self, since: float) -> None:
@@ -284,7 +318,7 @@ class PbxLink:
 
     def _send(self, action: Action) -> asyncio.Future[AmiMessage]:
         try:
-            return asyncio.create_task(self.client.begin(action.name, action.fields))
+            return self.client.begin(action.name, action.fields)
         except Exception as error:  # noqa: BLE001 (it was not written: `_outcome` reports it like a refusal)
             failed: asyncio.Future[AmiMessage] = asyncio.get_running_loop().create_future()
             failed.set_exception(error)
@@ -298,20 +332,34 @@ class PbxLink:
             if answer.cancelled() or answer.exception():
                 break
             await asyncio.sleep(DIGIT_PAUSE)
-        await self._outcome(effect, [(action, answer)])
+        self._outcome(effect, [(action, answer)])
 
-    async def _outcome(self, effect: e.Effect, sent: list[tuple[Action, asyncio.Future[AmiMessage]]]) -> None:
+    def _when_answered(self, effect: e.Effect, sent: Sent) -> None:
+        """Report the outcome once every action has its answer."""
+        left = len(sent)
+
+        def one(answer: asyncio.Future[AmiMessage]) -> None:
+            nonlocal left
+            left -= 1
+            _failure(answer)  # looked at, whether or not it is reported
+            if not left:
+                self._outcome(effect, sent)
+
+        for _, answer in sent:
+            answer.add_done_callback(one)
+
+    def _outcome(self, effect: e.Effect, sent: Sent) -> None:
         """Report the first deciding action that was not done."""
-        answers = await asyncio.gather(*(answer for _, answer in sent), return_exceptions=True)
         failed = ""
-        for (action, _), answer in zip(sent, answers, strict=True):
-            if isinstance(answer, AmiMessage):
-                if action.name == "Originate":
-                    self._ringing(answer.get("ActionID", ""), effect)
-            elif isinstance(answer, (NotLeader, asyncio.CancelledError)):
+        for action, answer in sent:
+            error = _failure(answer)
+            if self._over or isinstance(error, (NotLeader, asyncio.CancelledError)):
                 return  # whoever leads now looks for itself
+            if error is None:
+                if action.name == "Originate":
+                    self._ringing(answer.result().get("ActionID", ""), effect)
             else:
-                code = answer.code if isinstance(answer, CtiError) else LocalFault.code
+                code = error.code if isinstance(error, CtiError) else LocalFault.code
                 log.warning("pbx.action_failed", node=self.name, action=action.name, code=code)
                 failed = failed or (code if action.deciding else "")
         channel = getattr(effect, "channel", "")
@@ -341,3 +389,7 @@ class PbxLink:
     def _effect_failed(self, effect: e.Effect, code: str) -> None:
         channel = getattr(effect, "channel", "")
         self._hand_in(s.EffectFailed(0.0, self.name, type(effect).__name__, channel, code))
+
+
+def _failure(answer: asyncio.Future[AmiMessage]) -> BaseException | None:
+    return asyncio.CancelledError() if answer.cancelled() else answer.exception()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from cti_server.asterisk.ami_codec import AmiMessage
 from cti_server.asterisk.arrivals import Call
@@ -39,7 +39,8 @@ UNSET = "(null)"
 ARRIVAL = "cti-inbound"
 """Where calls come in: whoever talks to somebody is elsewhere in the dialplan by then."""
 HELD = "CHANNEL(rtp,hold)"
-"""1 while the phone itself holds the call; `Status` reads functions, too."""
+"""1 while the phone itself holds the call. Only for `Getvar`: `Status` would keep the channel locked while it
+waits for SIP, which may be waiting for that channel: then Asterisk stands still for good."""
 SNAPSHOT_VARIABLES = (
     "CTI_NUMBER",
     "CTI_GROUP",
@@ -182,14 +183,19 @@ def snapshot(
     devices: Iterable[AmiMessage],
     taken_at: float,
     queues: Iterable[AmiMessage] | None = None,
+    *,
+    held: Collection[str] = (),
 ) -> s.NodeSnapshot:
-    """The answers to `Status` (with SNAPSHOT_VARIABLES), `DeviceStateList` and `QueueStatus` as one fact."""
+    """The answers to `Status` (with SNAPSHOT_VARIABLES), `DeviceStateList` and `QueueStatus` as one fact.
+
+    `held`: channels whose phone holds the call itself, of those that `may_be_held`.
+    """
     registered = []
     for message in devices:
         found = _STATION_DEVICE.fullmatch(message.get("Device", ""))
         if found and message.get("State", "") not in _DOWN_STATES:
             registered.append(found[1])
-    channels = tuple(_channel(message) for message in status if message.get("Uniqueid"))
+    channels = tuple(_channel(message, held) for message in status if message.get("Uniqueid"))
     members = None if queues is None else tuple(filter(None, map(_member, queues)))
     return s.NodeSnapshot(0.0, node, channels, tuple(registered), taken_at, members)
 
@@ -211,7 +217,14 @@ def is_on_hold(message: AmiMessage) -> bool:
     return message.get("Context", "") == "cti-hold" and not message.get("BridgeID", "")
 
 
-def _channel(message: AmiMessage) -> s.ChannelFact:
+def may_be_held(message: AmiMessage) -> bool:
+    """Whether a row of `Status` is a phone that talks to somebody."""
+    station = _STATION_CHANNEL.fullmatch(message.get("Channel", ""))
+    idle = message.variables().get("CTI_IDLE") == "1"
+    return bool(station and message.get("BridgeID", "")) and not idle
+
+
+def _channel(message: AmiMessage, held: Collection[str]) -> s.ChannelFact:
     station = _STATION_CHANNEL.fullmatch(message.get("Channel", ""))
     variables = {name: value for name, value in message.variables().items() if value != UNSET}
     if message.get("Channel", "").endswith(";2"):
@@ -225,6 +238,6 @@ def _channel(message: AmiMessage) -> s.ChannelFact:
         peer_station=station[1] if station else "",
         caller_number=_caller(message),
         language=message.get("Language", ""),
-        held=variables.get(HELD) == "1",
+        held=message["Uniqueid"] in held,
         variables={name: variables[name] for name in SNAPSHOT_VARIABLES if variables.get(name)},
     )

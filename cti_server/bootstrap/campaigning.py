@@ -21,7 +21,7 @@ from cti_server.domain.state import WorldState
 from cti_server.domain.target import Target, TargetKind
 from cti_server.engine.port import CommandRefused
 from cti_server.errors import CtiError
-from cti_server.store import campaign_lists, campaign_settings, campaigns, dialling
+from cti_server.store import campaign_lists, campaign_settings, campaigns, dialling, do_not_call, previews
 from cti_server.store.database import Database
 
 Execute = Callable[[s.Command], Awaitable[dict[str, Any]]]
@@ -118,11 +118,11 @@ class StoredCampaigns:
 
     async def preview(self, campaign: Campaign, agent_id: str) -> Record:
         """See the port."""
-        return await dialling.hold(self._database, campaign, agent_id, self._clock())
+        return await previews.hold(self._database, campaign, agent_id, self._clock())
 
     async def skip(self, campaign: Campaign, record_id: str, agent_id: str) -> None:
         """See the port."""
-        await dialling.skip(self._database, campaign, record_id, agent_id, self._clock())
+        await previews.skip(self._database, campaign, record_id, agent_id, self._clock())
 
     async def dial(self, campaign: Campaign, record_id: str, agent_id: str, request_id: str) -> str:
         """See the port."""
@@ -133,7 +133,7 @@ class StoredCampaigns:
             raise NoSeat
         attempt_id = new_attempt(station.node)
         begin = (attempt_id, station.node, self._clock())
-        record = await dialling.begin_held(self._database, campaign, record_id, agent_id, begin)
+        record = await previews.begin_held(self._database, campaign, record_id, agent_id, begin)
         command = s.Dial(
             self._clock(),
             request_id,
@@ -155,19 +155,19 @@ class StoredCampaigns:
 
     async def forbid(self, number: str, reason: str, by: str) -> None:
         """See the port."""
-        await campaign_lists.forbid(self._database, number, reason, by)
+        await do_not_call.forbid(self._database, number, reason, by)
 
     async def permit(self, number: str, reason: str, by: str) -> None:
         """See the port."""
-        await campaign_lists.permit(self._database, number, reason, by)
+        await do_not_call.permit(self._database, number, reason, by)
 
     async def forbidden(self, number: str) -> bool:
         """See the port."""
-        return await campaign_lists.forbidden(self._database, number)
+        return await do_not_call.forbidden(self._database, number)
 
     async def forbidden_numbers(self) -> tuple[int, Sequence[dict[str, Any]]]:
         """See the port."""
-        return await campaign_lists.forbidden_numbers(self._database)
+        return await do_not_call.forbidden_numbers(self._database)
 
 
 class _Importing:

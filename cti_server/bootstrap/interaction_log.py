@@ -32,12 +32,15 @@ class StoredInteractionLog:
 
     async def contacts(self, query: ContactQuery) -> ContactPage:
         """See the port."""
+        seen = query.seen
+        within = (seen.groups, seen.agent_id) if seen and seen.groups is not None else None
         wanted = contact_log.ContactFilter(
             since=query.arrived_from,
             until=query.arrived_to,
             agent_id=query.agent_id,
             state=query.state,
             group_id=query.group_id,
+            within=within,
         )
         page = await contact_log.list_contacts(self._database, wanted, limit=query.limit, cursor=query.cursor)
         return ContactPage([asdict(row) for row in page.contacts], page.next_cursor)

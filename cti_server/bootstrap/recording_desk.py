@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -18,6 +18,10 @@ from recordings.intake import Intake
 log = structlog.get_logger(__name__)
 
 SWEEP_EVERY = 60.0
+AT_ONCE = 200
+"""Ends of contacts looked at together."""
+Known = Callable[[Sequence[str]], Awaitable[Mapping[str, str | None]]]
+"""Recording id → SHA-256, of those of these that the database has. Raises StoreUnavailable."""
 REMEMBERED = 1000
 """Recordings taken in last: each is asked for again when its after-call work ends."""
 
@@ -30,10 +34,12 @@ class RecordingDesk:
         intakes: Mapping[str, Intake],
         keeper: RecordKeeper,
         live: Callable[[], Collection[str]],
+        known: Known,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`live` gives the ids of contacts that may still be recorded."""
         self._intakes, self._keeper, self._live, self._clock = intakes, keeper, live, clock
+        self._known = known
         self._ended: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
         self._kept: dict[str, dict[str, Any]] = {}
 
@@ -53,14 +59,41 @@ class RecordingDesk:
                 intake.close()
 
     async def _finish_forever(self) -> None:
+        """One by one; what was in the store already (after a restart: much) is asked about together."""
         while True:
-            node, contact_id = await self._ended.get()
+            ended = [await self._ended.get()]
+            while len(ended) < AT_ONCE and not self._ended.empty():
+                ended.append(self._ended.get_nowait())
+            there: list[dict[str, Any]] = []
+            for node, contact_id in ended:
+                try:
+                    new = await self._intakes[node].spooled(contact_id)
+                    data = await self._intakes[node].finish(contact_id)
+                except RecordingMissing:
+                    continue  # it never came to a conversation
+                except CtiError as error:
+                    log.warning("recording.not_taken_in", contact_id=contact_id, code=error.code)
+                    continue
+                if new:
+                    self._keep(data)
+                else:
+                    there.append(data)
+            await self._keep_unknown(there)
+
+    async def _keep_unknown(self, there: Sequence[dict[str, Any]]) -> None:
+        """Whatever of the store's recordings neither we nor the database know; in doubt, all."""
+        unknown = [data for data in there if self._kept.get(data["recording_id"]) != data]
+        known: Mapping[str, str | None] = {}
+        if unknown:
             try:
-                self._keep(await self._intakes[node].finish(contact_id))
-            except RecordingMissing:
-                continue  # it never came to a conversation
+                known = await self._known([data["recording_id"] for data in unknown])
             except CtiError as error:
-                log.warning("recording.not_taken_in", contact_id=contact_id, code=error.code)
+                log.info("recording.not_asked_about", code=error.code, recordings=len(unknown))
+        for data in unknown:
+            if known.get(data["recording_id"]) == data["sha256"]:
+                self._remember(data)
+            else:
+                self._keep(data)
 
     async def _sweep_forever(self) -> None:
         while True:
@@ -72,9 +105,12 @@ class RecordingDesk:
     def _keep(self, data: dict[str, Any]) -> None:
         if self._kept.get(data["recording_id"]) == data:
             return
-        self._kept[data["recording_id"]] = data
-        if len(self._kept) > REMEMBERED:
-            del self._kept[next(iter(self._kept))]
+        self._remember(data)
         record = Record(f"recording:{data['recording_id']}", "recording", self._clock(), data)
         self._keeper.keep([record])
         log.info("recording.taken_in", contact_id=data["contact_id"], seconds=data["duration_s"])
+
+    def _remember(self, data: dict[str, Any]) -> None:
+        self._kept[data["recording_id"]] = data
+        if len(self._kept) > REMEMBERED:
+            del self._kept[next(iter(self._kept))]

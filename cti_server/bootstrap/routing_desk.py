@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import UTC, datetime
 
 import structlog
 
 from cti_server.api.ports import RoutingSaved, RoutingVersion
 from cti_server.domain import signals as s
+from cti_server.domain.doubts import Sound
 from cti_server.domain.settings import RoutingSettings
 from cti_server.engine.port import JournalUnavailable, NotLeader, Overloaded
 from cti_server.store import routing_settings as stored
@@ -32,14 +33,17 @@ class RoutingDesk:
         apply: Callable[[s.Signal], Awaitable[None]],
         in_force: Callable[[], int | None],
         noted: Callable[[int], Awaitable[None]],
+        *,
+        missing: Callable[[Collection[Sound]], Awaitable[frozenset[Sound]]],
     ) -> None:
         """`load` reads the directory; `apply` returns when it is journaled and in the world.
 
         `in_force` is the version that the world lives by, None while this server does not lead. `noted`
-        returns when the PBX nodes in reach know the service numbers of a version, or will not soon.
+        returns when the PBX nodes in reach know the service numbers of a version, or will not soon. `missing`
+        has the sounds that a node lacks.
         """
         self._database, self._load, self._apply, self._in_force = database, load, apply, in_force
-        self._noted = noted
+        self._noted, self._missing = noted, missing
 
     async def current(self) -> tuple[int, RoutingSettings]:
         """See the port."""
@@ -73,6 +77,10 @@ class RoutingDesk:
     async def settings_of(self, version: int) -> RoutingSettings | None:
         """See the port."""
         return await stored.settings_of(self._database, version)
+
+    async def missing(self, wanted: Collection[Sound]) -> frozenset[Sound]:
+        """See the port."""
+        return await self._missing(wanted)
 
     async def run(self) -> None:
         """While this server leads: look whether the database has a newer version than the world."""

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -30,8 +31,11 @@ from cti_server.asterisk.menu import menu
 from cti_server.asterisk.pbx_link import PbxAddress, PbxLink
 from cti_server.bootstrap.campaigning import StoredCampaigns
 from cti_server.bootstrap.directory import directory_signal
+from cti_server.bootstrap.disks import Disks, folders, spool_of
 from cti_server.bootstrap.garbage import collect_when_quiet
 from cti_server.bootstrap.interaction_log import StoredCredentials, StoredInteractionLog
+from cti_server.bootstrap.log_upkeep import LogUpkeep
+from cti_server.bootstrap.node_sounds import missing_sounds
 from cti_server.bootstrap.outgoing import MessageDesk, senders
 from cti_server.bootstrap.past_contacts import StoredPastContacts
 from cti_server.bootstrap.recording_desk import RecordingDesk
@@ -48,9 +52,10 @@ from cti_server.domain.records import Record
 from cti_server.engine.journal import Journal, connect_redis
 from cti_server.engine.lives import LifeFile
 from cti_server.engine.site import Site
-from cti_server.logs import configure_logging
+from cti_server.logs import LogFile, configure_logging
 from cti_server.messaging.dispatcher import Dispatcher
 from cti_server.settings import PbxNodeSettings, Settings
+from cti_server.store import contact_log, recordings
 from cti_server.store.carrier import Carrier, forked_carrier
 from cti_server.store.customers import customer
 from cti_server.store.database import Database
@@ -79,20 +84,20 @@ def prepare() -> None:
 
 def serve_until_told() -> None:
     """Run a server until SIGINT or SIGTERM, with a standby behind it. SystemExit as of `stand_by`."""
-    configure_logging()
+    log_file = configure_logging()
     stand_by()
     settings = Settings()
     carrier = Carrier(settings.database_url, forked_carrier())
     sys.setswitchinterval(SWITCH)
-    uvloop.run(_run(settings, carrier))
+    uvloop.run(_run(settings, carrier, log_file))
 
 
-async def _run(settings: Settings, carrier: Carrier) -> None:
+async def _run(settings: Settings, carrier: Carrier, log_file: LogFile) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
-        server = await Server.build(settings, carrier, stack)
+        server = await Server.build(settings, carrier, log_file, stack)
         await server.serve(stop)
 
 
@@ -100,12 +105,22 @@ class Server:
     """Everything one server process is made of."""
 
     def __init__(
-        self, settings: Settings, redis: Redis, database: Database, outbox: Outbox, carrier: Carrier
+        self,
+        settings: Settings,
+        redis: Redis,
+        database: Database,
+        outbox: Outbox,
+        carrier: Carrier,
+        *,
+        log_file: LogFile,
     ) -> None:
         self.settings, self.redis, self.database = settings, redis, database
         self.keeper = RecordKeeper(outbox)
         self.passwords = Passwords(CHEAP if settings.cheap_passwords else STANDARD)
-        self.recordings = RecordingDesk(self._intakes(), self.keeper, self._live_contacts)
+        self.disks = Disks(folders(settings))
+        self.recordings = RecordingDesk(
+            self._intakes(), self.keeper, self._live_contacts, partial(recordings.known, database)
+        )
         self.reports = StoredReports(database, lambda: self.site.world.state)
         self.drain = OutboxDrain(outbox, carrier, delivered=self.reports.delivered)
         self.wallboard = Wallboard(lambda: self.site.world.state, self.reports.facts)
@@ -118,7 +133,9 @@ class Server:
             self.drain,
             self.recordings.contact_ended,
             self._told,
-            jobs=(self._send_messages, self._dial, self.wallboard.run),
+            jobs=(self._send_messages, self._dial, self.wallboard.run, self._keep_logs_small),
+            disks=self.disks,
+            log_file=log_file,
         )
         self.lives = LifeFile(settings.outbox_dir / f"{settings.server_name}.lives")
         self.site = Site(Journal(redis, settings.site), self.surroundings, self._directory, lives=self.lives)
@@ -128,6 +145,7 @@ class Server:
             self.site.apply,
             self.site.routing_version,
             self.surroundings.numbers_noted,
+            missing=partial(missing_sounds, settings.nodes),
         )
         self.arrivals = Arrivals(
             self.site.apply,
@@ -156,7 +174,9 @@ class Server:
         )
 
     @classmethod
-    async def build(cls, settings: Settings, carrier: Carrier, stack: AsyncExitStack) -> Server:
+    async def build(
+        cls, settings: Settings, carrier: Carrier, log_file: LogFile, stack: AsyncExitStack
+    ) -> Server:
         """Open what has to be open before anything runs; `stack` closes it, and `carrier`."""
         stack.push_async_callback(carrier.close)
         redis = connect_redis(settings.redis_url)
@@ -165,7 +185,7 @@ class Server:
         stack.push_async_callback(database.close)
         outbox = await Outbox.open(settings.outbox_dir)
         stack.push_async_callback(outbox.close)
-        server = cls(settings, redis, database, outbox, carrier)
+        server = cls(settings, redis, database, outbox, carrier, log_file=log_file)
         stack.callback(server.passwords.close)
         stack.callback(server.lives.close)
         return server
@@ -183,6 +203,7 @@ class Server:
                     tasks.create_task(self.site.run(), name="site"),
                     tasks.create_task(collect_when_quiet(self._signals), name="garbage"),
                     tasks.create_task(self.routing.run(), name="routing settings"),
+                    tasks.create_task(self.disks.run(), name="disks"),
                 ]
                 await serve(self._app(), settings.http_host, settings.http_port, stop=stop)
                 for task in reversed(background):
@@ -223,6 +244,10 @@ class Server:
         self.reports.kept(records)
         self.dialler.told(records)
         self.wallboard.kept(records)
+
+    async def _keep_logs_small(self) -> None:
+        known = partial(contact_log.ended, self.database)
+        await LogUpkeep(self.settings, self.surroundings.rotate_logs, known).run()
 
     async def _send_messages(self) -> None:
         await Dispatcher(self.messages, self.senders, self.site.lease.check).run()
@@ -268,7 +293,12 @@ class Server:
     def _intakes(self) -> dict[str, Intake]:
         store = self.settings.recordings_dir
         return {
-            node.name: Intake(node.recording_spool, store, node.name)
+            node.name: Intake(
+                node.recording_spool,
+                store,
+                node.name,
+                doubts=partial(self.disks.doubts, spool_of(node.name)),
+            )
             for node in self.settings.nodes
             if node.recording_spool
         }

@@ -10,9 +10,11 @@ import structlog
 
 from cti_server.asterisk.inbound import ChannelLife
 from cti_server.asterisk.pbx_link import PbxLink
+from cti_server.bootstrap.disks import Disks
 from cti_server.domain.effects import Effect
 from cti_server.domain.records import Record
 from cti_server.engine.port import Dependency, Figure
+from cti_server.logs import LogFile
 from cti_server.store.drain import OutboxDrain
 from cti_server.store.keeper import RecordKeeper
 
@@ -34,11 +36,14 @@ class Surroundings:
         reports: Callable[[Sequence[Record]], None],
         *,
         jobs: Sequence[Callable[[], Coroutine[None, None, None]]] = (),
+        disks: Disks,
+        log_file: LogFile,
     ) -> None:
         """`links` makes fresh ones for each leadership, in which `jobs` run, too.
 
         `ended(node, contact_id)` is told of ends, `reports` of every record.
         """
+        self._disks, self._log_file = disks, log_file
         self._jobs = jobs
         self._make_links, self._keeper, self._drain, self._ended = links, keeper, drain, ended
         self._reports = reports
@@ -83,12 +88,16 @@ class Surroundings:
 
     def perform(self, effects: Sequence[Effect]) -> None:
         """See `Outside.perform`."""
+        by_node: dict[str, list[Effect]] = {}
         for effect in effects:
-            link = self._links.get(effect.node)
+            by_node.setdefault(effect.node, []).append(effect)
+        for node, asked in by_node.items():
+            link = self._links.get(node)
             if link:
-                link.perform(effect)
+                link.perform(*asked)
             else:
-                log.warning("pbx.no_such_node", node=effect.node, effect=type(effect).__name__)
+                names = [type(effect).__name__ for effect in asked]
+                log.warning("pbx.no_such_node", node=node, effects=names)
 
     def keep(self, records: Sequence[Record]) -> None:
         """See `Outside.keep`."""
@@ -113,6 +122,14 @@ class Surroundings:
         link = self._links.get(node)
         return link is not None and link.has_gone(channel)
 
+    async def rotate_logs(self, node: str) -> bool:
+        """Have a node put its own log aside; False when it is out of reach. Raises AmiError."""
+        link = self._links.get(node)
+        if link is None or not link.serving:
+            return False
+        await link.client.action("LoggerRotate")
+        return True
+
     async def numbers_noted(self, version: int) -> None:
         """Return when every node in reach has the service numbers of that version, or will not soon."""
         near = [link.numbers.noted(version) for link in self._links.values() if link.serving]
@@ -128,6 +145,7 @@ class Surroundings:
         return (
             Dependency("pbx", up, f"{len(self._links) - len(down)} of {len(self._links)} nodes"),
             Dependency("database", drain.healthy, f"{drain.backlog} records waiting"),
+            self._disks.dependency(),
         )
 
     def figures(self) -> Sequence[Figure]:
@@ -136,6 +154,8 @@ class Surroundings:
             Figure("cti_records_waiting_for_disk", self._keeper.waiting),
             Figure("cti_records_waiting_for_database", self._drain.status().backlog),
             Figure("cti_pbx_nodes_up", sum(link.serving for link in self._links.values())),
+            Figure("cti_log_lines_lost_total", self._log_file.lost),
+            *self._disks.figures(),
             *(figure for link in self._links.values() for figure in _round_trips(link)),
         ]
 

@@ -22,7 +22,7 @@ from cti_server.domain.records import Record as Told
 from cti_server.domain.state import WorldState
 from cti_server.engine.port import JournalUnavailable, Overloaded
 from cti_server.errors import CtiError
-from cti_server.store import campaign_lists, campaigns, dialling
+from cti_server.store import campaign_lists, campaigns, dialling, previews
 from cti_server.store.database import Database
 
 log = structlog.get_logger(__name__)
@@ -183,7 +183,7 @@ class Dialler:
             elif placed_at < now - LOST_AFTER:
                 await dialling.settle(self._database, dialling.Result(attempt_id, Outcome.UNKNOWN, now))
         signed_in = {agent.agent_id for agent in self._state().agents.values() if agent.signed_in}
-        await dialling.give_back(self._database, lambda agent_id: agent_id in signed_in)
+        await previews.give_back(self._database, lambda agent_id: agent_id in signed_in)
 
 
 def _is_attempt(row: Mapping[str, Any]) -> bool:

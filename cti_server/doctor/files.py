@@ -9,9 +9,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cti_server.api.tokens import MIN_KEY
+from cti_server.bootstrap.disks import folders
 from cti_server.doctor.finding import Check, NotThere, Text, Wrong
 from cti_server.doctor.patient import START_FIRST, Patient, centre_runs
-from cti_server.store.database import normal_url
 
 LEAST_SHARE, LEAST_BYTES = 0.10, 1 << 30
 PRIVATE = 0o600
@@ -33,14 +33,10 @@ def _folders(patient: Patient) -> dict[str, Path]:
     settings = patient.settings
     if settings is None:
         return {"var": patient.var or Path("var")}
-    folders = {"outbox": settings.outbox_dir, "recordings": settings.recordings_dir}
-    url = normal_url(settings.database_url)
-    if url.get_backend_name() == "sqlite" and url.database:
-        folders["database"] = Path(url.database).parent
+    found = folders(settings)
     if patient.var:
-        folders["redis"] = patient.var / "redis"
-    folders |= {f"spool {node.name}": node.recording_spool for node in settings.nodes if node.recording_spool}
-    return folders
+        found |= {"redis": patient.var / "redis", "log": patient.var / "log"}
+    return found
 
 
 @dataclass(frozen=True, slots=True)

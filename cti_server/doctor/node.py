@@ -58,13 +58,8 @@ class NodeProbe:
 
     @property
     def home(self) -> Path | None:
-        """The node's folder, if it can be reached: known by the files in it that the settings name."""
-        candidates = []
-        if self.node.cel_file:
-            candidates.append(self.node.cel_file.parents[2])
-        if self.node.recording_spool:
-            candidates.append(self.node.recording_spool.parents[1])
-        return next((home for home in candidates if (home / "etc/asterisk.conf").exists()), None)
+        """The node's folder, if it can be reached."""
+        return self.node.home
 
     async def session(self) -> AmiSession:
         """The login, made at the first call. Raises LoginFailed."""

@@ -7,10 +7,13 @@ from enum import StrEnum
 from typing import Any
 
 from cti_server.domain.callback import Callback
-from cti_server.domain.customer import Customer as Customer  # noqa: PLC0414  # it is a part of the contact
+from cti_server.domain.consultation import Consult
+from cti_server.domain.customer import Customer
 from cti_server.domain.errors import IllegalTransition
 from cti_server.domain.identification import Identification
-from cti_server.domain.ivr import Walk
+from cti_server.domain.ivr_walk import Walk
+from cti_server.domain.leg import Leg, LegRole, LegState
+from cti_server.domain.operation import Operation
 
 
 class ContactState(StrEnum):
@@ -56,30 +59,6 @@ class ContactEvent(StrEnum):
     END = "end"
 
 
-class LegRole(StrEnum):
-    """What a party is in the contact."""
-
-    CUSTOMER = "customer"
-    AGENT = "agent"
-    CONSULTED = "consulted"
-    COLLEAGUE = "colleague"
-    """The agent who is called in an internal call."""
-    SUPERVISOR = "supervisor"
-
-
-class LegState(StrEnum):
-    """Where a party's channel is."""
-
-    IVR = "ivr"
-    WAITING = "waiting"
-    RINGING = "ringing"
-    UP = "up"
-    """Answered, in its own place, not yet talking."""
-    TALKING = "talking"
-    HELD = "held"
-    GONE = "gone"
-
-
 class RecordingState(StrEnum):
     """Of the contact's recording."""
 
@@ -89,30 +68,10 @@ class RecordingState(StrEnum):
     STOPPED = "stopped"
 
 
-class OperationKind(StrEnum):
-    """Commands whose outcome only the PBX can tell."""
-
-    ACCEPT = "accept"
-    HOLD = "hold"
-    RETRIEVE = "retrieve"
-    IDENTIFY = "identify"
-    HANG_UP = "hang_up"
-    CONSULT = "consult"
-    ALTERNATE = "alternate"
-    COMPLETE = "complete"
-    CANCEL_CONSULT = "cancel_consult"
-    CONFERENCE = "conference"
-    DROP_LEG = "drop_leg"
-    MUTE = "mute"
-    UNMUTE = "unmute"
-    SEND_DTMF = "send_dtmf"
-    PAUSE = "pause"
-    RESUME = "resume"
-
-
 C, V = ContactState, ContactEvent
 _CONSULT = (C.CONSULTING, C.CONFERENCE)
-_TALK = (C.ACTIVE, C.HELD, *_CONSULT)
+TALK_STATES = (C.ACTIVE, C.HELD, *_CONSULT)
+"""States in which an agent has the customer, who is talked to or on hold."""
 LIVE = (
     *(C.IVR, C.DIALLING, C.QUEUED, C.OFFERED, C.ACTIVE, C.HELD, C.CONSULTING, C.CONFERENCE),
     *(C.OUTSIDE, C.VOICEMAIL),
@@ -142,75 +101,15 @@ TRANSITIONS: dict[tuple[ContactState, ContactEvent], ContactState] = {
     (C.CONSULTING, V.HOLD): C.HELD,
     **{(consult, V.RETRIEVE): C.ACTIVE for consult in _CONSULT},
     **{(consult, V.HAND_ON): C.ACTIVE for consult in _CONSULT},
-    **{(talk, V.RETURN_TO_QUEUE): C.QUEUED for talk in _TALK},
-    **{(talk, V.FINISH): C.WRAP_UP for talk in _TALK},
-    **{(talk, V.GO_OUTSIDE): C.OUTSIDE for talk in _TALK},
+    **{(talk, V.RETURN_TO_QUEUE): C.QUEUED for talk in TALK_STATES},
+    **{(talk, V.FINISH): C.WRAP_UP for talk in TALK_STATES},
+    **{(talk, V.GO_OUTSIDE): C.OUTSIDE for talk in TALK_STATES},
     (C.OUTSIDE, V.RETURN_TO_QUEUE): C.QUEUED,
     (C.IVR, V.LEAVE_MESSAGE): C.VOICEMAIL,
     (C.QUEUED, V.LEAVE_MESSAGE): C.VOICEMAIL,
     (C.VOICEMAIL, V.RETURN_TO_QUEUE): C.QUEUED,
     **{(live, V.END): C.ENDED for live in (*LIVE, C.WRAP_UP)},
 }
-
-
-@dataclass(slots=True)
-class Leg:
-    """One party's channel in the contact. `channel` is the channel's Uniqueid."""
-
-    leg_id: str
-    role: LegRole
-    party: str
-    """Agent id for an agent's leg; empty for the customer's (its number is in `Customer`)."""
-    channel: str
-    state: LegState
-    bridge: str = ""
-    held: bool = False
-    """Its phone holds the call by itself (noted for the parties of a consultation)."""
-    muted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """A command under way on the contact; answered when the PBX shows its outcome."""
-
-    kind: OperationKind
-    request_id: str
-    agent_id: str
-
-
-class Talk(StrEnum):
-    """Who of a consultation's parties talk to each other; the others hear music."""
-
-    NOBODY = "nobody"
-    """The third party is being rung."""
-    CONSULTED = "consulted"
-    CUSTOMER = "customer"
-    ALL = "all"
-    HANDED = "handed"
-    """Customer and third party: the agent is about to leave."""
-
-
-@dataclass(slots=True)
-class Consult:
-    """A third party in the contact, from its first ring until it leaves or takes over."""
-
-    leg_id: str
-    to: dict[str, str]
-    """`to` of the command, as asked."""
-    started_at: float
-    goal: Talk = Talk.NOBODY
-    """Who shall talk."""
-    talk: Talk = Talk.NOBODY
-    """Who talked when all was last as it should be."""
-    connected: bool = False
-    """The third party has been talked to."""
-    settled: bool = False
-    """The PBX shows what `goal` says."""
-    moving: list[str] = field(default_factory=list)
-    """Channels on their way to their own places, out of any bridge."""
-    joining: bool = False
-    acceptance: Operation | None = None
-    """The consulted agent's command, answered when it talks."""
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from cti_server.domain.agent import StationMode, SupervisionMode
-from cti_server.domain.ivr import Question
+from cti_server.domain.ivr_questions import Question
 
 
 @dataclass(frozen=True, slots=True)

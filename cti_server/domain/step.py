@@ -9,10 +9,11 @@ from typing import Any
 
 from cti_server.domain.agent import Agent, AgentEvent
 from cti_server.domain.audience import Topic, watchers
-from cti_server.domain.contact import Contact, Operation
+from cti_server.domain.contact import Contact
 from cti_server.domain.effects import Effect
 from cti_server.domain.errors import Refusal
 from cti_server.domain.events import Event, Notification, Outcome, Reply
+from cti_server.domain.operation import Operation
 from cti_server.domain.queue import in_charge, turn
 from cti_server.domain.records import Record, RecordKind
 from cti_server.domain.state import WorldState

@@ -11,6 +11,7 @@ from cti_server.domain.errors import IllegalTransition, Refusal
 from cti_server.domain.events import Outcome, Reply
 from cti_server.domain.routing import Router
 from cti_server.domain.rules import (
+    after_call,
     answering,
     arrivals,
     audio,
@@ -42,6 +43,7 @@ from cti_server.domain.rules import (
     unseen,
     voicemail,
     waiting,
+    watching,
 )
 from cti_server.domain.state import WorldState
 from cti_server.domain.step import Step
@@ -107,13 +109,13 @@ COMMANDS: dict[type[s.Command], Callable[[Step, Any], dict[str, Any] | None]] = 
     s.ForceSignOut: forced_states.force_sign_out,
     s.Dial: dialling.dial,
     s.SetData: conversation.set_data,
-    s.WrapUp: conversation.wrap_up,
+    s.WrapUp: after_call.wrap_up,
 }
 """Each returns the result, or None when the PBX must show the outcome first; raises Refusal."""
 
 TIMERS: dict[str, Callable[[Step, str], None]] = {
     "offer": offers.no_answer,
-    "operation": conversation.operation_timed_out,
+    "operation": watching.operation_timed_out,
     "audio": audio.timed_out,
     "consult": consult_facts.no_answer,
     "members": fallback.look,
@@ -121,8 +123,8 @@ TIMERS: dict[str, Callable[[Step, str], None]] = {
     "subscriber": subscriptions.over,
     "dial": dialling_facts.overdue,
     "arrival": arrivals.arrival_overdue,
-    "apart": conversation.apart,
-    "wrap_up": conversation.wrap_up_over,
+    "apart": watching.apart,
+    "wrap_up": after_call.wrap_up_over,
     "after_call": handing.after_call_over,
     "station": seats.station_timed_out,
     "disconnected": directory.grace_over,

@@ -28,7 +28,8 @@ class Answers:
     def __init__(self) -> None:
         self._given: OrderedDict[RequestKey, bytes] = OrderedDict()
         """Encoded, so that the garbage collector has nothing to look into."""
-        self._open: dict[RequestKey, asyncio.Future[Reply]] = {}
+        self._open: dict[RequestKey, list[asyncio.Future[Reply]]] = {}
+        """Whoever asked, each with a future of its own: one that gives up takes nothing from the others."""
         self._asked: OrderedDict[RequestKey, str] = OrderedDict()
         self.unsaved: list[StoredReply] = []
         """Given, not yet in the journal."""
@@ -38,9 +39,15 @@ class Answers:
         found = self._given.get(key)
         return decode_reply(found).reply if found else None
 
-    def under_way(self, key: RequestKey) -> asyncio.Future[Reply] | None:
-        """The future of a command that was handed in and not answered."""
-        return self._open.get(key)
+    def under_way(self, key: RequestKey) -> bool:
+        """Whether the command was handed in and is not answered."""
+        return key in self._open
+
+    def coming(self, key: RequestKey) -> asyncio.Future[Reply]:
+        """The answer to a command that is under way."""
+        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._open[key].append(future)
+        return future
 
     def check(self, command: s.Command) -> RequestKey:
         """Note what is asked under its id. Raises RequestIdReused when it was something else before."""
@@ -53,7 +60,7 @@ class Answers:
     def expect(self, *keys: RequestKey) -> None:
         """These commands are under way."""
         for key in keys:
-            self._open.setdefault(key, asyncio.get_running_loop().create_future())
+            self._open.setdefault(key, [])
 
     def asked_before(self, command: s.Command) -> None:
         """A command that a former leader took."""
@@ -71,9 +78,7 @@ class Answers:
         self.replayed(reply)
         key = (reply.agent_id, reply.request_id)
         self.unsaved.append(StoredReply(reply, self._asked.get(key, "")))
-        future = self._open.pop(key, None)
-        if future and not future.done():
-            future.set_result(reply)
+        _settle(self._open.pop(key, ()), reply)
 
     def stored(self, found: StoredReply) -> RequestKey:
         """A command under way was answered before; who asked for something else by its id is told so."""
@@ -82,17 +87,24 @@ class Answers:
         key = (reply.agent_id, reply.request_id)
         same = found.asked in ("", self._asked.get(key))
         self._asked[key] = found.asked or self._asked.get(key, "")
-        future = self._open.pop(key, None)
-        if future and same:
-            future.set_result(reply)
-        elif future:
-            fail_all([future], RequestIdReused(_REUSED))
+        asked = self._open.pop(key, ())
+        if same:
+            _settle(asked, reply)
+        else:
+            fail_all(asked, RequestIdReused(_REUSED))
         return key
 
     def give_up(self, error: CtiError) -> None:
         """We stop leading: whoever waits is told so, and may ask again with the same id."""
-        fail_all(self._open.values(), error)
+        for asked in self._open.values():
+            fail_all(asked, error)
         self._open.clear()
+
+
+def _settle(asked: Iterable[asyncio.Future[Reply]], reply: Reply) -> None:
+    for future in asked:
+        if not future.done():
+            future.set_result(reply)
 
 
 def _bound(kept: OrderedDict[RequestKey, Any]) -> None:

@@ -71,6 +71,7 @@ class Joined:
     resumed: bool
     agent: dict[str, Any]
     contacts: list[dict[str, Any]]
+    system: dict[str, Any]
     missed: tuple[News, ...] = ()
 
 

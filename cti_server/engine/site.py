@@ -11,7 +11,7 @@ import structlog
 from cti_server.domain import errors as domain_errors
 from cti_server.domain import signals as s
 from cti_server.domain.events import Reply
-from cti_server.domain.views import agent_view, own_contacts
+from cti_server.domain.views import agent_view, own_contacts, system_view
 from cti_server.engine.answers import RequestKey
 from cti_server.engine.loop import Loop
 from cti_server.engine.port import (
@@ -46,15 +46,12 @@ class Site(Loop):
         if not self._answers.under_way(key):
             self.post(command)
             self._answers.expect(key)
-        future = self._answers.under_way(key)
-        assert future is not None  # noqa: S101  # expected just now, nothing was awaited since
-        await asyncio.wait(
-            (future,), timeout=COMMAND_DEADLINE
-        )  # others may wait for it too: it is not cancelled
-        if not future.done():
-            unknown = domain_errors.OutcomeUnknown
-            raise CommandRefused(unknown.code, "no outcome showed in time", retryable=False)
-        return future.result()
+        coming = self._answers.coming(key)
+        overdue = asyncio.get_running_loop().call_later(COMMAND_DEADLINE, _give_up, coming)
+        try:
+            return await coming
+        finally:
+            overdue.cancel()
 
     async def join(self, agent_id: str, listener: Listener, resume: Resume | None) -> Joined:
         """See `port.Centre.join`."""
@@ -74,6 +71,7 @@ class Site(Loop):
             resumed=missed is not None,
             agent=agent_view(state, agent),
             contacts=own_contacts(state, agent),
+            system=system_view(state),
             missed=missed or (),
         )
         if self._mailboxes.attach(agent_id, listener):
@@ -134,6 +132,12 @@ class Site(Loop):
             "agents_signed_in": sum(agent.signed_in for agent in state.agents.values()),
         }
         return [*(Figure(f"cti_{name}", value) for name, value in figures.items()), *self._outside.figures()]
+
+
+def _give_up(coming: asyncio.Future[Reply]) -> None:
+    if not coming.done():
+        unknown = domain_errors.OutcomeUnknown
+        coming.set_exception(CommandRefused(unknown.code, "no outcome showed in time", retryable=False))
 
 
 def _result(reply: Reply) -> dict[str, Any]:

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from itertools import pairwise
 
 from cti_server.reports.facts import Fact
 from cti_server.reports.figures import ContactFigures, Rules
-from cti_server.reports.stories import AT_PHONE, TALK, ContactStory, stories
+from cti_server.reports.stories import AT_PHONE, TALK, WAITING, ContactStory, stories
 
 CelRow = Mapping[str, str]
 BRIDGED = TALK | {AT_PHONE}
@@ -33,21 +34,25 @@ class Call:
     channel: str
     arrived_at: float
     entered: bool = False
-    answered_at: float | None = None
+    joined: list[tuple[float, float]] = field(default_factory=list)
+    """From when to when it talked to an agent, each time; the last one may go on (`since`)."""
     ended_at: float | None = None
     let_go_at: float | None = None
     """Nobody was free for whom a campaign called: from here on it heard so, and nobody waited any more."""
-    talk: float = 0.0
     since: float | None = None
     """Talking right now, since then."""
+
+    @property
+    def talk(self) -> float:
+        """Seconds of talk that are over."""
+        return sum(end - begin for begin, end in self.joined)
 
     def talks(self, at: float, *, now: bool) -> None:
         """From here on the channel does or does not talk to an agent."""
         if now and self.since is None:
             self.since = at
-            self.answered_at = self.answered_at or at
         elif not now and self.since is not None:
-            self.talk += at - self.since
+            self.joined.append((self.since, at))
             self.since = None
 
 
@@ -171,13 +176,15 @@ def check(
         arrived = story.arrived_at
         if story.contact_id not in there and arrived and since <= arrived < until and story.queued_at:
             deviations.append(Deviation(story.contact_id, What.UNKNOWN, arrived.timestamp(), None))
-    return Check(_reported(known, within, until), _totals(within, until), deviations)
+    answered = {call.channel: _answered_at(call, known.get(call.channel), tolerance) for call in within}
+    return Check(_reported(known, within, until), _totals(within, answered, until), deviations)
 
 
 def _compare(story: ContactStory, call: Call, until: datetime, tolerance: float) -> Iterable[Deviation]:
     answered = None if story.answered_at is None else story.answered_at.timestamp()
-    if not _same(answered, call.answered_at, tolerance):
-        yield Deviation(call.channel, What.ANSWERED, answered, call.answered_at)
+    in_cel = _answered_at(call, story, tolerance)
+    if not _same(answered, in_cel, tolerance):
+        yield Deviation(call.channel, What.ANSWERED, answered, in_cel)
     ended = None if story.ended_at is None else story.ended_at.timestamp()
     lasts = story.left_for == "callback"  # the call goes on for the words that agree to it
     lasts = lasts or (call.let_go_at is not None and _same(ended, call.let_go_at, tolerance))
@@ -188,6 +195,31 @@ def _compare(story: ContactStory, call: Call, until: datetime, tolerance: float)
     talk, joins = story.time_in(BRIDGED, until), sum(span.state in BRIDGED for span in story.spans)
     if abs(talk - _talk(call, until)) > tolerance * max(joins, 1):
         yield Deviation(call.channel, What.TALK, talk, _talk(call, until))
+
+
+def _answered_at(call: Call, story: ContactStory | None, tolerance: float) -> float | None:
+    """When an agent first took it, as told from Asterisk.
+
+    A phone that picked up in the moment its offer was taken back need not have answered: the two were joined
+    for less than `tolerance`, and the contact went on to wait for somebody else.
+    """
+    joined = call.joined if call.since is None else [*call.joined, (call.since, float("inf"))]
+    reported = story.answered_at.timestamp() if story and story.answered_at else None
+    withdrawn = [] if story is None else list(_withdrawn(story))
+    for begin, end in joined:
+        crossed = end - begin < tolerance and any(
+            begin - tolerance <= at <= end + tolerance for at in withdrawn
+        )
+        if not crossed or _same(reported, begin, tolerance):
+            return begin
+    return joined[0][0] if joined and reported else None
+
+
+def _withdrawn(story: ContactStory) -> Iterable[float]:
+    """When offers came to nothing."""
+    for offer, after in pairwise(story.spans):
+        if offer.state == "offered" and after.state in WAITING and offer.end:
+            yield offer.end.timestamp()
 
 
 def _same(one: float | None, other: float | None, tolerance: float) -> bool:
@@ -201,9 +233,9 @@ def _talk(call: Call, until: datetime) -> float:
     return call.talk + going_on
 
 
-def _totals(within: list[Call], until: datetime) -> Totals:
-    answered = [call for call in within if call.answered_at is not None]
-    return Totals(len(within), len(answered), sum(_talk(call, until) for call in answered))
+def _totals(within: list[Call], answered: Mapping[str, float | None], until: datetime) -> Totals:
+    took = sum(answered[call.channel] is not None for call in within)
+    return Totals(len(within), took, sum(_talk(call, until) for call in within))
 
 
 def _reported(known: Mapping[str, ContactStory], within: list[Call], until: datetime) -> Totals:

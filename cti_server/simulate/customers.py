@@ -9,9 +9,10 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
-from cti_server.simulate.sipp import SCENARIOS, Sipp
+from cti_server.simulate.party import BEGUN, CURRENT, FAILED, Party, marked, scenario
+from cti_server.simulate.sipp import Sipp
 
 _TICK: Final = 0.2
 _AHEAD: Final = 0.4
@@ -46,7 +47,18 @@ class CustomerCounts:
     """Of those ended by the customer: the centre hung up in the same moment."""
 
 
-class Customers:
+_COLUMNS: Final = {
+    "created": BEGUN,
+    "current": CURRENT,
+    "answered": marked(1),
+    "failed": FAILED,
+    "ended_by_centre": marked(2),
+    "ended_by_customer": marked(3),
+    "crossed": marked(4),
+}
+
+
+class Customers(Party):
     """The calls of a plan (in order of time), in `async with`; `begin` starts the clock.
 
     At most `at_once` of them at a time (0: all); then a call begins when another one ends.
@@ -57,23 +69,18 @@ class Customers:
         most = max(len(calls), 1)
         rows = (f"{call.customer};{call.number};" for call in calls)
         load = ["-sf", "{customer}", "-m", str(most), "-l", str(at_once or most), "-r", "0"]
-        text = (SCENARIOS / "customer.xml").read_text(encoding="utf-8")
-        self._sipp = Sipp(node_sip, {"customer": text}, rows, load)
+        super().__init__(Sipp(node_sip, {"customer": scenario("customer")}, rows, load))
         self._steering: asyncio.Task[None] | None = None
         self._seen = 0
         """Calls that were known to have begun."""
         self._leaving: list[tuple[float, int, int]] = []
         """When to say it, the call (from 1), how often it was said."""
 
-    async def __aenter__(self) -> Self:
-        await self._sipp.__aenter__()
-        return self
-
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stop_steering()
-        await self._sipp.__aexit__(kind, error, trace)
+        await super().__aexit__(kind, error, trace)
 
     def begin(self) -> None:
         """The plan's time is 0 now."""
@@ -82,16 +89,7 @@ class Customers:
     @property
     def counts(self) -> CustomerCounts:
         """What SIPp counted so far."""
-        told = self._sipp.figures()
-        return CustomerCounts(
-            created=told.get("TotalCallCreated", 0),
-            current=told.get("CurrentCall", 0),
-            answered=told.get("GenericCounter1(C)", 0),
-            failed=told.get("FailedCall(C)", 0),
-            ended_by_centre=told.get("GenericCounter2(C)", 0),
-            ended_by_customer=told.get("GenericCounter3(C)", 0),
-            crossed=told.get("GenericCounter4(C)", 0),
-        )
+        return CustomerCounts(**self._counted(_COLUMNS))
 
     @property
     def under_way(self) -> bool:
@@ -118,10 +116,6 @@ class Customers:
     def leave(self, call: int) -> None:
         """This call (numbered from 0 in the plan's order) hangs up now."""
         self._sipp.message([call + 1])
-
-    def last_words(self) -> str:
-        """What SIPp found unexpected."""
-        return self._sipp.last_words()
 
     # --- the hand that dials and hangs up --------------------------------------------------------------
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
-from cti_server.simulate.sipp import FOR_EVER, SCENARIOS, Sipp
+from cti_server.simulate.party import BEGUN, CURRENT, FAILED, Party, marked, scenario
+from cti_server.simulate.sipp import FOR_EVER, Sipp
 from cti_server.simulate.waiting import until
 
 FIRST_OUTSIDE: Final = 1_380_000_000
@@ -86,24 +86,28 @@ class OutsideCounts:
     failed: int = 0
 
 
-class Outside:
+_COLUMNS: Final = {
+    "calls": BEGUN,
+    "current": CURRENT,
+    "answered": marked(1),
+    "machines": marked(2),
+    "ended_by_themselves": marked(3),
+    "refused": marked(4),
+    "in_vain": marked(5),
+    "ended_by_centre": marked(6),
+    "failed": FAILED,
+}
+
+
+class Outside(Party):
     """Everybody outside, in `async with`, at the UDP port of loopback where the node's calls to them go.
 
     Who is not hung up hangs up after `stay_ms` milliseconds: two of them whom an agent has joined, for one.
     """
 
     def __init__(self, node_sip: str, port: int, *, stay_ms: int = FOR_EVER) -> None:
-        text = (SCENARIOS / "outside.xml").read_text(encoding="utf-8").replace("@STAY_MS@", str(stay_ms))
-        self._sipp = Sipp(node_sip, {"outside": text}, [";"], ["-sf", "{outside}"], port)
-
-    async def __aenter__(self) -> Self:
-        await self._sipp.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._sipp.__aexit__(kind, error, trace)
+        text = scenario("outside", stay_ms=stay_ms)
+        super().__init__(Sipp(node_sip, {"outside": text}, [";"], ["-sf", "{outside}"], port))
 
     async def empty(self, seconds: float) -> None:
         """Return when nobody is on the telephone any more, or after so long."""
@@ -112,19 +116,4 @@ class Outside:
     @property
     def counts(self) -> OutsideCounts:
         """What SIPp counted so far."""
-        told = self._sipp.figures()
-        return OutsideCounts(
-            calls=told.get("TotalCallCreated", 0),
-            current=told.get("CurrentCall", 0),
-            answered=told.get("GenericCounter1(C)", 0),
-            machines=told.get("GenericCounter2(C)", 0),
-            ended_by_themselves=told.get("GenericCounter3(C)", 0),
-            refused=told.get("GenericCounter4(C)", 0),
-            in_vain=told.get("GenericCounter5(C)", 0),
-            ended_by_centre=told.get("GenericCounter6(C)", 0),
-            failed=told.get("FailedCall(C)", 0),
-        )
-
-    def last_words(self) -> str:
-        """What SIPp found unexpected."""
-        return self._sipp.last_words()
+        return OutsideCounts(**self._counted(_COLUMNS))

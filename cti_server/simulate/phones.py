@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Self
 
 from cti_server.simulate.about import Person
 from cti_server.simulate.errors import SippMissing
-from cti_server.simulate.sipp import FOR_EVER, SCENARIOS, Sipp
+from cti_server.simulate.party import Party, scenario
+from cti_server.simulate.sipp import FOR_EVER, Sipp
 from cti_server.simulate.waiting import until
 
 ANSWER_MS = 1
 """How long a phone rings by itself; SIPp has no shorter pause."""
 
 
-class Phones:
+class Phones(Party):
     """The phones of these people, all in one process, in `async with`: registered at its beginning.
 
     A phone rings for `answer_ms` milliseconds, then picks up by itself; with `leave_ms` it hangs up by itself
@@ -32,15 +31,13 @@ class Phones:
     ) -> None:
         self.people = people
         self._make = (node_sip, answer_ms, leave_ms)
-        self._sipp = self._process()
+        super().__init__(self._process())
 
     def _process(self) -> Sipp:
         node_sip, answer_ms, leave_ms = self._make
-        phone = (SCENARIOS / "phone.xml").read_text(encoding="utf-8")
-        phone = phone.replace("@ANSWER_MS@", str(max(answer_ms, 1))).replace("@LEAVE_MS@", str(leave_ms))
         scenarios = {
-            "registration": (SCENARIOS / "registration.xml").read_text(encoding="utf-8"),
-            "phone": phone,
+            "registration": scenario("registration"),
+            "phone": scenario("phone", answer_ms=max(answer_ms, 1), leave_ms=leave_ms),
         }
         rows = (
             f"{p.sip_user};[authentication username={p.sip_user} password={p.sip_password}];"
@@ -49,15 +46,6 @@ class Phones:
         count = len(self.people)
         load = ["-sf", "{registration}", "-oocsf", "{phone}", "-m", str(count), "-l", "10000", "-r", "50"]
         return Sipp(node_sip, scenarios, rows, load)
-
-    async def __aenter__(self) -> Self:
-        await self._sipp.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._sipp.__aexit__(kind, error, trace)
 
     async def registered(self, deadline: float = 15.0) -> None:
         """Return once the node has let all of them in. Raises SippMissing with SIPp's complaints."""

@@ -1,4 +1,4 @@
-"""What is imported: records of campaigns, refused rows, and the do-not-call list."""
+"""What is imported: records of campaigns, numbers not to be called, refused rows."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, delete, func, select, update
+from sqlalchemy import ColumnElement, Table, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cti_server.campaigns.errors import CampaignState, ImportGivenUp, NotListed, UnknownImport
+from cti_server.campaigns.errors import CampaignState, ImportGivenUp, UnknownImport
 from cti_server.campaigns.kept import Import
 from cti_server.campaigns.lists import Refused, Row, RowRefusal
 from cti_server.campaigns.model import State
@@ -136,9 +136,14 @@ async def give_up_dead(database: Database, now: float) -> int:
 
 
 async def _end(connection: AsyncConnection, to: Import, state: str) -> Import:
-    ended = Import(**{**asdict(to), "state": state, "ended_at": datetime.now(UTC)})
-    await _save(connection, ended)
-    told = {"rows": to.rows, "accepted": to.accepted, "refused": dict(to.refused)}
+    """With the counts that stand there: a batch that seemed to fail may have been kept."""
+    values = {"state": state, "ended_at": datetime.now(UTC)}
+    statement = update(campaign_imports).where(*_running(to)).values(values).returning(campaign_imports)
+    row = (await connection.execute(statement)).mappings().one_or_none()
+    if row is None:
+        raise ImportGivenUp
+    ended = _import(row)
+    told = {"rows": ended.rows, "accepted": ended.accepted, "refused": dict(ended.refused)}
     await audit(connection, to.created_by, f"import.{state}", to.import_id, told)
     return ended
 
@@ -194,7 +199,7 @@ async def _add_records(connection: AsyncConnection, to: Import, rows: Sequence[R
         }
         for row in fresh.values()
     ]
-    inserted = await _insert_new(connection, campaign_records, values)
+    inserted = await insert_new(connection, campaign_records, values)
     return refused + [_refuse(row, RowRefusal.DUPLICATE) for n, row in fresh.items() if n not in inserted]
 
 
@@ -212,7 +217,7 @@ async def _list_numbers(connection: AsyncConnection, to: Import, rows: Sequence[
         }
         for row in fresh.values()
     ]
-    inserted = await _insert_new(connection, do_not_call, values)
+    inserted = await insert_new(connection, do_not_call, values)
     return [
         _refuse(row, RowRefusal.DUPLICATE)
         for row in rows
@@ -220,7 +225,7 @@ async def _list_numbers(connection: AsyncConnection, to: Import, rows: Sequence[
     ]
 
 
-async def _insert_new(connection: AsyncConnection, table: Table, values: list[dict[str, Any]]) -> set[str]:
+async def insert_new(connection: AsyncConnection, table: Table, values: list[dict[str, Any]]) -> set[str]:
     """Insert what is not there yet; the numbers that were inserted."""
     if not values:
         return set()
@@ -268,57 +273,3 @@ async def refused_rows(
 def _import(row: Mapping[Any, Any]) -> Import:
     plain: dict[str, Any] = {str(name): value for name, value in row.items() if name != "alive_at"}
     return Import(**{**plain, "columns": tuple(plain["columns"])})
-
-
-# --- the do-not-call list ----------------------------------------------------------------------------------
-
-
-async def forbid(database: Database, number: str, reason: str, by: str) -> bool:
-    """Put a number on the do-not-call list; whether it is new there. Raises StoreUnavailable."""
-
-    async def work(connection: AsyncConnection) -> bool:
-        new = await forbid_within(connection, number, reason, by)
-        if new:
-            await audit(connection, by, "do_not_call.added", "", {"reason": reason})
-        return new
-
-    return await database.write(work)
-
-
-async def forbid_within(connection: AsyncConnection, number: str, reason: str, by: str) -> bool:
-    """The same in a transaction under way, without a note of its own."""
-    values = {"number": number, "reason": reason, "added_by": by, "added_at": datetime.now(UTC)}
-    return bool(await _insert_new(connection, do_not_call, [values]))
-
-
-async def permit(database: Database, number: str, reason: str, by: str) -> None:
-    """Take a number off the list. Raises NotListed, StoreUnavailable."""
-
-    async def work(connection: AsyncConnection) -> None:
-        done = await connection.execute(delete(do_not_call).where(do_not_call.c.number == number))
-        if done.rowcount != 1:
-            raise NotListed
-        await audit(connection, by, "do_not_call.removed", "", {"reason": reason})
-
-    await database.write(work)
-
-
-async def forbidden(database: Database, number: str) -> bool:
-    """Whether the number is on the list. Raises StoreUnavailable."""
-    query = select(do_not_call.c.number).where(do_not_call.c.number == number)
-
-    async def work(connection: AsyncConnection) -> bool:
-        return (await connection.execute(query)).first() is not None
-
-    return await database.read(work)
-
-
-async def forbidden_numbers(database: Database, limit: int = 200) -> tuple[int, list[dict[str, Any]]]:
-    """How many are listed, and the newest of them in clear. Raises StoreUnavailable."""
-    newest = select(do_not_call).order_by(do_not_call.c.added_at.desc(), do_not_call.c.number).limit(limit)
-
-    async def work(connection: AsyncConnection) -> tuple[int, list[dict[str, Any]]]:
-        total = (await connection.execute(select(func.count()).select_from(do_not_call))).scalar_one()
-        return total, [dict(row) for row in (await connection.execute(newest)).mappings()]
-
-    return await database.read(work)

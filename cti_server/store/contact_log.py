@@ -2,11 +2,12 @@
 
 import base64
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, and_, or_, select, tuple_
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cti_server.store.database import Database
@@ -98,6 +99,8 @@ class ContactFilter:
     agent_id: str | None = None
     state: str | None = None
     group_id: str | None = None
+    within: tuple[frozenset[str], str] | None = None
+    """Contacts of these groups, and those in which that agent had a part; None: all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,18 @@ async def contact(database: Database, contact_id: str) -> LoggedContact | None:
     async def work(connection: AsyncConnection) -> LoggedContact | None:
         row = (await connection.execute(query)).mappings().one_or_none()
         return LoggedContact(**row) if row else None
+
+    return await database.read(work)
+
+
+async def ended(database: Database, contact_ids: Collection[str]) -> set[str]:
+    """Which of these contacts (some hundreds at most) are there and over. Raises StoreUnavailable."""
+    query = select(contacts.c.contact_id).where(
+        contacts.c.contact_id.in_(contact_ids), contacts.c.ended_at.is_not(None)
+    )
+
+    async def work(connection: AsyncConnection) -> set[str]:
+        return set((await connection.execute(query)).scalars())
 
     return await database.read(work)
 
@@ -195,14 +210,21 @@ def _filtered(wanted: ContactFilter) -> Select[Any]:
     if wanted.until is not None:
         conditions.append(contacts.c.arrived_at < wanted.until)
     if wanted.agent_id is not None:
-        had_a_part = select(contact_events.c.contact_id).where(contact_events.c.agent_id == wanted.agent_id)
-        conditions.append(or_(contacts.c.agent_id == wanted.agent_id, contacts.c.contact_id.in_(had_a_part)))
+        conditions.append(_had_a_part(wanted.agent_id))
+    if wanted.within is not None:
+        groups, agent_id = wanted.within
+        conditions.append(or_(contacts.c.group_id.in_(sorted(groups)), _had_a_part(agent_id)))
     if wanted.state is not None:
         conditions.append(contacts.c.state == wanted.state)
     if wanted.group_id is not None:
         conditions.append(contacts.c.group_id == wanted.group_id)
     newest_first = (contacts.c.arrived_at.desc(), contacts.c.contact_id.desc())
     return select(contacts).where(and_(True, *conditions)).order_by(*newest_first)
+
+
+def _had_a_part(agent_id: str) -> ColumnElement[bool]:
+    told = select(contact_events.c.contact_id).where(contact_events.c.agent_id == agent_id)
+    return or_(contacts.c.agent_id == agent_id, contacts.c.contact_id.in_(told))
 
 
 def _cursor(last: LoggedContact) -> str:

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cti_server.domain.customer import CustomerProfile
-from cti_server.domain.ivr import Check
+from cti_server.domain.ivr_walk import Check
 from cti_server.store.customers import profile
 from cti_server.store.database import Database
 from cti_server.store.errors import StoreUnavailable

@@ -14,7 +14,7 @@ from sqlalchemy import Table, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cti_server.domain.ivr import PIN_DIGITS
+from cti_server.domain.ivr_questions import PIN_DIGITS
 from cti_server.store.database import Database
 from cti_server.store.passwords import Passwords
 from cti_server.store.tables import agent_groups, agents, customers, groups, service_numbers, stations

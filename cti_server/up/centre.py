@@ -7,7 +7,8 @@ import fcntl
 import json
 import shutil
 import sys
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,10 @@ from asterisk_config.install import install
 from asterisk_config.installation import Installation
 from asterisk_config.node import RenderedNode, render
 from asterisk_config.process import NodeProcess
+from cti_server import rotation
 from cti_server.bootstrap.standby import FOLLOWED
 from cti_server.errors import CtiError
+from cti_server.settings import Settings
 from cti_server.up.child import Child, ChildFailed
 from cti_server.up.contents import about_centre, prepare_database, server_settings, service_numbers
 from cti_server.up.plan import LOOPBACK, Plan, load_secrets, node_config, write_private
@@ -27,6 +30,7 @@ Say = Callable[[str], None]
 READY_TIME = 30.0
 RESTART_PAUSE = 0.2
 LOOK_EVERY = 0.5
+ROTATE_EVERY = 60.0
 MOST_RESTARTS = 20
 
 
@@ -80,9 +84,9 @@ async def running_centre(
         argv = [sys.executable, "-m", "cti_server", "serve"]
         server = server_child("cti-a", argv, plan.log("cti-a"), _env(plan))
         stack.push_async_callback(server.stop)
-        write_private(
-            plan.server_json, json.dumps(server_settings(plan, known, rendered, cheap=cheap_passwords))
-        )
+        values = server_settings(plan, known, rendered, cheap=cheap_passwords)
+        settings = Settings(**values)
+        write_private(plan.server_json, json.dumps(values))
         await node.wait_ready()
         say("CTI server")
         await server.start()
@@ -98,6 +102,8 @@ async def running_centre(
         for name, program, log in programs:
             watch = asyncio.create_task(_keep_alive(name, program, log, say))
             stack.callback(watch.cancel)
+        tending = asyncio.create_task(_keep_logs_small((redis.log, server.log), settings))
+        stack.callback(tending.cancel)
         telling = asyncio.create_task(_tell_of_followers(server.log, server.log.stat().st_size, say))
         stack.callback(telling.cancel)
         yield Centre(plan, node, rendered, redis, server, about)
@@ -208,6 +214,16 @@ async def _keep_alive(name: str, program: Program, log: Path, say: Say) -> None:
     say(f"[red]{name} ended {MOST_RESTARTS} times; not started again[/red]")
 
 
+async def _keep_logs_small(logs: Sequence[Path], settings: Settings) -> None:
+    """Of the programs that write to their standard output: nobody else can put these aside."""
+    while True:
+        for path in logs:
+            await asyncio.to_thread(
+                rotation.tend, path, settings.log_rotate_bytes, settings.log_keep_days, time.time()
+            )
+        await asyncio.sleep(ROTATE_EVERY)
+
+
 async def _tell_of_followers(log: Path, told: int, say: Say) -> None:
     """The standby has the next server follow a killed one by itself: a person in front wants to know.
 
@@ -215,14 +231,17 @@ async def _tell_of_followers(log: Path, told: int, say: Say) -> None:
     """
     while True:
         await asyncio.sleep(LOOK_EVERY)
-        new = await asyncio.to_thread(_whole_lines, log, told)
-        told += len(new)
+        new, told = await asyncio.to_thread(_whole_lines, log, told)
         for _ in range(new.count(FOLLOWED.encode())):
             say(f"[red]the CTI server was killed[/red], the next one follows; its log: {log}")
 
 
-def _whole_lines(path: Path, start: int) -> bytes:
+def _whole_lines(path: Path, start: int) -> tuple[bytes, int]:
+    """What is new, and up to where that is; from the beginning when the log was put aside meanwhile."""
     with path.open("rb") as file:
+        if start > file.seek(0, 2):
+            start = 0
         file.seek(start)
         new = file.read()
-    return new[: new.rfind(b"\n") + 1]
+    whole = new[: new.rfind(b"\n") + 1]
+    return whole, start + len(whole)

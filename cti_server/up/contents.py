@@ -62,6 +62,7 @@ def server_settings(
         "cel_file": str(rendered.cel_file),
         "cel_columns": list(CEL_COLUMNS),
         "recording_spool": str(rendered.recording_dir),
+        "log_dir": str(rendered.log_file.parent),
         "sip": str(rendered.config.sip),
     }
     return {

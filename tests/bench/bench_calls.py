@@ -22,7 +22,8 @@ from cti_server.simulate.patterns import Pattern
 from cti_server.simulate.report import Report
 from cti_server.simulate.run import Wish, simulate
 from tests.bench.report import Section, table
-from tests.support.centre import TestCentre, whole_centre
+from tests.support.centre import TestCentre
+from tests.support.whole_centre import whole_centre
 
 RATES = (10.0, 20.0, 30.0, 40.0, 50.0, 60.0)
 SECONDS = 12.0

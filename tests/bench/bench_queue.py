@@ -39,11 +39,12 @@ from tests.bench.queue_ways import (
 )
 from tests.bench.report import Section, load, ratio, table
 from tests.support.callers import SippCallers
-from tests.support.centre import TestCentre, whole_centre
+from tests.support.centre import TestCentre
 from tests.support.pbx import AmiAddress
 from tests.support.port_block import port_block
 from tests.support.processes import end, spawn, wait_until
 from tests.support.raw_ami import Message, RawAmi, raw_ami
+from tests.support.whole_centre import whole_centre
 
 ROUNDS = 25
 WARM_UP = 2

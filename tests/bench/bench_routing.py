@@ -10,7 +10,9 @@ from typing import Final
 
 from cti_server.domain import signals as s
 from cti_server.domain.agent import Agent, AgentEvent, AgentState, StationMode
-from cti_server.domain.contact import Contact, ContactEvent, ContactState, Customer, LegRole, LegState
+from cti_server.domain.contact import Contact, ContactEvent, ContactState
+from cti_server.domain.customer import Customer
+from cti_server.domain.leg import LegRole, LegState
 from cti_server.domain.queue import Group
 from cti_server.domain.routing import Router
 from cti_server.domain.state import Node, WorldState

@@ -28,9 +28,9 @@ PUBLIC = {
 ROLES: dict[tuple[str, str], tuple[str, ...]] = {
     ("POST", "/api/v1/auth/socket-token"): (),
     ("GET", "/api/v1/agents/me"): (),
-    ("GET", "/api/v1/contacts"): ("3001",),
-    ("GET", "/api/v1/contacts/{contact_id}"): ("3001",),
-    ("GET", "/api/v1/contacts/{contact_id}/past"): ("3001",),
+    ("GET", "/api/v1/contacts"): ("9001",),
+    ("GET", "/api/v1/contacts/{contact_id}"): ("9001",),
+    ("GET", "/api/v1/contacts/{contact_id}/past"): ("9001",),
     ("GET", "/api/v1/reports/{by}"): ("3001", "5001"),
     ("GET", "/api/v1/reports/scorecard"): ("3001", "5001"),
     ("GET", "/api/v1/activity"): ("3001", "5001"),
@@ -111,7 +111,7 @@ def filled(path: str) -> str:
     return re.sub(r"{(\w+)}", lambda found: values.get(found[1], "c"), path)
 
 
-def row(contact_id: str, agent_id: str | None) -> dict[str, Any]:
+def row(contact_id: str, agent_id: str | None, group_id: str = "general") -> dict[str, Any]:
     return {
         "contact_id": contact_id,
         "version": 9,
@@ -120,7 +120,7 @@ def row(contact_id: str, agent_id: str | None) -> dict[str, Any]:
         "state": "ended",
         "service_number": "4000",
         "customer_number": "13800138000",
-        "group_id": "general",
+        "group_id": group_id,
         "agent_id": agent_id,
         "arrived_at": ARRIVED,
         "queued_at": ARRIVED,
@@ -262,8 +262,11 @@ async def test_no_endpoint_for_the_wrong_role(edge: Edge) -> None:
 
 
 async def test_contacts_by_role(edge: Edge) -> None:
-    edge.log.rows = [row("c1", "1001"), row("c2", "1002"), row("c3", None)]
-    seen = {"1001": ["c1"], "2001": ["c1", "c2", "c3"], "5001": ["c1", "c2", "c3"]}
+    rows = [row("c1", "1001"), row("c2", "1002"), row("c3", None)]
+    edge.log.rows = [*rows, row("c4", "1003", "vtm"), row("c5", "2001", "vtm")]
+    everything = ["c1", "c2", "c3", "c4", "c5"]
+    seen = {"1001": ["c1"], "2001": ["c1", "c2", "c3", "c5"]}
+    seen |= dict.fromkeys(("3001", "4001", "5001"), everything)
     for person, expected in seen.items():
         async with edge.http(person) as http:
             answer = await http.get("/api/v1/contacts")
@@ -274,6 +277,14 @@ async def test_contacts_by_role(edge: Edge) -> None:
         assert found[0].arrived_at == "2026-11-21T08:00:00.250Z"
     async with edge.http("1001") as http:
         refused(await http.get("/api/v1/contacts?agent_id=1002"), 403, "not_your_contact")
+        assert (await http.get("/api/v1/contacts?agent_id=1001&group_id=vtm")).status_code == 200
+    async with edge.http("2001") as http:
+        refused(await http.get("/api/v1/contacts?group_id=vtm"), 403, "not_your_group")
+        assert (await http.get("/api/v1/contacts?group_id=general&agent_id=1002")).status_code == 200
+        refused(await http.get("/api/v1/contacts/c4"), 403, "not_your_group")
+        assert (await http.get("/api/v1/contacts/c5")).status_code == 200
+    async with edge.http("3001") as http:
+        assert (await http.get("/api/v1/contacts/c4")).status_code == 200
 
 
 async def test_a_contact_and_its_story(edge: Edge) -> None:
@@ -286,6 +297,8 @@ async def test_a_contact_and_its_story(edge: Edge) -> None:
         assert [e.kind for e in found.story] == ["contact.queued"]
         assert "13800138000" not in answer.text
         refused(await http.get("/api/v1/contacts/c2"), 403, "not_your_contact")
+        edge.log.story.append({**entry, "contact_id": "c2", "agent_id": "1001", "leg_id": None, "data": {}})
+        assert (await http.get("/api/v1/contacts/c2")).status_code == 200  # had a part in it
         refused(await http.get("/api/v1/contacts/c9"), 404, "unknown_contact")
         refused(await http.get("/api/v1/contacts/c%0A9"), 422, "control_characters")
 

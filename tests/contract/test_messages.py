@@ -28,7 +28,7 @@ async def edge(sqlite_url: str) -> AsyncIterator[Edge]:
     database, centre = Database(sqlite_url, deadline=15), FakeCentre()
     desk = MessageDesk(StoredMessages(database), frozenset(Medium), lambda: centre.world.state.outside)
     async with serving_edge(centre, messages=desk) as served:
-        served.log.rows = [row("c1", "1001"), row("c2", "1002")]
+        served.log.rows = [row("c1", "1001"), row("c2", "1002"), row("c3", "1003", "vtm")]
         yield served
     await database.close()
 
@@ -57,6 +57,16 @@ async def test_messages_of_a_contact(edge: Edge) -> None:
         for person in (http, leader):
             found = (await person.get("/api/v1/contacts/c1/messages")).json()["messages"]
             assert [one["message_id"] for one in found] == [sent.json()["message_id"]]
+        refused(await leader.get("/api/v1/contacts/c3/messages"), 403, "not_your_group")
+        message = f"/api/v1/messages/{sent.json()['message_id']}"
+        assert (await leader.get(message)).status_code == 200
+        async with edge.http("1003") as elsewhere, edge.http("4001") as manager:
+            sent = await elsewhere.post(
+                "/api/v1/messages", json=SMS | {"contact_id": "c3", "request_id": "r3"}
+            )
+            message = f"/api/v1/messages/{sent.json()['message_id']}"
+            refused(await leader.get(message), 404, "unknown_message")
+            assert (await manager.get(message)).status_code == 200
         refused(await http.get("/api/v1/contacts/c2/messages"), 403, "not_your_contact")
 
 

@@ -24,7 +24,8 @@ async def edge(database_url: str) -> AsyncIterator[Edge]:
     earlier = [contact_record(n, 2, summary=f"call {n}", disposition="done") for n in range(3)]
     stranger = contact_record(7, 2, customer_number="13900000001", agent_id="1003")
     withheld = contact_record(8, 2, customer_number="", agent_id="1003")
-    rows = [row_of(record) for record in (*earlier, stranger, withheld)]
+    elsewhere = contact_record(9, 2, customer_number="13900000001", agent_id="1002", group_id="vtm")
+    rows = [row_of(record) for record in (*earlier, stranger, withheld, elsewhere)]
     await database.write(partial(write_rows, rows=rows))
     past = StoredPastContacts(database, lambda: centre.world.state)
     async with serving_edge(centre, past=past) as served:
@@ -53,7 +54,8 @@ async def test_with_the_offer_and_to_nobody_else(edge: Edge) -> None:
         assert await asked(edge, "1001", contact_id, "?limit=0") == (422, "invalid_params")
         assert await asked(edge, "1002", contact_id) == (403, "not_your_contact")
         assert len(await asked(edge, "2001", contact_id)) == 3
-        assert await asked(edge, "3001", contact_id) == (403, "wrong_role")
+        assert len(await asked(edge, "3001", contact_id)) == 3
+        assert await asked(edge, "9001", contact_id) == (403, "wrong_role")
 
 
 async def test_of_a_contact_in_the_log(edge: Edge) -> None:
@@ -62,3 +64,5 @@ async def test_of_a_contact_in_the_log(edge: Edge) -> None:
     assert await asked(edge, "1003", "pbx-a-8.1") == []
     assert await asked(edge, "1003", "pbx-a-1.1") == (403, "not_your_contact")
     assert await asked(edge, "2001", "nowhere") == (404, "unknown_contact")
+    assert await asked(edge, "2001", "pbx-a-9.1") == (403, "not_your_group")
+    assert [one["contact_id"] for one in await asked(edge, "5001", "pbx-a-9.1")] == ["pbx-a-7.1"]

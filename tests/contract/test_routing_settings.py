@@ -11,9 +11,10 @@ import httpx
 import msgspec
 import pytest
 
-from cti_server.api.errors import FAULTS
 from cti_server.api.models import routing as m
+from cti_server.api.settings_errors import FAULTS
 from cti_server.domain import settings as d
+from cti_server.domain.doubts import Sound
 from cti_server.domain.ivr import Ivr, Option
 from cti_server.domain.policy import Opening, Policy, Priorities
 from cti_server.store.errors import StoreUnavailable
@@ -267,3 +268,27 @@ async def test_the_examples_of_the_document(edge: Edge) -> None:
     }
     assert called == offered
     assert set(FAULTS) <= set(re.findall(r"`(\w+)`", text.partition("| code | status |")[2]))
+
+
+async def test_what_leaves_callers_waiting_is_told_and_done(edge: Edge) -> None:
+    policy = {"requires": {"english": 4}}
+    group = {"name_zh": "综", "name_en": "G", "policy": policy}
+    told = (await put(edge, "/groups/general", {"value": group})).json()["warnings"]
+    assert [(one["code"], one["where"]) for one in told] == [
+        ("skill_nobody_has", "groups.general.policy.requires.english"),
+        ("group_without_agents", "groups.cards"),
+    ]
+    assert told[0]["message"].startswith("Nobody in the group")
+    headers = {"If-Match": '"1"', "Accept-Language": "zh-CN"}
+    async with edge.http("4001") as http:
+        value = {"group": "general", "greeting": "spring"}
+        answer = await http.put(f"{ROUTING}/numbers/4000", json={**WHY, "value": value}, headers=headers)
+        assert answer.status_code == 200
+        sound = next(one for one in answer.json()["warnings"] if one["code"] == "sound_missing")
+        assert (sound["where"], sound["message"][:4]) == ("numbers.4000.greeting", "PBX ")
+        assert (await http.get(ROUTING, headers=headers)).json()["warnings"] == answer.json()["warnings"]
+    edge.routing.sounds.add(Sound("zh", "spring"))
+    await put(
+        edge, "/agents/1001", {"value": {"groups": {"general": 1, "cards": 1}, "skills": {"english": 4}}}, 2
+    )
+    assert (await get(edge))["warnings"] == []

@@ -26,6 +26,18 @@ def numbers(peer: Peer) -> list[tuple[int, int]]:
     return [(p["epoch"], p["seq"]) for p in params]
 
 
+async def test_who_comes_while_the_pbx_is_gone_knows(edge: Edge) -> None:
+    async with edge.session("1002") as peer:
+        assert peer.opened["system"] == {"nodes": [{"name": NODE, "in_reach": True}]}
+        edge.centre.node_down()
+        told = await peer.event("system.status")
+        assert told["system"] == {"nodes": [{"name": NODE, "in_reach": False}]}
+        async with edge.session() as late:
+            assert late.opened["system"] == told["system"]
+        async with edge.session("1002", resume={"epoch": told["epoch"], "seq": told["seq"] - 1}) as back:
+            assert (back.opened["resumed"], back.opened["system"]) == (True, told["system"])
+
+
 # --- tokens ------------------------------------------------------------------------------------------------
 
 
@@ -298,3 +310,15 @@ async def test_metrics(edge: Edge) -> None:
     assert edge.metric("cti_requests_total", method="contact.hold", code="unknown_contact") == 1
     assert edge.metric("cti_notifications_sent_total") == len(numbers(peer))
     assert edge.metric("cti_request_seconds_count", method="session.open") == 1
+
+
+async def test_a_leader_needs_no_seat_to_force_a_state(edge: Edge) -> None:
+    """Neither one of its own, nor the session that holds it."""
+    async with edge.session() as agent, edge.session("2001") as seated, edge.session("2001") as beside:
+        await ready(agent)
+        await seated.result("agent.sign_in", station="2001")
+        assert (await beside.refusal("agent.set_state", state="ready"))["code"] == "already_signed_in"
+        forced = await beside.result("supervisor.set_agent_state", agent_id="1001", state="not_ready")
+        assert forced["agent"]["state"] == "not_ready"
+        await beside.result("supervisor.sign_out_agent", agent_id="1001")
+        await agent.event("agent.signed_out")

@@ -16,11 +16,11 @@ from typing import Any
 from cti_server.domain import effects as e
 from cti_server.domain import signals as s
 from cti_server.domain.agent import StationMode
-from cti_server.domain.contact import LegState
 from cti_server.domain.errors import refusals
 from cti_server.domain.events import Event, Outcome
+from cti_server.domain.leg import LegState
 from cti_server.domain.step import Step
-from cti_server.domain.views import agent_view, own_contacts
+from cti_server.domain.views import agent_view, own_contacts, system_view
 from cti_server.domain.world import World
 from cti_server.engine.news import News, news_of
 from cti_server.engine.port import CommandRefused, Dependency, Figure, Health, Joined, Listener, Resume
@@ -157,7 +157,8 @@ class FakeCentre:
         epoch, seq = self.sequence(agent_id)
         missed = self._missed(agent_id, resume)
         views = agent_view(self.world.state, agent), own_contacts(self.world.state, agent)
-        return Joined(epoch, seq, missed is not None, *views, tuple(missed or ()))
+        now = system_view(self.world.state)
+        return Joined(epoch, seq, missed is not None, *views, now, tuple(missed or ()))
 
     async def leave(self, agent_id: str, listener: Listener) -> None:
         if listener in self._listeners[agent_id]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from cti_server.api.ports import RoutingSaved, RoutingVersion
+from cti_server.domain.doubts import Sound
 from cti_server.domain.settings import RoutingSettings, changes
 from cti_server.errors import CtiError
 from cti_server.store.errors import VersionConflict
@@ -18,6 +20,10 @@ class FakeRouting:
         self.saved: list[tuple[RoutingVersion, RoutingSettings]] = []
         self.away: CtiError | None = None
         self.in_effect = True
+        self.sounds = {Sound(language, "welcome") for language in ("zh", "en")}
+
+    async def missing(self, wanted: Collection[Sound]) -> frozenset[Sound]:
+        return frozenset(wanted) - self.sounds
 
     async def current(self) -> tuple[int, RoutingSettings]:
         if self.away:

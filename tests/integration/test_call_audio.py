@@ -1,10 +1,8 @@
 """Mute, DTMF and the recording's pause on real phones: heard, not heard, and read from the recording."""
 
-from collections.abc import AsyncIterator
 from itertools import pairwise
 
 import pytest
-import pytest_asyncio
 
 from cti_server.client import CtiRequestError
 from tests.support.audio import (
@@ -17,20 +15,12 @@ from tests.support.audio import (
     read_wav,
     tone_share,
 )
-from tests.support.centre import TestCentre, eventually, whole_centre
-from tests.support.seats import MODES, Mode, seat
+from tests.support.centre import TestCentre, eventually
+from tests.support.seats import SHARED_IN_EACH_MODE, Mode, seat
+from tests.support.whole_centre import shared_centre
 
-pytestmark = [
-    pytest.mark.asterisk,
-    pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.parametrize("mode", MODES),
-]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
-    async with whole_centre(tmp_path_factory.mktemp("centre")) as running:
-        yield running
+pytestmark = SHARED_IN_EACH_MODE
+centre = shared_centre()
 
 
 async def test_muted_nobody_hears_the_agent(centre: TestCentre, mode: Mode) -> None:

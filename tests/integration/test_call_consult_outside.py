@@ -1,35 +1,16 @@
 """A number outside as the third party, on real phones: who hears whom is measured."""
 
-from collections.abc import AsyncIterator
-
-import pytest
-import pytest_asyncio
-
 from tests.support.audio import AGENT_TONE, MOSTLY
-from tests.support.centre import TestCentre, whole_centre
-from tests.support.phones import BaresipPhone
-from tests.support.seats import MODES, Mode, seat
+from tests.support.centre import TestCentre
+from tests.support.conversing import talk
+from tests.support.seats import SHARED_IN_EACH_MODE, Mode, seat
+from tests.support.whole_centre import shared_centre
 
-pytestmark = [
-    pytest.mark.asterisk,
-    pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.parametrize("mode", MODES),
-]
+pytestmark = SHARED_IN_EACH_MODE
 NUMBER = "13900000009"
 CALL_PROGRESS = 450
 """Hz of ringing in China."""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
-    async with whole_centre(tmp_path_factory.mktemp("centre")) as running:
-        yield running
-
-
-async def talk(one: BaresipPhone, other: BaresipPhone) -> None:
-    """They hear each other."""
-    assert await one.hears(other.tone_hz) >= MOSTLY
-    assert await other.hears(one.tone_hz) >= MOSTLY
+centre = shared_centre()
 
 
 async def test_asked_alternated_conferred_handed_over(centre: TestCentre, mode: Mode) -> None:

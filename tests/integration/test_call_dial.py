@@ -1,32 +1,21 @@
 """Dialling out on real phones: who hears what, how it ends, and what a killed server costs."""
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 
 from cti_server.client import CtiRequestError
 from tests.support.audio import AGENT_TONE, LEADER_TONE, MOSTLY, RECORDED, read_wav, tone_share
-from tests.support.centre import TestCentre, eventually, whole_centre
+from tests.support.centre import TestCentre, eventually
 from tests.support.phones import BaresipPhone
 from tests.support.refusing_carrier import refusing_carrier
-from tests.support.seats import MODES, Mode, Seat, seat
+from tests.support.seats import SHARED_IN_EACH_MODE, Mode, Seat, seat
+from tests.support.whole_centre import shared_centre
 
-pytestmark = [
-    pytest.mark.asterisk,
-    pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.parametrize("mode", MODES),
-]
+pytestmark = SHARED_IN_EACH_MODE
 NUMBER = "13900000001"
 CALL_PROGRESS = 450
 """Hz of ringing, busy and congestion in China."""
 REFUSED = {"486": "busy", "603": "rejected", "404": "invalid_number", "503": "not_reached"}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
-    async with whole_centre(tmp_path_factory.mktemp("centre")) as running:
-        yield running
+centre = shared_centre()
 
 
 async def dialled(agent: Seat, number: str = NUMBER, **more: str) -> str:

@@ -2,22 +2,14 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
 
-import pytest
-import pytest_asyncio
-
-from tests.support.centre import TestCentre, eventually, whole_centre
+from tests.support.centre import TestCentre, eventually
 from tests.support.raw_caller import RawCaller
 from tests.support.seats import seat
+from tests.support.whole_centre import SHARED, shared_centre
 
-pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
-    async with whole_centre(tmp_path_factory.mktemp("centre")) as running:
-        yield running
+pytestmark = SHARED
+centre = shared_centre()
 
 
 def escaped(text: str) -> str:

@@ -1,33 +1,16 @@
 """One agent calls another, on real phones: who hears what, hold, how it ends, and a killed server."""
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 
 from cti_server.client import CtiRequestError
-from tests.support.audio import COLLEAGUE_TONE, MOSTLY
-from tests.support.centre import TestCentre, whole_centre
-from tests.support.phones import BaresipPhone
-from tests.support.seats import MODES, Mode, Seat, seat
+from tests.support.audio import COLLEAGUE_TONE
+from tests.support.centre import TestCentre
+from tests.support.conversing import talk
+from tests.support.seats import SHARED_IN_EACH_MODE, Mode, Seat, seat
+from tests.support.whole_centre import shared_centre
 
-pytestmark = [
-    pytest.mark.asterisk,
-    pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.parametrize("mode", MODES),
-]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
-    async with whole_centre(tmp_path_factory.mktemp("centre")) as running:
-        yield running
-
-
-async def talk(one: BaresipPhone, other: BaresipPhone) -> None:
-    """They hear each other."""
-    assert await one.hears(other.tone_hz) >= MOSTLY
-    assert await other.hears(one.tone_hz) >= MOSTLY
+pytestmark = SHARED_IN_EACH_MODE
+centre = shared_centre()
 
 
 async def called(first: Seat, second: Seat) -> str:

@@ -2,12 +2,9 @@
 
 import hashlib
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
-import pytest
-import pytest_asyncio
 
 from tests.support.audio import (
     AGENT_TONE,
@@ -19,15 +16,12 @@ from tests.support.audio import (
     read_wav,
     tone_share,
 )
-from tests.support.centre import GREETING_TONE, Row, TestCentre, eventually, whole_centre
+from tests.support.centre import Row, TestCentre, eventually
 from tests.support.phones import BaresipPhone
-from tests.support.seats import MODES, Mode, Seat, seat
+from tests.support.seats import SHARED_IN_EACH_MODE, Mode, Seat, seat
+from tests.support.whole_centre import GREETING_TONE, shared_centre
 
-pytestmark = [
-    pytest.mark.asterisk,
-    pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.parametrize("mode", MODES),
-]
+pytestmark = SHARED_IN_EACH_MODE
 STORY = [
     "contact.offered",
     "contact.connected",
@@ -37,12 +31,7 @@ STORY = [
     "contact.ended",
     "contact.wrapped_up",
 ]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
-    async with whole_centre(tmp_path_factory.mktemp("centre")) as running:
-        yield running
+centre = shared_centre()
 
 
 async def hear_each_other(customer: BaresipPhone, agent: Seat) -> None:

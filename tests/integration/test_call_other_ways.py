@@ -2,28 +2,20 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
-
-import pytest
-import pytest_asyncio
 
 from tests.support.audio import BROWSER_TONE, CUSTOMER_TONE
 from tests.support.browser_phone import BrowserPhone
-from tests.support.centre import TestCentre, whole_centre
+from tests.support.centre import TestCentre
 from tests.support.harm import port_scan, sip_garbage
 from tests.support.phones import BaresipPhone
 from tests.support.seats import seat
+from tests.support.whole_centre import SHARED, shared_centre
 
-pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = SHARED
 OUTSIDE = "13900000001"
 EXAMPLE = Path(__file__).parents[2] / "docs/examples/agent.py"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
-    async with whole_centre(tmp_path_factory.mktemp("centre")) as running:
-        yield running
+centre = shared_centre()
 
 
 async def test_the_example_program_of_the_docs_takes_a_call(centre: TestCentre) -> None:

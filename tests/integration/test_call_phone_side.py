@@ -9,22 +9,18 @@ import pytest_asyncio
 
 from cti_server.client import CtiRequestError
 from tests.support.audio import COLLEAGUE_TONE
-from tests.support.centre import TestCentre, whole_centre
+from tests.support.centre import TestCentre
 from tests.support.phones import AnswerMode, BaresipPhone
 from tests.support.seats import MODES, Mode, Seat, seat
+from tests.support.whole_centre import SHARED, shared_centre
 
-pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = SHARED
 both_modes = pytest.mark.parametrize("mode", MODES)
 HAND: dict[Mode, AnswerMode] = {"persistent": "auto", "on_demand": "manual"}
 """Nobody answers by mistake: a persistent phone answers its one call, one on demand waits for a hand."""
 RING = 2.0
 """Seconds an agent is rung in this centre."""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
-    async with whole_centre(tmp_path_factory.mktemp("centre"), ring_timeout=RING) as running:
-        yield running
+centre = shared_centre(ring_timeout=RING)
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -1,28 +1,13 @@
 """A phone passes its customer on by itself (REFER): followed as `contact.transfer` is, or refused."""
 
-from collections.abc import AsyncIterator
-
-import pytest
-import pytest_asyncio
-
 from tests.support.audio import AGENT_TONE, COLLEAGUE_TONE, LEADER_TONE, MOSTLY
-from tests.support.centre import TestCentre, whole_centre
-from tests.support.figures import figures_agree
-from tests.support.seats import MODES, Mode, seat
+from tests.support.centre import TestCentre
+from tests.support.seats import SHARED_IN_EACH_MODE, Mode, seat
+from tests.support.whole_centre import shared_centre
 
-pytestmark = [
-    pytest.mark.asterisk,
-    pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.parametrize("mode", MODES),
-]
+pytestmark = SHARED_IN_EACH_MODE
 OUTSIDE = "13900000001"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
-    async with whole_centre(tmp_path_factory.mktemp("centre")) as running:
-        yield running
-        await figures_agree(running)
+centre = shared_centre(figures=True)
 
 
 async def test_to_a_group_by_its_number(centre: TestCentre, mode: Mode) -> None:

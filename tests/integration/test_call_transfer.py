@@ -1,29 +1,16 @@
 """Blind transfer on real phones, with who hears whom measured: to a group, an agent, a number outside."""
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 
 from cti_server.client import CtiRequestError
 from tests.support.audio import AGENT_TONE, COLLEAGUE_TONE, MOSTLY, RECORDED, read_wav, tone_share
-from tests.support.centre import TestCentre, eventually, whole_centre
-from tests.support.figures import figures_agree
-from tests.support.seats import MODES, Mode, seat
+from tests.support.centre import TestCentre, eventually
+from tests.support.seats import SHARED_IN_EACH_MODE, Mode, seat
+from tests.support.whole_centre import shared_centre
 
-pytestmark = [
-    pytest.mark.asterisk,
-    pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.parametrize("mode", MODES),
-]
+pytestmark = SHARED_IN_EACH_MODE
 OUTSIDE = "13900000001"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
-    async with whole_centre(tmp_path_factory.mktemp("centre")) as running:
-        yield running
-        await figures_agree(running)
+centre = shared_centre(figures=True)
 
 
 async def test_to_a_group(centre: TestCentre, mode: Mode) -> None:

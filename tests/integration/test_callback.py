@@ -1,28 +1,19 @@
 """Called back instead of waiting, on the real Asterisk; the server killed in between."""
 
-from collections.abc import AsyncIterator
-
-import pytest
-import pytest_asyncio
-
 from tests.support.audio import AGENT_TONE, MOSTLY
-from tests.support.centre import Row, TestCentre, eventually, whole_centre
+from tests.support.centre import Row, TestCentre, eventually
 from tests.support.figures import figures_agree
 from tests.support.seats import seat
 from tests.support.serving import serving
+from tests.support.whole_centre import SHARED, shared_centre
 
-pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = SHARED
 OFFER, AT, AGREED = 1511.0, 1709.0, 2213.0
 TONES = {"callback_offer": OFFER, "callback_at": AT, "callback_agreed": AGREED}
 POLICIES = {"general": {"announce_every": 2.0, "callback": True, "callback_retry": 1.0}}
 NUMBER = "13900000009"
 SOON = 25.0
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
-    async with whole_centre(tmp_path_factory.mktemp("centre"), policies=POLICIES, tones=TONES) as running:
-        yield running
+centre = shared_centre(policies=POLICIES, tones=TONES)
 
 
 async def test_called_back_in_its_turn_though_the_server_died(centre: TestCentre) -> None:

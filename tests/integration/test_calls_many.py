@@ -1,28 +1,21 @@
 """Thirty calls at once, worked off by twelve agents: afterwards nothing is left, and all witnesses agree."""
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 
 from tests.support.callers import SippCallers
-from tests.support.centre import TestCentre, eventually, whole_centre
+from tests.support.centre import TestCentre, eventually
 from tests.support.figures import figures_agree
 from tests.support.seats import MODES, Mode, crew, work_off
 from tests.support.story import CelCall, Story, cel_calls
+from tests.support.whole_centre import SHARED, shared_centre
 
-pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = SHARED
 CALLS = 30
 AGENTS = [str(number) for number in range(1001, 1013)]
 """All of group general."""
 CLOSE = 1.0
 """Seconds by which the moments in the database and in Asterisk's log may differ on a busy machine."""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
-    async with whole_centre(tmp_path_factory.mktemp("centre")) as running:
-        yield running
+centre = shared_centre()
 
 
 @pytest.mark.parametrize("mode", MODES)

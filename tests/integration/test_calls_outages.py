@@ -3,29 +3,24 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
-import pytest_asyncio
 
-from cti_server.client import CtiRequestError
+from cti_server.client import AgentClient, CtiRequestError
 from tests.support.audio import COLLEAGUE_TONE
-from tests.support.centre import TestCentre, eventually, whole_centre
+from tests.support.centre import TestCentre, eventually
 from tests.support.databases import PostgresServer
 from tests.support.phones import BaresipPhone
 from tests.support.seats import MODES, Mode, Seat, seat
+from tests.support.whole_centre import SHARED, shared_centre, whole_centre
 
-pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = SHARED
 both_modes = pytest.mark.parametrize("mode", MODES)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
-    async with whole_centre(tmp_path_factory.mktemp("centre")) as running:
-        yield running
+centre = shared_centre()
 
 
 @contextmanager
@@ -160,6 +155,11 @@ async def test_asterisk_killed_in_the_middle_of_calls(centre: TestCentre, mode: 
             await ready(centre, "pbx", are=False)
             gone = (await talker.told("system.status")).params["system"]
             assert [node["in_reach"] for node in gone["nodes"]] == [False]
+            assert talker.client.system == gone
+            async with AgentClient(
+                centre.http, centre.ws, "1003", centre.person("1003")["password"]
+            ) as newcomer:
+                assert newcomer.system == gone
             with refused("pbx_unavailable"):
                 await talker.client.hang_up(talking)
             with refused("pbx_unavailable"):

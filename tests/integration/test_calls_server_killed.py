@@ -8,14 +8,16 @@ from contextlib import AsyncExitStack
 import pytest
 import pytest_asyncio
 
+from cti_server.asterisk import cel_files
 from cti_server.client import CtiRequestError
 from tests.support.audio import COLLEAGUE_TONE, CUSTOMER_TONE, LEADER_TONE
 from tests.support.callers import SippCallers
-from tests.support.centre import SORRY_TONE, Row, TestCentre, eventually, whole_centre
+from tests.support.centre import Row, TestCentre, eventually
 from tests.support.figures import figures_agree
 from tests.support.phones import BaresipPhone
 from tests.support.seats import Seat, crew, seat, work_off
 from tests.support.story import Story, cel_calls
+from tests.support.whole_centre import SORRY_TONE, whole_centre
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
 CALLS = 30
@@ -26,8 +28,12 @@ RESCUED = 5.0
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
-    async with whole_centre(tmp_path_factory.mktemp("centre")) as running:
+    """Its logs are put aside whenever a server begins to lead, and more often."""
+    settings = {"log_rotate_bytes": 1024}
+    async with whole_centre(tmp_path_factory.mktemp("centre"), settings=settings) as running:
         yield running
+        rendered = running.centre.rendered
+        assert len(cel_files.set_aside(rendered.cel_file)) >= 3
 
 
 async def back(seats: list[Seat], resumes: int = 1) -> list[float]:
@@ -67,6 +73,7 @@ async def test_killed_in_the_middle_of_thirty_calls(centre: TestCentre) -> None:
         stats = callers.stats()
         assert (stats.current, stats.failed, stats.ended_by_centre) == (CALLS, 0, 0)
 
+        cel_files.put_aside(centre.centre.rendered.cel_file, time.time())  # if the new server has not
         await _retrieved(seats[0], connected[0])
         accepting = asyncio.create_task(seats[-1].client.accept(offered))
         await seats[-1].phone.accept()
@@ -95,6 +102,7 @@ async def _all_tell_the_same(centre: TestCentre, story: Story, seats: list[Seat]
     story.assert_programs_agree(seats)
     story.assert_nothing_left()
     await story.assert_database_agrees()
+    await figures_agree(centre)
     calls = cel_calls(centre)
     assert len(served) == len(set(served)) == len(calls)
     for contact_id in served:
@@ -132,6 +140,7 @@ async def test_calls_that_came_and_went_while_no_server_lived(centre: TestCentre
             await served.hears(SORRY_TONE)
             await served.hears(agent.phone.tone_hz, 20)
             await agent.phone.hears(served.tone_hz)
+            assert cel_files.put_aside(centre.centre.rendered.cel_file, time.time())
             await impatient.dial("4000")
             lost = (await centre.reaches("CTI_UNSERVED", killed_at, 2))[1]
             await impatient.hears(SORRY_TONE)

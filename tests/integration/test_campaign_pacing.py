@@ -23,8 +23,9 @@ from tests.support.campaigning import (
     signed_in,
     yesterday,
 )
-from tests.support.centre import TestCentre, eventually, whole_centre
+from tests.support.centre import TestCentre, eventually
 from tests.support.figures import figures_agree
+from tests.support.whole_centre import whole_centre
 
 pytestmark = pytest.mark.asterisk
 REDUCED = {"agents": 8, "calls": 50, "cap": 10, "seed": 20261122, "history": 200}

@@ -5,23 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-import pytest
 import pytest_asyncio
 
 from tests.support.campaigning import NEW, Desk, outside_port, signed_in
 from tests.support.carrier import GREETING, HELLO, Callee, Carrier, carrier, spoken
-from tests.support.centre import TestCentre, eventually, whole_centre
+from tests.support.centre import TestCentre, eventually
 from tests.support.seats import Seat, seat
+from tests.support.whole_centre import SHARED, shared_centre
 
 ROWS = "number,name\n13900000201,a\n13900000202,b\nnobody,c\n"
 MORE = "13900000203,d\n"
-pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
-    async with whole_centre(tmp_path_factory.mktemp("centre")) as running:
-        yield running
+pytestmark = SHARED
+centre = shared_centre()
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -6,29 +6,24 @@ import re
 import shutil
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from cti_server.doctor import Finding, State, examine
 from cti_server.settings import Settings
 from cti_server.store.schema import revision
-from tests.support.centre import TestCentre, whole_centre
+from tests.support.centre import TestCentre
+from tests.support.whole_centre import SHARED, shared_centre
 
-pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
-    async with whole_centre(tmp_path_factory.mktemp("doctor")) as running:
-        yield running
+pytestmark = SHARED
+centre = shared_centre()
 
 
 @pytest.fixture

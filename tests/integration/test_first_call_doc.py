@@ -10,23 +10,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
-import pytest_asyncio
-
-from tests.support.centre import TestCentre, eventually, whole_centre
+from tests.support.centre import TestCentre, eventually
 from tests.support.ports import free_port
+from tests.support.whole_centre import SHARED, shared_centre
 
-pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = SHARED
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/first-call.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"<<'PY'\n(.*?)^PY$", PAGE, re.MULTILINE | re.DOTALL)
 CONFIG = re.findall(r"<<'END'\n(.*?)^END$", PAGE, re.MULTILINE | re.DOTALL)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
-    async with whole_centre(tmp_path_factory.mktemp("centre")) as running:
-        yield running
+centre = shared_centre()
 
 
 @asynccontextmanager

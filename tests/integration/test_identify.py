@@ -1,33 +1,27 @@
 """A connected customer proves who it is to the machine and comes back, on the real Asterisk."""
 
 import json
-from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from cti_server.client import CtiRequestError
 from tests.integration.test_ivr import kept
 from tests.support.audio import AGENT_TONE, CUSTOMER_TONE, MOSTLY, Sound, loudness, read_wav, tone_share
-from tests.support.centre import TestCentre, eventually, whole_centre
+from tests.support.centre import TestCentre, eventually
 from tests.support.phones import BaresipPhone
 from tests.support.seats import Mode, Seat, seat
 from tests.support.serving import serving
+from tests.support.whole_centre import SHARED, shared_centre
 
-pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = SHARED
 TONES = {"type_card": 1013.0, "type_pin": 1213.0, "not_verified": 1511.0, "verified": 1709.0}
 KEYS = (697.0, 770.0, 852.0, 941.0, 1209.0, 1336.0, 1477.0)
 """Hz of which the tones of a keypad are made."""
 SOON = 20.0
 CARD = "62000002"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
-    async with whole_centre(tmp_path_factory.mktemp("centre"), tones=TONES) as running:
-        yield running
+centre = shared_centre(tones=TONES)
 
 
 async def hears(caller: BaresipPhone, prompt: str) -> None:

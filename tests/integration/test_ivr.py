@@ -2,21 +2,20 @@
 
 import json
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from redis.asyncio import Redis
 
 from tests.support.audio import AGENT_TONE, COLLEAGUE_TONE, MOSTLY
-from tests.support.centre import SORRY_TONE, Row, TestCentre, eventually, whole_centre
+from tests.support.centre import Row, TestCentre, eventually
 from tests.support.phones import BaresipPhone
 from tests.support.seats import seat
 from tests.support.serving import serving
+from tests.support.whole_centre import SHARED, SORRY_TONE, shared_centre
 
-pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = SHARED
 TONES = {
     "choose_zh_1": 613.0,
     "for_general": 797.0,
@@ -29,12 +28,7 @@ TONES = {
 }
 SOON = 20.0
 CARD, CUSTOMER = "62000002", "13900000002"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
-    async with whole_centre(tmp_path_factory.mktemp("centre"), tones=TONES) as running:
-        yield running
+centre = shared_centre(tones=TONES)
 
 
 async def hears(caller: BaresipPhone, prompt: str) -> None:

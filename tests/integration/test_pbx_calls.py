@@ -1,6 +1,7 @@
 """The dialplan while a CTI server lives: entry, waiting, joining, recording, hold, refusals."""
 
 import asyncio
+import json
 import time
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from tests.support.agi_stub import agi_stub
 from tests.support.audio import tone_share
 from tests.support.centre import eventually
-from tests.support.pbx import PASSWORD, endpoint
+from tests.support.pbx import PASSWORD, console, endpoint
 from tests.support.phones import BaresipPhone
 from tests.support.places import centre
 
@@ -155,6 +156,27 @@ async def test_commands_that_follow_each_other_at_once_find_the_station(tmp_path
             await c.send_to("cti-wait", other)
             await c.reaches("wait", other, since)  # Asterisk refuses to redirect a channel that is on its way
         assert station in {event["Uniqueid"] for event in await c.ami.listing("CoreShowChannels")}
+
+
+async def test_a_station_on_its_way_to_rest_is_waited_for(tmp_path: Path) -> None:
+    """Taken before it is in its holding bridge it would leave a dead channel now and then (adr/0006)."""
+    async with centre(tmp_path) as c, c.ami.beating():
+        dialplan = c.node.rendered.home / "etc/extensions.conf"
+        step = " same => n,BridgeWait("
+        slow = dialplan.read_text().replace(step, f" same => n,Wait(0.3)\n{step}")
+        dialplan.write_text(slow)
+        await asyncio.to_thread(console, c.node, "dialplan reload")
+        agent, caller = await c.agent(), await c.customer()
+        customer = await c.waiting(caller)
+        station = await c.station()
+        await c.connect(customer, station)
+        await c.hold(customer, station)
+        await c.connect(customer, station)
+        await caller.hears(agent.tone_hz)
+        rows = [row for row in c.node.cel_rows() if row["uniqueid"] == station]
+        entered = [json.loads(row["eventextra"]) for row in rows if row["eventtype"] == "BRIDGE_ENTER"]
+        kinds = [extra["bridge_technology"] for extra in entered]
+        assert kinds == ["holding_bridge", "simple_bridge"] * 2
 
 
 async def test_a_station_that_talks_is_not_taken_away(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from asterisk_config.installation import Installation
 from asterisk_config.node import render
 from asterisk_config.process import NodeProcess
 from asterisk_config.sip_probe import answers_options
-from tests.support.pbx import RunningNode, node_config, running_node
+from tests.support.pbx import console, node_config, running_node
 from tests.support.processes import wait_until
 from tests.support.raw_ami import raw_ami
 
@@ -70,7 +70,7 @@ async def test_everything_the_dialplan_uses_is_loaded(tmp_path: Path) -> None:
             )
         )
         functions = set(re.findall(r"\$\{([A-Z_]+)\(|Set\(([A-Z_]+)\(", dialplan))
-        known = _console(node, "core show applications") + _console(node, "core show functions")
+        known = console(node, "core show applications") + console(node, "core show functions")
         names = used | {name for pair in functions for name in pair if name}
         assert names >= {"AGI", "Queue", "DEVICE_STATE", "FILTER"}
         missing = {name for name in names if not re.search(rf"^\s*{name}\b", known, re.MULTILINE)}
@@ -219,8 +219,3 @@ def _alive(pid: int) -> bool:
 
 def _owner(pid: int) -> int:
     return Path(f"/proc/{pid}").stat().st_uid
-
-
-def _console(node: RunningNode, command: str) -> str:
-    argv = node.rendered.installation.command(["-C", node.rendered.config_file, "-rx", command])
-    return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=20).stdout

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import Collection
 from dataclasses import replace
 
 import pytest
@@ -12,6 +12,7 @@ from cti_server.bootstrap import routing_desk
 from cti_server.bootstrap.directory import directory_signal
 from cti_server.bootstrap.routing_desk import RoutingDesk
 from cti_server.domain import signals as s
+from cti_server.domain.doubts import Sound
 from cti_server.domain.outside import OutsideRules
 from cti_server.domain.settings import RoutingSettings
 from cti_server.domain.world import World
@@ -19,9 +20,6 @@ from cti_server.engine.port import JournalUnavailable, NotLeader
 from cti_server.errors import CtiError
 from cti_server.store import routing_settings as stored
 from cti_server.store.database import Database
-from cti_server.store.passwords import CHEAP, Passwords
-from cti_server.store.schema import upgrade
-from cti_server.store.seed import seed
 from tests.support.edge import until
 
 
@@ -37,10 +35,15 @@ class Leader:
             self.apply,
             lambda: self.world.state.routing_version if self.leads else None,
             self.noted,
+            missing=self.missing,
         )
 
     async def noted(self, version: int) -> None:
         assert self.world.state.routing_version >= version
+
+    @staticmethod
+    async def missing(wanted: Collection[Sound]) -> frozenset[Sound]:
+        return frozenset(wanted)
 
     async def apply(self, signal: s.Signal) -> None:
         if self.away:
@@ -48,24 +51,12 @@ class Leader:
         self.world.apply(replace(signal, at=1.0))
 
 
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    await upgrade(database_url)
-    database, passwords = Database(database_url), Passwords(CHEAP)
-    try:
-        await seed(database, passwords)
-        yield database
-    finally:
-        passwords.close()
-        await database.close()
-
-
 def holiday(settings: RoutingSettings, day: str) -> RoutingSettings:
     return replace(settings, holidays={day: ""})
 
 
-async def test_in_effect_when_it_is_saved(database: Database) -> None:
-    leader = Leader(database)
+async def test_in_effect_when_it_is_saved(demo_database: Database) -> None:
+    leader = Leader(demo_database)
     _, settings = await leader.desk.current()
     saved = await leader.desk.save(0, holiday(settings, "2027-01-01"), author="4001", why="")
     assert saved.in_effect
@@ -73,21 +64,21 @@ async def test_in_effect_when_it_is_saved(database: Database) -> None:
     assert leader.world.state.routing_version == 1
 
 
-async def test_a_server_that_does_not_lead_changes_nothing(database: Database) -> None:
-    leader = Leader(database)
+async def test_a_server_that_does_not_lead_changes_nothing(demo_database: Database) -> None:
+    leader = Leader(demo_database)
     _, settings = await leader.desk.current()
     leader.leads = False
     with pytest.raises(NotLeader):
         await leader.desk.save(0, holiday(settings, "2027-01-01"), author="4001", why="")
-    assert await stored.newest(database) == 0
+    assert await stored.newest(demo_database) == 0
 
 
 async def test_the_journal_is_away_and_comes_back(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    demo_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And so does what another server, or one whose commit outlived its patience, has saved."""
     monkeypatch.setattr(routing_desk, "LOOK_EVERY", 0.02)
-    leader, other = Leader(database), Leader(database)
+    leader, other = Leader(demo_database), Leader(demo_database)
     _, settings = await leader.desk.current()
     leader.away = JournalUnavailable("away")
     saved = await leader.desk.save(0, holiday(settings, "2027-01-01"), author="4001", why="")

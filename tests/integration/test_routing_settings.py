@@ -7,17 +7,17 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import httpx
-import pytest
 import pytest_asyncio
 
 from cti_server.client import CtiRequestError
 from tests.support.audio import COLLEAGUE_TONE, MOSTLY, sine, write_wav
-from tests.support.centre import TestCentre, eventually, whole_centre
+from tests.support.centre import TestCentre, eventually
 from tests.support.figures import figures_agree
 from tests.support.phones import BaresipPhone
 from tests.support.seats import Seat, seat
+from tests.support.whole_centre import SHARED, shared_centre
 
-pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = SHARED
 ROUTING = "/api/v1/admin/routing"
 SPRING = {"zh": 1013.0, "en": 1213.0}
 """Tones of a greeting."""
@@ -27,13 +27,8 @@ NEXT, MINUTES, CLOSED = 613.0, 797.0, 2411.0
 """Of the first place in the queue, the expected wait, and being closed."""
 OUTSIDE = "13900000001"
 CHINA = timezone(timedelta(hours=8))
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
-    tones = {"number_not_in_service": REFUSED, "number_1": NEXT, "wait_before": MINUTES, "closed": CLOSED}
-    async with whole_centre(tmp_path_factory.mktemp("centre"), tones=tones) as running:
-        yield running
+TONES = {"number_not_in_service": REFUSED, "number_1": NEXT, "wait_before": MINUTES, "closed": CLOSED}
+centre = shared_centre(tones=TONES)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -264,6 +259,16 @@ async def test_a_number_is_added_changed_and_removed_with_no_render(
 async def test_what_is_refused_and_the_way_back(centre: TestCentre, operations: httpx.AsyncClient) -> None:
     noon = await change(operations, "/agents/1002", groups={"general": 2, "elder": 3})
     last = await change(operations, "/agents/1002", groups={})
+    doubtful = {"group": "general", "greeting": "nowhere"}
+    body = {"why": "a doubtful one", "value": doubtful}
+    answer = await operations.put(
+        f"{ROUTING}/numbers/4012", json=body, headers={"If-Match": f'"{last}"', "Accept-Language": "zh-CN"}
+    )
+    told = {one["where"]: one for one in answer.json()["warnings"]}
+    assert told["numbers.4012.greeting"]["code"] == "sound_missing"
+    assert "语音" in told["numbers.4012.greeting"]["message"]
+    assert "numbers.4000.greeting" not in told  # the node has it
+    last = answer.json()["version"]
     settings = (await operations.get(ROUTING)).json()["settings"]
     assert settings["agents"]["1002"]["groups"] == {}
     del settings["groups"]["general"]

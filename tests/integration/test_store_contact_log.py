@@ -1,6 +1,5 @@
 """Reading the interaction log back, on both databases."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -11,18 +10,9 @@ from cti_server.store.contact_log import ContactFilter, contact, contact_story, 
 from cti_server.store.database import Database
 from cti_server.store.errors import InvalidCursor
 from cti_server.store.rows import row_of, write_rows
-from cti_server.store.schema import upgrade
 from tests.support.records import contact_record, event_record
 
 START = datetime.fromtimestamp(1_700_000_000, UTC)
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    await upgrade(database_url)
-    opened = Database(database_url)
-    yield opened
-    await opened.close()
 
 
 async def keep(database: Database, *records: Record) -> None:
@@ -85,6 +75,9 @@ async def test_filters(database: Database) -> None:
     assert await found(since=START + timedelta(seconds=2)) == ["pbx-a-3.1", "pbx-a-2.1"]
     assert await found(until=START + timedelta(seconds=2)) == ["pbx-a-1.1"]
     assert await found(agent_id="x") == []
+    assert await found(within=(frozenset({"vtm"}), "x")) == ["pbx-a-1.1"]
+    assert await found(within=(frozenset(), "1005")) == ["pbx-a-3.1", "pbx-a-1.1"]
+    assert await found(within=(frozenset({"vtm"}), "1005"), agent_id="x") == []
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "中文", "bm90aGluZw==", "IA=="])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cti_server.campaigns.errors import NothingToCall, UnknownRecord
+from cti_server.campaigns.errors import ImportGivenUp, NothingToCall, UnknownRecord
 from cti_server.campaigns.kept import Campaign
 from cti_server.campaigns.lists import Row
 from cti_server.campaigns.model import Calling, Change, Disposition, Mode, Outcome, Settings, Then
@@ -18,7 +18,7 @@ from cti_server.domain import signals as s
 from cti_server.domain.policy import Opening
 from cti_server.domain.records import Record as Told
 from cti_server.engine.port import Overloaded
-from cti_server.store import campaign_lists, campaign_settings, campaigns, dialling
+from cti_server.store import campaign_lists, campaign_settings, campaigns, dialling, do_not_call, previews
 from cti_server.store.database import Database
 from cti_server.store.rows import row_of, write_rows
 from cti_server.store.schema import upgrade
@@ -70,13 +70,24 @@ def numbers(taken: Sequence[str]) -> list[str]:
 
 
 async def test_hours_do_not_call_and_never_twice(book: Book) -> None:
-    await campaign_lists.forbid(book.database, "13900000001", "asked", "4001")
+    await do_not_call.forbid(book.database, "13900000001", "asked", "4001")
     first = await book.take(5)
     assert numbers(first) == ["13900000002"]
     assert await book.take(5) == []
     assert numbers(await book.take(5, NOW + 2 * 86_400)) == ["13900000003"]
     counts = await campaigns.counts(book.database, book.campaign.campaign_id)
     assert (counts.closed, counts.records["dialling"]) == ({"do_not_call": 1}, 2)
+
+
+async def test_an_import_that_failed_tells_of_a_batch_that_only_seemed_to_fail(book: Book) -> None:
+    """The database was lost between the commit and its answer."""
+    (kept,) = await campaign_lists.imports(book.database, book.campaign.campaign_id)
+    before = replace(kept, rows=0, accepted=0)
+    ended = await campaign_lists.finish(book.database, before, "failed")
+    assert (ended.state, ended.rows, ended.accepted) == ("failed", 3, 3)
+    assert await campaign_lists.imports(book.database, book.campaign.campaign_id) == [ended]
+    with pytest.raises(ImportGivenUp):
+        await campaign_lists.finish(book.database, before, "done")
 
 
 async def test_an_attempt_ends_once(book: Book) -> None:
@@ -92,7 +103,7 @@ async def test_what_agents_decide(book: Book) -> None:
     one, two = await book.take(2)
     await book.settle(one, Outcome.ANSWERED, disposition="later", call_back_at=NOW + 60, agent_id="1001")
     await book.settle(two, Outcome.ANSWERED, disposition="never", agent_id="1001")
-    assert await campaign_lists.forbidden(book.database, two.partition(":")[2])
+    assert await do_not_call.forbidden(book.database, two.partition(":")[2])
     assert await book.take(5, NOW + 59) == []
     assert numbers(await book.take(5, NOW + 60)) == numbers([one])
     actions = [e["action"] for e in await campaigns.audited(book.database, book.campaign.campaign_id)]
@@ -116,22 +127,22 @@ async def test_figures_of_the_window(book: Book) -> None:
 
 
 async def test_preview_gives_a_record_to_one_agent(book: Book) -> None:
-    mine = await dialling.hold(book.database, book.campaign, "1001", NOW)
-    assert (await dialling.hold(book.database, book.campaign, "1001", NOW)).record_id == mine.record_id
-    other = await dialling.hold(book.database, book.campaign, "1002", NOW)
+    mine = await previews.hold(book.database, book.campaign, "1001", NOW)
+    assert (await previews.hold(book.database, book.campaign, "1001", NOW)).record_id == mine.record_id
+    other = await previews.hold(book.database, book.campaign, "1002", NOW)
     assert other.record_id != mine.record_id
     with pytest.raises(NothingToCall):
-        await dialling.hold(book.database, book.campaign, "1003", NOW)
+        await previews.hold(book.database, book.campaign, "1003", NOW)
     with pytest.raises(UnknownRecord):
-        await dialling.skip(book.database, book.campaign, mine.record_id, "1002", NOW)
-    await campaign_lists.forbid(book.database, mine.number, "asked", "4001")
+        await previews.skip(book.database, book.campaign, mine.record_id, "1002", NOW)
+    await do_not_call.forbid(book.database, mine.number, "asked", "4001")
     with pytest.raises(NothingToCall):
-        await dialling.begin_held(book.database, book.campaign, mine.record_id, "1001", ("a", "pbx-a", NOW))
-    await dialling.skip(book.database, book.campaign, other.record_id, "1002", NOW)
+        await previews.begin_held(book.database, book.campaign, mine.record_id, "1001", ("a", "pbx-a", NOW))
+    await previews.skip(book.database, book.campaign, other.record_id, "1002", NOW)
     with pytest.raises(NothingToCall):
-        await dialling.hold(book.database, book.campaign, "1003", NOW + 3599)
-    await dialling.hold(book.database, book.campaign, "1003", NOW + 3600)
-    assert await dialling.give_back(book.database, lambda agent_id: agent_id != "1003") == 1
+        await previews.hold(book.database, book.campaign, "1003", NOW + 3599)
+    await previews.hold(book.database, book.campaign, "1003", NOW + 3600)
+    assert await previews.give_back(book.database, lambda agent_id: agent_id != "1003") == 1
 
 
 # --- the dialler over world and fake PBX -----------------------------------------------------------------
@@ -213,6 +224,6 @@ async def test_after_its_end_nobody_is_called(book: Book) -> None:
     assert await book.take(5) == []
     await become(2, ends_at=NOW + 60)
     campaign = await campaigns.campaign(book.database, book.campaign.campaign_id)
-    held = await dialling.hold(book.database, campaign, "1001", NOW)
+    held = await previews.hold(book.database, campaign, "1001", NOW)
     await become(3, mode=Mode.PROGRESSIVE)
     assert held.number in numbers(await book.take(5))

@@ -1,7 +1,7 @@
 """The directory and its demo content on both databases."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import delete, update
@@ -11,17 +11,8 @@ from cti_server.store.database import Database
 from cti_server.store.directory import load_directory, set_password, verify_password
 from cti_server.store.errors import ContentRefused
 from cti_server.store.passwords import CHEAP, PasswordCost, Passwords
-from cti_server.store.schema import upgrade
 from cti_server.store.seed import seed
 from cti_server.store.tables import agents, groups
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    await upgrade(database_url)
-    opened = Database(database_url)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

@@ -29,14 +29,6 @@ BACKLOG = int(os.environ.get("CTI_BACKLOG", "20000"))
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    await upgrade(database_url)
-    opened = Database(database_url)
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
 async def outbox(tmp_path: Path) -> AsyncIterator[Outbox]:
     opened = await Outbox.open(tmp_path / "outbox", segment_bytes=20_000)
     yield opened

@@ -6,11 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cti_server.domain.ivr import Check
+from cti_server.domain.ivr_walk import Check
 from cti_server.store.database import Database
 from cti_server.store.identity import LOCKED_FOR, TRIES, CustomerIdentities
 from cti_server.store.passwords import CHEAP, Passwords
-from cti_server.store.schema import upgrade
 from cti_server.store.seed import seed, seed_pins
 from cti_server.store.tables import customers
 
@@ -25,14 +24,6 @@ class Clock:
 
     def __call__(self) -> datetime:
         return self.now
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    await upgrade(database_url)
-    opened = Database(database_url)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

@@ -1,22 +1,15 @@
 """A team leader and an operations manager watch a real call: agents, queues and contacts, live."""
 
-from collections.abc import AsyncIterator
-
 import httpx
 import pytest
-import pytest_asyncio
 
 from cti_server.client import AgentClient, CtiRequestError, Event
-from tests.support.centre import TestCentre, whole_centre
+from tests.support.centre import TestCentre
 from tests.support.seats import seat
+from tests.support.whole_centre import SHARED, shared_centre
 
-pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
-    async with whole_centre(tmp_path_factory.mktemp("centre")) as running:
-        yield running
+pytestmark = SHARED
+centre = shared_centre()
 
 
 def session(centre: TestCentre, agent_id: str) -> AgentClient:

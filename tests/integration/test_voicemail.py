@@ -8,28 +8,22 @@ from pathlib import Path
 
 import httpx
 import numpy as np
-import pytest
-import pytest_asyncio
 
 from tests.support.audio import CUSTOMER_TONE, MOSTLY, RECORDED, tone_share
-from tests.support.centre import Row, TestCentre, eventually, whole_centre
+from tests.support.centre import Row, TestCentre, eventually
 from tests.support.figures import figures_agree
 from tests.support.serving import serving
+from tests.support.whole_centre import SHARED, shared_centre
 
-pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
-SPEAK, KEPT = 1511.0, 1709.0
-TONES = {"leave_message": SPEAK, "message_kept": KEPT}
+pytestmark = SHARED
+SPEAK, KEPT, NOT_KEPT = 1511.0, 1709.0, 1907.0
+TONES = {"leave_message": SPEAK, "message_kept": KEPT, "message_not_kept": NOT_KEPT}
 POLICIES: dict[str, Row] = {
     "general": {"overflow_to": "voicemail", "overflow_after": 2.0},
     "credit_card": {"overflow_to": "voicemail", "hours": [{"weekday": 1, "opens": 0, "closes": 0}]},
 }
 SOON = 25.0
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
-    async with whole_centre(tmp_path_factory.mktemp("centre"), policies=POLICIES, tones=TONES) as running:
-        yield running
+centre = shared_centre(policies=POLICIES, tones=TONES)
 
 
 @asynccontextmanager
@@ -96,6 +90,24 @@ async def _messages(centre: TestCentre, count: int) -> list[dict[str, str]]:
     )
 
 
+async def test_what_cannot_be_written_is_said_and_the_call_noted(centre: TestCentre) -> None:
+    """A folder stands where the recording belongs, so that the PBX cannot write it."""
+    async with centre.customer("13800000006") as caller:
+        await caller.dial("4000")
+        (channel,) = await eventually(centre.channels, bool, "on the line")
+        spooled = centre.centre.rendered.recording_dir / f"{channel.rsplit('!', 1)[1]}.raw"
+        spooled.mkdir()
+        assert await caller.hears(SPEAK, deadline=SOON) >= MOSTLY
+        await caller.does_not_hear(KEPT, for_seconds=5)  # it speaks meanwhile
+        await caller.send_dtmf("#")
+        assert await caller.hears(NOT_KEPT, deadline=SOON) >= MOSTLY
+        await caller.event("CALL_CLOSED", SOON)
+    spooled.rmdir()
+    messages = await _messages(centre, 2)
+    assert messages[-1]["customer_number"] == "13800000006"
+    await centre.empty()
+
+
 async def test_after_hours_and_not_for_who_says_nothing(centre: TestCentre) -> None:
     async with centre.customer("13800000007") as caller:
         await caller.dial("4001")
@@ -108,7 +120,7 @@ async def test_after_hours_and_not_for_who_says_nothing(centre: TestCentre) -> N
         await caller.hears(SPEAK, deadline=SOON)
         await _speaks(centre, before)
         await caller.hang_up()
-    messages = await _messages(centre, 2)
+    messages = await _messages(centre, 3)
     new = next(row for row in messages if row["customer_number"] == "13800000008")
     assert (new["group_id"], new["state"]) == ("credit_card", "new")
     async with asking(centre, "2001") as stranger:

@@ -1,30 +1,23 @@
 """What callers hear while they wait or come too late, on the real Asterisk."""
 
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx
-import pytest
-import pytest_asyncio
 
 from tests.support.audio import MOSTLY
-from tests.support.centre import Row, TestCentre, eventually, whole_centre
+from tests.support.centre import Row, TestCentre, eventually
 from tests.support.seats import seat
+from tests.support.whole_centre import SHARED, shared_centre
 
-pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = SHARED
 CLOSED, FIRST, SECOND = 2411.0, 613.0, 797.0
 POLICIES: dict[str, dict[str, Any]] = {
     "general": {"announce_every": 3.0, "overflow_to": "elder", "overflow_after": 12.0},
     "credit_card": {"hours": [{"weekday": 1, "opens": 0, "closes": 0}]},
 }
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCentre]:
-    tones = {"closed": CLOSED, "number_1": FIRST, "number_2": SECOND}
-    async with whole_centre(tmp_path_factory.mktemp("centre"), policies=POLICIES, tones=tones) as running:
-        yield running
+TONES = {"closed": CLOSED, "number_1": FIRST, "number_2": SECOND}
+centre = shared_centre(policies=POLICIES, tones=TONES)
 
 
 async def test_outside_business_hours_the_caller_is_told_so(centre: TestCentre) -> None:

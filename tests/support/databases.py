@@ -12,11 +12,15 @@ import signal
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from cti_server.store.database import Database
+from cti_server.store.passwords import CHEAP, Passwords
+from cti_server.store.schema import upgrade
+from cti_server.store.seed import seed
 from tests.support.ports import free_port
 from tests.support.processes import end, spawn, wait_until
 
@@ -202,3 +206,23 @@ def database_url(request: pytest.FixtureRequest) -> str:
     """URL of a new, empty database: the test runs once on each kind."""
     name = "sqlite_url" if request.param == "sqlite" else "postgres_url"
     return str(request.getfixturevalue(name))
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A database of the newest schema, empty."""
+    await upgrade(database_url)
+    opened = Database(database_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def demo_database(database: Database) -> Database:
+    """The same with the demo content."""
+    passwords = Passwords(CHEAP)
+    try:
+        await seed(database, passwords)
+    finally:
+        passwords.close()
+    return database

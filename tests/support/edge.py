@@ -69,7 +69,9 @@ class FakeLog:
         if self.away:
             raise self.away
         self.asked.append(query)
-        rows = [r for r in self.rows if query.agent_id in (None, r["agent_id"])]
+        seen = query.seen
+        rows = [r for r in self.rows if seen is None or seen.covers(r["group_id"], r["agent_id"])]
+        rows = [r for r in rows if query.agent_id in (None, r["agent_id"])]
         return ContactPage(rows[: query.limit], None)
 
     async def contact(self, contact_id: str) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ import csv
 import os
 import shutil
 import socket
+import subprocess
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -177,6 +178,12 @@ async def _started(installation: Installation, overrides: dict[str, Any], attemp
 def _keep(node: RunningNode, target: Path) -> None:
     for part in ("log", "etc"):
         shutil.copytree(node.rendered.home / part, target / part, dirs_exist_ok=True)
+
+
+def console(node: RunningNode, command: str) -> str:
+    """What Asterisk's own console answers."""
+    argv = node.rendered.installation.command(["-C", node.rendered.config_file, "-rx", command])
+    return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=20).stdout
 
 
 def with_timings(config: NodeConfig, **timings: int) -> NodeConfig:

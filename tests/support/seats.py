@@ -8,13 +8,18 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final, Literal
 
+import pytest
+
 from cti_server.client import AgentClient, CtiRequestError, Event
 from tests.support.audio import AGENT_TONE
 from tests.support.centre import TestCentre, eventually
 from tests.support.phones import AnswerMode, BaresipPhone
+from tests.support.whole_centre import SHARED
 
 Mode = Literal["persistent", "on_demand"]
 MODES: Final[tuple[Mode, ...]] = ("persistent", "on_demand")
+SHARED_IN_EACH_MODE: Final = [*SHARED, pytest.mark.parametrize("mode", MODES)]
+"""Marks of a file whose tests share a centre and are for both kinds of station."""
 _RETRY: Final = 0.1
 _LEAVE: Final = 20.0
 View = dict[str, Any]

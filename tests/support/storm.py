@@ -6,7 +6,7 @@ The seed decides what everybody does, not when the machine lets it happen: the s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from random import Random
@@ -19,8 +19,10 @@ from cti_server.simulate.agent import SimulatedAgent
 from cti_server.simulate.customers import Customers, PlannedCall
 from cti_server.simulate.patterns import FIRST_CUSTOMER, PATTERNS
 from cti_server.simulate.phones import Phones
+from cti_server.simulate.sipp import FOR_EVER
 from cti_server.simulate.tally import Tally
 from cti_server.simulate.waiting import until
+from tests.support.storm_faults import RestlessPhones
 from tests.support.storm_outside import anybody_outside
 
 ON_CONTACT: Final = (
@@ -28,6 +30,7 @@ ON_CONTACT: Final = (
     "contact.reject",
     "contact.hold",
     "contact.retrieve",
+    "contact.identify",
     "contact.hang_up",
     "contact.mute",
     "contact.unmute",
@@ -48,6 +51,8 @@ SUPERVISION: Final = ("listen", "whisper", "barge", "intercept", "stop")
 _WEIGHTS: Final = {"contact.accept": 8, "contact.wrap_up": 8, "contact.reject": 0.5, "contact.hang_up": 0.6}
 _WILD: Final = 0.08
 """Share of commands that the contact's view does not offer."""
+_LEAVES: Final = 0.02
+"""Share of commands with which an agent would sign out, contact or not."""
 _PATIENT: Final = 0.9
 """How often a ready agent waits instead of changing its mind."""
 _DIALS: Final = (0.6, 0.2)
@@ -70,6 +75,14 @@ class Strength:
     seed: int
     agents: int = 20
     leaders: int = 2
+    kills: int = 0
+    """So often the server is killed (SIGKILL)."""
+    freezes: int = 0
+    """So often it is frozen (SIGSTOP) for some seconds."""
+    routing: int = 0
+    """Changes of the routing meanwhile."""
+    phones: int = 0
+    """Agents whose phones hold, pass on by REFER and hang up by themselves."""
 
 
 @dataclass(slots=True)
@@ -130,6 +143,8 @@ class StormAgent(SimulatedAgent):
         chance, contact = self.chance, self.contact()
         if self.state == "signed_out":
             return self._sign_in()
+        if chance.random() < _LEAVES:
+            return "agent.sign_out", {}
         if "team_leader" in self.person.roles and chance.random() < (0.2 if contact else 0.6):
             return self._supervision()
         if contact is None:
@@ -147,8 +162,6 @@ class StormAgent(SimulatedAgent):
     def _idle(self) -> tuple[str, dict[str, Any]]:
         luck = self.chance.random()
         if luck < 0.02:
-            return "agent.sign_out", {}
-        if luck < 0.04:
             return "contact.hold", {"contact_id": "pbx-a-1.1"}
         if luck < _DIALS[self.state == "ready"]:
             return "contact.dial", self._called()
@@ -161,11 +174,16 @@ class StormAgent(SimulatedAgent):
         return {"number": anybody_outside(self.chance)}
 
     def _supervision(self) -> tuple[str, dict[str, Any]]:
-        what, whom = self.chance.choice(SUPERVISION), self.chance.choice(self.colleagues).person.agent_id
+        luck, what = self.chance.random(), self.chance.choice(SUPERVISION)
+        if luck < 0.1:
+            whom = self.chance.choice(self.colleagues).person.agent_id
+            if luck < 0.02:
+                return "supervisor.sign_out_agent", {"agent_id": whom}
+            return "supervisor.set_agent_state", {"agent_id": whom, "state": "ready"}
         if what == "stop":
             return "supervisor.stop", {}
-        if self.chance.random() < 0.1:
-            return "supervisor.set_agent_state", {"agent_id": whom, "state": "ready"}
+        talking = [c for c in self.colleagues if c is not self and c.state == "talking"]
+        whom = self.chance.choice(talking or self.colleagues).person.agent_id
         return f"supervisor.{what}", {"agent_id": whom}
 
     def _more(self, method: str, contact: dict[str, Any]) -> dict[str, Any]:
@@ -206,16 +224,19 @@ class Storm:
         leaders = [p for p in about.people if "team_leader" in p.roles][: strength.leaders]
         self.people = [*about.agents(strength.agents), *leaders]
         self.crew = [self._agent(person) for person in self.people]
+        agents = [person for person in self.people if person not in leaders]
+        self.restless = RestlessPhones(about, agents[: strength.phones], Random(f"{strength.seed}/restless"))
+        simple = [person for person in self.people if person not in agents[: strength.phones]]
         for agent in self.crew:
             agent.colleagues = [*self.crew]
         self.phones = [
             Phones(
                 about.sip,
-                self.people[first : first + _PHONES_EACH],
+                simple[first : first + _PHONES_EACH],
                 answer_ms=self.chance.choice([1, 50, 400]),
                 **({"leave_ms": _LEAVE_MS} if first == _PHONES_EACH else {}),
             )
-            for first in range(0, len(self.people), _PHONES_EACH)
+            for first in range(0, len(simple), _PHONES_EACH)
         ]
         self._open = AsyncExitStack()
 
@@ -227,6 +248,7 @@ class Storm:
         try:
             for phones in self.phones:
                 await self._open.enter_async_context(phones)
+            await self._open.enter_async_context(self.restless)
             await asyncio.gather(*(phones.registered() for phones in self.phones))
             self._open.push_async_callback(self._all_leave)
             await asyncio.gather(*(agent.begin() for agent in self.crew))
@@ -240,20 +262,28 @@ class Storm:
     ) -> None:
         await self._open.aclose()
 
-    async def rage(self, deadline: float) -> None:
-        """Until so many commands were given; then the customers leave and the phones are back."""
+    async def progress(self, share: float) -> None:
+        """Return when that share of the commands was given."""
+        wanted = share * self.strength.commands
+        await until(lambda: self.weather.tally.commands >= wanted, FOR_EVER)
+
+    async def rage(self, deadline: float, *beside: Coroutine[Any, Any, None]) -> None:
+        """Until so many commands were given; then the customers leave and the phones are back.
+
+        Meanwhile what is `beside`; it must be done by then, or is cancelled.
+        """
         strength, weather = self.strength, self.weather
         async with Customers(self.about.sip, self._plan(), at_once=strength.calls) as customers:
             customers.begin()
             full = await until(lambda: customers.counts.current >= strength.calls, 30)
             assert full, f"not {strength.calls} calls at once: {customers.counts} {customers.last_words()}"
             tasks = [asyncio.create_task(agent.work()) for agent in self.crew]
-            tasks.append(asyncio.create_task(self._phones_come_and_go()))
+            tasks += map(asyncio.create_task, (self._phones_come_and_go(), self.restless.fidget(), *beside))
             enough = await until(
-                lambda: weather.tally.commands >= strength.commands or any(t.done() for t in tasks), deadline
+                lambda: weather.tally.commands >= strength.commands or any(map(_failed, tasks)), deadline
             )
             for task in tasks:
-                if task.done():
+                if _failed(task):
                     task.result()
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -302,3 +332,7 @@ class Storm:
             self.weather.vanished += 1
             await asyncio.sleep(chance.uniform(0.5, 3.0))
             await phones.come_back()
+
+
+def _failed(task: asyncio.Task[None]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is not None

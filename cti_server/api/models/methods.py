@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from cti_server.api.models import params as p
+from cti_server.api.models import results as r
 from cti_server.api.models.fields import Model
 from cti_server.domain import signals as s
+from cti_server.domain.audience import Matter, Topic, roles_for
 
 SEAT_ROLES = frozenset({"agent", "team_leader"})
 """Who works contacts from a seat."""
-SUPERVISORS = frozenset({"team_leader", "quality_inspector"})
-WATCHERS = frozenset({"team_leader", "operations_manager", "quality_inspector"})
-LEADERS = frozenset({"team_leader"})
+SUPERVISORS = roles_for(Matter.LISTENING)
+WATCHERS = roles_for(*Topic)
+LEADERS = roles_for(Matter.LEADING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Method:
     roles: frozenset[str] = frozenset()
     """One of these is needed; empty: anybody with a session."""
     command: CommandFactory | None = None
-    watches: bool = False
+    seatless: bool = False
     """A command that needs no seat: any session of the person may ask."""
 
 
@@ -116,7 +118,7 @@ def _seat(name: str, does: str, params: type[Model], result: type[Model], comman
 
 
 def _call(name: str, does: str, command: type[s.ContactCommand]) -> Method:
-    return _seat(name, does, p.ContactParams, p.ContactResult, _on_contact(command))
+    return _seat(name, does, p.ContactParams, r.ContactResult, _on_contact(command))
 
 
 def _supervise(mode: str) -> CommandFactory:
@@ -148,7 +150,7 @@ def _force_sign_out(origin: Origin, params: p.ForceSignOutParams) -> s.Command:
 
 
 def _over(mode: str, does: str, roles: frozenset[str]) -> Method:
-    result = p.ContactResult if mode == "intercept" else p.AgentResult
+    result = r.ContactResult if mode == "intercept" else r.AgentResult
     return Method(f"supervisor.{mode}", does, p.SuperviseParams, result, roles, _supervise(mode))
 
 
@@ -167,19 +169,19 @@ METHODS: dict[str, Method] = {
     method.name: method
     for method in (
         Method(
-            SESSION_OPEN, "Opens the session; the first request, within 10 s.", p.OpenParams, p.OpenResult
+            SESSION_OPEN, "Opens the session; the first request, within 10 s.", p.OpenParams, r.OpenResult
         ),
-        Method(SESSION_PING, "Where the session stands.", p.NoParams, p.PingResult),
-        _seat(SIGN_IN, "Takes a seat at a station.", p.SignInParams, p.AgentResult, _sign_in),
-        _seat("agent.sign_out", "Leaves the seat.", p.SignOutParams, p.AgentResult, _sign_out),
-        _seat("agent.set_state", "Changes the work state.", p.SetStateParams, p.AgentResult, _set_state),
+        Method(SESSION_PING, "Where the session stands.", p.NoParams, r.PingResult),
+        _seat(SIGN_IN, "Takes a seat at a station.", p.SignInParams, r.AgentResult, _sign_in),
+        _seat("agent.sign_out", "Leaves the seat.", p.SignOutParams, r.AgentResult, _sign_out),
+        _seat("agent.set_state", "Changes the work state.", p.SetStateParams, r.AgentResult, _set_state),
         _call("contact.accept", "Takes the offered contact; answered when connected.", s.Accept),
         _call("contact.reject", "Sends the offered contact back.", s.Reject),
         _call("contact.hold", "Puts the customer on hold.", s.Hold),
         _call("contact.retrieve", "Takes the customer back.", s.Retrieve),
         _call("contact.identify", "The customer types card and PIN to the machine.", s.Identify),
         _call("contact.hang_up", "Ends the conversation.", s.HangUp),
-        _seat("contact.consult", "Asks a third party.", p.ConsultParams, p.ContactResult, _consult),
+        _seat("contact.consult", "Asks a third party.", p.ConsultParams, r.ContactResult, _consult),
         _call("contact.alternate", "Talks to the other one of the two.", s.Alternate),
         _call(
             "contact.complete_transfer",
@@ -188,54 +190,56 @@ METHODS: dict[str, Method] = {
         ),
         _call("contact.cancel_consult", "The customer comes back, the third party leaves.", s.CancelConsult),
         _call("contact.conference", "Everybody hears everybody.", s.Conference),
-        _seat("contact.drop_leg", "Takes a party out.", p.DropLegParams, p.ContactResult, _drop_leg),
-        _seat("contact.transfer", "Passes the customer on.", p.TransferParams, p.TransferResult, _transfer),
-        _seat("contact.dial", "Calls somebody.", p.DialParams, p.DialResult, _dial),
+        _seat("contact.drop_leg", "Takes a party out.", p.DropLegParams, r.ContactResult, _drop_leg),
+        _seat("contact.transfer", "Passes the customer on.", p.TransferParams, r.TransferResult, _transfer),
+        _seat("contact.dial", "Calls somebody.", p.DialParams, r.DialResult, _dial),
         _call("contact.mute", "Nobody hears the agent.", s.MuteMicrophone),
         _call("contact.unmute", "The agent is heard again.", s.UnmuteMicrophone),
-        _seat("contact.send_dtmf", "Presses keys.", p.SendDtmfParams, p.ContactResult, _send_dtmf),
+        _seat("contact.send_dtmf", "Presses keys.", p.SendDtmfParams, r.ContactResult, _send_dtmf),
         _call("recording.pause", "Records silence from here on.", s.RecordingPause),
         _call("recording.resume", "Records again.", s.RecordingResume),
         Method(
             "subscribe",
             "Tells of every change from now on.",
             p.TopicsParams,
-            p.SubscribeResult,
+            r.SubscribeResult,
             WATCHERS,
             _topics(s.Subscribe),
-            watches=True,
+            seatless=True,
         ),
         Method(
             "unsubscribe",
             "Tells no more.",
             p.TopicsParams,
-            p.SubscribeResult,
+            r.SubscribeResult,
             WATCHERS,
             _topics(s.Unsubscribe),
-            watches=True,
+            seatless=True,
         ),
         _over("listen", "Hears a conversation, unheard.", SUPERVISORS),
         _over("whisper", "Speaks to the agent only.", LEADERS),
         _over("barge", "Speaks to agent and customer.", LEADERS),
         _over("intercept", "Takes the contact over.", LEADERS),
-        Method("supervisor.stop", "Leaves the conversation.", p.NoParams, p.AgentResult, SUPERVISORS, _stop),
+        Method("supervisor.stop", "Leaves the conversation.", p.NoParams, r.AgentResult, SUPERVISORS, _stop),
         Method(
             "supervisor.set_agent_state",
             "Sets another agent's work state.",
             p.ForceStateParams,
-            p.AgentResult,
+            r.AgentResult,
             LEADERS,
             _force_state,
+            seatless=True,
         ),
         Method(
             "supervisor.sign_out_agent",
             "Signs another agent out.",
             p.ForceSignOutParams,
-            p.AgentResult,
+            r.AgentResult,
             LEADERS,
             _force_sign_out,
+            seatless=True,
         ),
-        _seat("contact.set_data", "Merges attached data.", p.SetDataParams, p.ContactResult, _set_data),
-        _seat("contact.wrap_up", "Ends after-call work.", p.WrapUpParams, p.WrapUpResult, _wrap_up),
+        _seat("contact.set_data", "Merges attached data.", p.SetDataParams, r.ContactResult, _set_data),
+        _seat("contact.wrap_up", "Ends after-call work.", p.WrapUpParams, r.WrapUpResult, _wrap_up),
     )
 }

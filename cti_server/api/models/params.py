@@ -1,4 +1,4 @@
-"""Parameters and results of the socket's methods."""
+"""Parameters of the socket's methods."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from cti_server.api.models.fields import (
     DialNumber,
     Digits,
     Identifier,
-    Instant,
     JsonData,
     Later,
     Model,
@@ -20,10 +19,7 @@ from cti_server.api.models.fields import (
     Word,
 )
 from cti_server.api.models.views import (
-    AgentView,
     AskableState,
-    ContactView,
-    QueueView,
     StationModeName,
     TopicName,
 )
@@ -32,9 +28,6 @@ from cti_server.domain.target import Target, TargetKind
 
 def _example(**values: Any) -> ConfigDict:
     return ConfigDict(json_schema_extra={"examples": [values]})
-
-
-# --- parameters --------------------------------------------------------------------------------------------
 
 
 class ResumePoint(Model):
@@ -254,65 +247,3 @@ class WrapUpParams(Model):
         default=None,
         description="When a campaign shall call again; with a disposition that says `call_back`.",
     )
-
-
-# --- results -----------------------------------------------------------------------------------------------
-
-
-class OpenResult(Model):
-    """With `resumed` the missed notifications follow at once; `seq` is the last of them."""
-
-    epoch: int
-    seq: int
-    resumed: bool
-    agent: AgentView
-    contacts: list[ContactView]
-
-
-class SubscribeResult(Model):
-    """All topics subscribed to by now, and of those just asked for how it is now."""
-
-    topics: list[TopicName]
-    agents: list[AgentView] | None = None
-    queues: list[QueueView] | None = None
-    contacts: list[ContactView] | None = None
-
-
-class PingResult(Model):
-    """`seq` is the agent's last notification."""
-
-    seq: int
-    server_time: Instant
-
-
-class AgentResult(Model):
-    """The agent as it is now."""
-
-    agent: AgentView
-
-
-class ContactResult(Model):
-    """The contact as it is now."""
-
-    contact: ContactView
-
-
-class TransferResult(Model):
-    """The contact as the agent sees it from now on, and the agent, both in after-call work."""
-
-    contact: ContactView
-    agent: AgentView
-
-
-class DialResult(Model):
-    """The contact that begins, and the agent, reserved for it."""
-
-    contact: ContactView
-    agent: AgentView
-
-
-class WrapUpResult(Model):
-    """The contact, ended, and the agent, free."""
-
-    contact: ContactView
-    agent: AgentView

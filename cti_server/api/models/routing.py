@@ -112,11 +112,20 @@ class SettingsModel(Model):
     priorities: PrioritiesModel = PrioritiesModel()
 
 
+class WarningView(Model):
+    """What the settings say that leaves callers waiting or in silence. It may be meant: not refused."""
+
+    code: Literal["group_without_agents", "skill_nobody_has", "sound_missing"]
+    where: str = Field(description="In the document of all settings.")
+    message: str = Field(description="For people, in the language of `Accept-Language`.")
+
+
 class RoutingView(Model):
-    """The settings in force."""
+    """The settings in force, or of an earlier version."""
 
     version: int
     settings: SettingsModel
+    warnings: list[WarningView] = Field(default=[], description="Of those in force only.")
 
 
 class RoutingChange(Model):
@@ -189,6 +198,7 @@ class SavedView(VersionView):
     """What was saved. Not `in_effect` yet: it will be as soon as the journal is back."""
 
     in_effect: bool
+    warnings: list[WarningView] = Field(description="Of all settings as they are now.")
 
 
 class VersionList(Model):

@@ -10,7 +10,10 @@ from typing import Any
 
 from cti_server.domain import errors
 from cti_server.domain.agent import Agent, AgentState, AskedState
-from cti_server.domain.contact import Consult, Contact, ContactState, Leg, LegState, Operation, OperationKind
+from cti_server.domain.consultation import Consult
+from cti_server.domain.contact import Contact, ContactState
+from cti_server.domain.leg import Leg, LegState
+from cti_server.domain.operation import Operation, OperationKind
 from cti_server.domain.rules import colleagues, consult_facts, conversation, dialling, offers, parties, seats
 from cti_server.domain.signals import Accept, ContactCommand, HangUp, Reject
 from cti_server.domain.step import Step

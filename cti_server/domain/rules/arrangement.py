@@ -7,8 +7,10 @@ another.
 
 from __future__ import annotations
 
-from cti_server.domain.contact import Consult, Contact, Leg, LegRole, LegState, Talk
+from cti_server.domain.consultation import Consult, Talk
+from cti_server.domain.contact import Contact
 from cti_server.domain.effects import Confer, Connect, Join, Move, Place
+from cti_server.domain.leg import Leg, LegRole, LegState
 from cti_server.domain.rules import parties
 from cti_server.domain.step import Step
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from cti_server.domain.contact import Contact, ContactState, Customer, LegRole, LegState
+from cti_server.domain.contact import TALK_STATES, Contact, ContactState
+from cti_server.domain.customer import Customer
 from cti_server.domain.effects import Apologise, Resync
+from cti_server.domain.leg import LegRole, LegState
 from cti_server.domain.rules import (
     consult_facts,
     conversation,
@@ -113,12 +115,7 @@ def _placed_contact(step: Step, fact: CustomerPlaced) -> Contact | None:
     if fact.channel in step.state.ended and fact.place in ("wait", "unserved"):
         step.do(Apologise(fact.node, fact.channel))  # it was let go while it could not be told
     contact = step.state.contacts.get(fact.channel)
-    if (
-        contact
-        and contact.internal
-        and contact.agent_leg is None
-        and contact.state in conversation.TALK_STATES
-    ):
+    if contact and contact.internal and contact.agent_leg is None and contact.state in TALK_STATES:
         conversation.end_call(step, contact)  # its caller is gone, and no queue waits for the colleague
         return None
     return contact

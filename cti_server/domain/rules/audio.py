@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cti_server.domain import errors
-from cti_server.domain.contact import Contact, ContactState, Leg, LegState, OperationKind, RecordingState
+from cti_server.domain.contact import Contact, ContactState, RecordingState
 from cti_server.domain.effects import (
     Effect,
     Mute,
@@ -20,8 +20,10 @@ from cti_server.domain.effects import (
     Unmute,
 )
 from cti_server.domain.events import Event
-from cti_server.domain.rules import identity, offers
-from cti_server.domain.rules.offers import OPERATION_TIME, own_contact, require
+from cti_server.domain.leg import Leg, LegState
+from cti_server.domain.operation import OperationKind
+from cti_server.domain.rules import identity, operations
+from cti_server.domain.rules.operations import OPERATION_TIME, own_contact, require
 from cti_server.domain.signals import (
     ChannelFact,
     ContactCommand,
@@ -131,7 +133,7 @@ def _begin(
     *,
     extra: float = 0.0,
 ) -> None:
-    offers.begin_audio(step, contact, kind, command, OPERATION_TIME + extra)
+    operations.begin_audio(step, contact, kind, command, OPERATION_TIME + extra)
     step.do(effect)
 
 
@@ -188,7 +190,7 @@ def effect_failed(step: Step, contact: Contact, fact: EffectFailed) -> None:
     refusal = errors.refusals().get(fact.code, errors.PbxRefused)
     operation = contact.audio_operation
     if operation and operation.kind is _DONE[fact.effect].kind:  # not one that is long answered
-        offers.refuse_audio(step, contact, refusal)
+        operations.refuse_audio(step, contact, refusal)
     if fact.effect == PauseRecording.__name__:
         identity.not_paused(step, contact, refusal)
     if refusal is errors.OutcomeUnknown:
@@ -204,7 +206,7 @@ def timed_out(step: Step, contact_id: str) -> None:
     """The PBX said nothing in time."""
     contact = step.state.contacts.get(contact_id)
     if contact:
-        offers.refuse_audio(step, contact, errors.OutcomeUnknown)
+        operations.refuse_audio(step, contact, errors.OutcomeUnknown)
         step.do(Resync(contact.node))
 
 

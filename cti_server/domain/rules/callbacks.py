@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cti_server.domain import ivr
+from cti_server.domain import ivr_walk
 from cti_server.domain.callback import CALLBACK, KEY, Callback
-from cti_server.domain.contact import Contact, ContactEvent, ContactState, LegRole, LegState, RecordingState
+from cti_server.domain.contact import Contact, ContactEvent, ContactState, RecordingState
 from cti_server.domain.events import Event
-from cti_server.domain.ivr import Ivr, Turn
+from cti_server.domain.ivr import Ivr
+from cti_server.domain.ivr_walk import Turn
+from cti_server.domain.leg import LegRole, LegState
 from cti_server.domain.rules import preference
 from cti_server.domain.signals import MenuAnswered
 from cti_server.domain.step import Step
@@ -33,11 +35,13 @@ def answered(step: Step, contact: Contact, fact: MenuAnswered) -> None:
         if fact.answer == KEY and step.state.groups[contact.group_id].policy.callback:
             number = contact.customer.number
             known = number if step.state.outside.allows(number) else ""
-            contact.walk = ivr.wish(walk.serial + 1 if walk else 1, known)
-    elif walk and fact.serial == walk.serial and walk.asked in (ivr.Asked.CALLBACK, ivr.Asked.NUMBER):
-        callable_ = walk.asked is ivr.Asked.CALLBACK or step.state.outside.allows(fact.answer)
-        answer = fact.answer if callable_ or fact.answer in ("", ivr.PERSON_STAR) else "not_possible"
-        _go_on(step, contact, ivr.pressed(Ivr(), walk, answer))
+            contact.walk = ivr_walk.wish(walk.serial + 1 if walk else 1, known)
+    elif (
+        walk and fact.serial == walk.serial and walk.asked in (ivr_walk.Asked.CALLBACK, ivr_walk.Asked.NUMBER)
+    ):
+        callable_ = walk.asked is ivr_walk.Asked.CALLBACK or step.state.outside.allows(fact.answer)
+        answer = fact.answer if callable_ or fact.answer in ("", ivr_walk.PERSON_STAR) else "not_possible"
+        _go_on(step, contact, ivr_walk.pressed(Ivr(), walk, answer))
 
 
 def _go_on(step: Step, contact: Contact, turn: Turn) -> None:

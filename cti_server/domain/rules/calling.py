@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from cti_server.domain.contact import Contact, LegState
+from cti_server.domain.contact import Contact
 from cti_server.domain.effects import CallCustomer
 from cti_server.domain.events import Event
+from cti_server.domain.leg import LegState
 from cti_server.domain.step import Step
 
 SLACK = 5.0

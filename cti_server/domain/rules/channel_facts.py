@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from cti_server.domain import errors
 from cti_server.domain.agent import Agent
-from cti_server.domain.contact import Contact, ContactState, Leg, LegRole, RecordingState
+from cti_server.domain.contact import Contact, ContactState, RecordingState
 from cti_server.domain.effects import HangUpChannel
 from cti_server.domain.events import Event
+from cti_server.domain.leg import Leg, LegRole
 from cti_server.domain.rules import (
     colleagues,
     consult_facts,
@@ -16,8 +17,9 @@ from cti_server.domain.rules import (
     seats,
     supervision,
     transfers,
+    watching,
 )
-from cti_server.domain.rules.conversation import APART_TIME
+from cti_server.domain.rules.watching import APART_TIME
 from cti_server.domain.signals import (
     ChannelEnteredBridge,
     ChannelGone,
@@ -95,7 +97,7 @@ def entered_bridge(step: Step, fact: ChannelEnteredBridge) -> None:
         dialling_facts.together(step, contact)
     elif contact.operation is None:
         # Its counterpart is about to follow, or it talks to somebody we do not know of.
-        conversation.watch(step, contact, APART_TIME)
+        watching.watch(step, contact, APART_TIME)
 
 
 def stranger(step: Step, fact: StrangerInBridge) -> None:
@@ -116,7 +118,7 @@ def left_bridge(step: Step, fact: ChannelLeftBridge) -> None:
     if contact.consult:
         consult_facts.moved(step, contact)
     elif (contact.state is ContactState.ACTIVE or contact.held_at_phone) and contact.operation is None:
-        conversation.watch(step, contact, APART_TIME)
+        watching.watch(step, contact, APART_TIME)
 
 
 def channel_gone(step: Step, fact: ChannelGone) -> None:

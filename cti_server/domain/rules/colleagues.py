@@ -11,21 +11,13 @@ from typing import Any
 
 from cti_server.domain import errors
 from cti_server.domain.agent import Agent, AgentEvent, AgentState, AskedState, StationMode
-from cti_server.domain.contact import (
-    Contact,
-    ContactEvent,
-    ContactState,
-    Leg,
-    LegRole,
-    LegState,
-    Operation,
-    OperationKind,
-    RecordingState,
-)
+from cti_server.domain.contact import Contact, ContactEvent, ContactState, RecordingState
 from cti_server.domain.effects import CallColleague, HangUpChannel, HearRinging, Move, Place
 from cti_server.domain.events import Event
-from cti_server.domain.rules import conversation, offers, parties, seats
-from cti_server.domain.rules.offers import OPERATION_TIME
+from cti_server.domain.leg import Leg, LegRole, LegState
+from cti_server.domain.operation import Operation, OperationKind
+from cti_server.domain.rules import offers, operations, parties, seats, watching
+from cti_server.domain.rules.operations import OPERATION_TIME
 from cti_server.domain.signals import Accept, ContactCommand, HangUp, Reject
 from cti_server.domain.step import Step
 from cti_server.domain.target import available_agent
@@ -42,15 +34,8 @@ def ring(step: Step, contact: Contact) -> None:
     except errors.Refusal:  # it was free when it was dialled
         over(step, contact, BUSY)
         return
-    station = step.state.stations[colleague.station or ""]
     ring_time = step.state.groups[contact.group_id].ring_timeout
-    colleague.contact_ids.append(contact.contact_id)
-    colleague.apply(AgentEvent.RESERVE, step.at)
-    channel = station.channel or ""
-    if colleague.station_mode is StationMode.ON_DEMAND:
-        channel = seats.ring_station(step, station, colleague, ring_time, contact.contact_id)
-    contact.add_leg(LegRole.COLLEAGUE, colleague.agent_id, channel, LegState.RINGING)
-    step.state.channels[channel] = contact.contact_id
+    seats.reserve(step, contact, colleague, LegRole.COLLEAGUE, ring_time)
     if leg:
         step.do(HearRinging(contact.node, leg.channel, caller.station or "", ring_time))
     step.set_timer(f"dial:{contact.contact_id}", ring_time)
@@ -174,7 +159,7 @@ def _end(step: Step, contact: Contact) -> None:
     if contact.state is ContactState.DIALLING:
         step.set_timer(f"dial:{contact.contact_id}", OPERATION_TIME)
     else:
-        conversation.watch(step, contact, OPERATION_TIME)
+        watching.watch(step, contact, OPERATION_TIME)
 
 
 def over(
@@ -201,7 +186,7 @@ def over(
         parties.drop(step, contact, leg)
     drop_caller(step, contact)
     contact.apply(ContactEvent.END)
-    offers.finish_operation(step, contact, OperationKind.HANG_UP)
+    operations.finish_operation(step, contact, OperationKind.HANG_UP)
     if acceptance:
         step.refuse(acceptance.agent_id, acceptance.request_id, errors.ContactEnded)
     step.tell_contact(contact, Event.CONTACT_ENDED)

@@ -8,17 +8,12 @@ from __future__ import annotations
 
 from cti_server.domain import errors
 from cti_server.domain.agent import Agent
-from cti_server.domain.contact import (
-    Consult,
-    Contact,
-    ContactEvent,
-    ContactState,
-    LegState,
-    OperationKind,
-    Talk,
-)
+from cti_server.domain.consultation import Consult, Talk
+from cti_server.domain.contact import Contact, ContactEvent, ContactState
 from cti_server.domain.events import Event
-from cti_server.domain.rules import arrangement, consult_goals, identity, offers, parties, seats
+from cti_server.domain.leg import LegState
+from cti_server.domain.operation import OperationKind
+from cti_server.domain.rules import arrangement, consult_goals, identity, operations, parties, seats
 from cti_server.domain.signals import (
     Alternate,
     CancelConsult,
@@ -34,13 +29,13 @@ from cti_server.domain.target import TargetKind, available_agent, free_agent_of,
 
 def consult(step: Step, command: ConsultParty) -> None:
     """Customer on hold, third party rung; answered when the customer is there."""
-    contact, agent = offers.own_contact(step, command)
+    contact, agent = operations.own_contact(step, command)
     if contact.state is ContactState.CONSULTING:
         raise errors.AlreadyConsulting
     if contact.state is ContactState.CONFERENCE:
         raise errors.ConferenceFull("customer, agent and one more")
-    offers.require(contact, "contact.consult", ContactState.ACTIVE, ContactState.HELD)
-    offers.require_customer(contact, "contact.consult")
+    operations.require(contact, "contact.consult", ContactState.ACTIVE, ContactState.HELD)
+    operations.require_customer(contact, "contact.consult")
     identity.require_none(contact)
     if contact.held_at_phone:
         raise errors.HeldAtPhone("the phone holds the call; retrieve it there")
@@ -50,7 +45,7 @@ def consult(step: Step, command: ConsultParty) -> None:
         raise errors.OperationPending(f"{contact.operation.kind} is under way")
     seats.require_node(step, contact.node)
     third = _third(step, contact, agent, command)
-    offers.begin(step, contact, OperationKind.CONSULT, command)
+    operations.begin(step, contact, OperationKind.CONSULT, command)
     contact.apply(ContactEvent.CONSULT)
     step.clear_timer(f"apart:{contact.contact_id}")
     leg = parties.ring(step, contact, third) if third else parties.call(step, contact, command.to.value)
@@ -78,7 +73,7 @@ def _third(step: Step, contact: Contact, agent: Agent, command: ConsultParty) ->
 def alternate(step: Step, command: Alternate) -> None:
     """The agent talks to the other one of the two; who is left hears music."""
     contact, consultation = _connected(step, command, "contact.alternate", ContactState.CONSULTING)
-    offers.begin(step, contact, OperationKind.ALTERNATE, command)
+    operations.begin(step, contact, OperationKind.ALTERNATE, command)
     other = Talk.CUSTOMER if consultation.talk is Talk.CONSULTED else Talk.CONSULTED
     consult_goals.arrange(step, contact, consultation, other)
 
@@ -87,14 +82,14 @@ def complete_transfer(step: Step, command: CompleteTransfer) -> None:
     """Customer and third party talk, the agent leaves."""
     states = (ContactState.CONSULTING, ContactState.CONFERENCE)
     contact, consultation = _connected(step, command, "contact.complete_transfer", *states)
-    offers.begin(step, contact, OperationKind.COMPLETE, command)
+    operations.begin(step, contact, OperationKind.COMPLETE, command)
     consult_goals.arrange(step, contact, consultation, Talk.HANDED)
 
 
 def conference(step: Step, command: Conference) -> None:
     """Everybody hears everybody."""
     contact, consultation = _connected(step, command, "contact.conference", ContactState.CONSULTING)
-    offers.begin(step, contact, OperationKind.CONFERENCE, command)
+    operations.begin(step, contact, OperationKind.CONFERENCE, command)
     consult_goals.arrange(step, contact, consultation, Talk.ALL)
 
 
@@ -103,7 +98,7 @@ def cancel_consult(step: Step, command: CancelConsult) -> None:
     contact, consultation = _consulting(step, command, "contact.cancel_consult", ContactState.CONSULTING)
     if contact.agent_leg and contact.agent_leg.held:
         raise errors.HeldAtPhone("the phone holds the call; retrieve it there")
-    offers.begin(step, contact, OperationKind.CANCEL_CONSULT, command)
+    operations.begin(step, contact, OperationKind.CANCEL_CONSULT, command)
     consult_goals.arrange(step, contact, consultation, Talk.CUSTOMER)
 
 
@@ -115,17 +110,17 @@ def drop_leg(step: Step, command: DropLeg) -> None:
         raise errors.UnknownLeg(f"no leg {command.leg_id[:20]}")
     if leg.leg_id != consultation.leg_id:
         raise errors.LegNotDroppable(f"{leg.leg_id} is the {leg.role}")
-    offers.begin(step, contact, OperationKind.DROP_LEG, command)
+    operations.begin(step, contact, OperationKind.DROP_LEG, command)
     consult_goals.arrange(step, contact, consultation, Talk.CUSTOMER)
 
 
 def _consulting(
     step: Step, command: ContactCommand, method: str, *states: ContactState
 ) -> tuple[Contact, Consult]:
-    contact, _ = offers.own_contact(step, command)
+    contact, _ = operations.own_contact(step, command)
     if contact.state in (ContactState.ACTIVE, ContactState.HELD):
         raise errors.ConsultNotConnected("nobody is consulted")
-    offers.require(contact, method, *states)
+    operations.require(contact, method, *states)
     if contact.consult is None or contact.agent_leg is None:
         raise errors.ActionNotAllowed("the conversation is ending")
     return contact, contact.consult

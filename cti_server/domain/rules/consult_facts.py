@@ -8,15 +8,39 @@ from __future__ import annotations
 
 from cti_server.domain import errors
 from cti_server.domain.agent import AgentState, AskedState
-from cti_server.domain.contact import Consult, Contact, ContactEvent, ContactState, Leg, LegState, Talk
+from cti_server.domain.consultation import Consult, Talk
+from cti_server.domain.contact import Contact, ContactEvent, ContactState
 from cti_server.domain.effects import Move, Place, Resync
-from cti_server.domain.rules import arrangement, consult_goals, conversation, offers, parties
+from cti_server.domain.leg import Leg, LegState
+from cti_server.domain.operation import OperationKind
+from cti_server.domain.rules import (
+    arrangement,
+    consult_goals,
+    conversation,
+    offers,
+    operations,
+    parties,
+    watching,
+)
 from cti_server.domain.signals import ChannelFact, EffectFailed
+from cti_server.domain.signals.facts import UNKNOWN_CAUSE
 from cti_server.domain.step import Step
 
-UNKNOWN_CAUSE = 0
 ELSEWHERE = ("cti-unserved", "cti-wait")
 """Where the dialplan took a customer who was to be on hold."""
+
+
+_STEPWISE = frozenset(
+    {
+        OperationKind.CONSULT,
+        OperationKind.ALTERNATE,
+        OperationKind.COMPLETE,
+        OperationKind.CONFERENCE,
+        OperationKind.CANCEL_CONSULT,
+        OperationKind.DROP_LEG,
+    }
+)
+"""Commands whose outcome comes about step by step (`arrangement`)."""
 
 
 def third_left(step: Step, contact: Contact, next_state: AskedState | None) -> None:
@@ -32,7 +56,7 @@ def third_left(step: Step, contact: Contact, next_state: AskedState | None) -> N
         if leg:
             leg.state = LegState.UP
     parties.end(step, contact, errors.ConsultEnded, moves, next_state)
-    conversation.watch(step, contact, offers.OPERATION_TIME)
+    watching.watch(step, contact, operations.OPERATION_TIME)
 
 
 def _rings_outside(step: Step, contact: Contact) -> bool:
@@ -45,7 +69,7 @@ def _rings_outside(step: Step, contact: Contact) -> bool:
 def answered(step: Step, contact: Contact, consultation: Consult, leg: Leg) -> None:
     """The third party is there: it talks to the agent as soon as the customer is on hold."""
     leg.state = LegState.UP
-    step.set_timer(f"consult:{contact.contact_id}", offers.OPERATION_TIME)
+    step.set_timer(f"consult:{contact.contact_id}", operations.OPERATION_TIME)
     if consultation.goal is Talk.NOBODY and consultation.settled:
         consult_goals.arrange(step, contact, consultation, Talk.CONSULTED)
 
@@ -71,7 +95,7 @@ def moved(step: Step, contact: Contact) -> None:
 
 def _shown(step: Step, contact: Contact, consultation: Consult) -> None:
     if consultation.settled and not arrangement.reached(contact, consultation.goal):
-        conversation.watch(step, contact, conversation.APART_TIME)
+        watching.watch(step, contact, watching.APART_TIME)
     else:
         consult_goals.go_on(step, contact, consultation)
 
@@ -87,7 +111,7 @@ def leg_gone(step: Step, contact: Contact, leg: Leg, cause: int) -> None:
         step.state.channels.pop(leg.channel, None)
         _third_gone(step, contact, AskedState(AgentState.NOT_READY, "station_no_answer") if rang else None)
     elif consultation.connected and not contact.end_reason:
-        offers.refuse_operation(step, contact, errors.StationNoAnswer)
+        operations.refuse_operation(step, contact, errors.StationNoAnswer)
         leg.state, leg.bridge = LegState.GONE, ""
         step.state.channels.pop(leg.channel, None)
         consult_goals.arrange(step, contact, consultation, Talk.HANDED)
@@ -128,12 +152,12 @@ def failed(step: Step, contact: Contact, refusal: type[errors.Refusal]) -> None:
     consultation = contact.consult
     if consultation is None:
         return
-    offers.refuse_operation(step, contact, refusal)
+    operations.refuse_operation(step, contact, refusal)
     if (
         contact.agent_leg
     ):  # else it left, perhaps after this step was begun: the other two go on towards each other
         consultation.goal, consultation.settled = consultation.talk, True
-    conversation.watch(step, contact, conversation.APART_TIME)
+    watching.watch(step, contact, watching.APART_TIME)
     if refusal is errors.OutcomeUnknown:
         step.do(Resync(contact.node))
 
@@ -161,6 +185,16 @@ def corrected(step: Step, contact: Contact, channels: dict[str, ChannelFact]) ->
     if not customer.bridge and customer.context in ELSEWHERE:
         step.do(Move(contact.node, contact.contact_id, Place.HOLD))
     consult_goals.arrange(step, contact, consultation, consultation.goal)
+
+
+def taken_up(step: Step, contact: Contact) -> None:
+    """After `corrected`, when the link was away: nothing of ours is on its way there any more.
+
+    A command under way ended with what the PBX shows, or its step was lost with the server that asked for it.
+    """
+    consultation, operation = contact.consult, contact.operation
+    if consultation and not consultation.settled and operation and operation.kind in _STEPWISE:
+        consult_goals.arrange(step, contact, consultation, consultation.goal)
 
 
 def _shows(contact: Contact, talk: Talk) -> bool:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from cti_server.domain import errors
 from cti_server.domain.agent import AgentEvent
-from cti_server.domain.contact import (
-    Consult,
-    Contact,
-    ContactEvent,
-    ContactState,
-    LegRole,
-    OperationKind,
-    Talk,
-)
+from cti_server.domain.consultation import Consult, Talk
+from cti_server.domain.contact import Contact, ContactEvent, ContactState
 from cti_server.domain.effects import HearRinging
 from cti_server.domain.events import Event
-from cti_server.domain.rules import arrangement, conversation, handing, offers, parties, transfers
+from cti_server.domain.leg import LegRole
+from cti_server.domain.operation import OperationKind
+from cti_server.domain.rules import (
+    arrangement,
+    conversation,
+    handing,
+    offers,
+    operations,
+    parties,
+    transfers,
+    watching,
+)
 from cti_server.domain.step import Step
 from cti_server.domain.views import contact_view
 
@@ -40,7 +44,7 @@ def go_on(step: Step, contact: Contact, consultation: Consult) -> None:
         step.clear_timer(f"apart:{contact.contact_id}")
         _reached(step, contact, consultation, before)
     elif not consultation.settled and contact.operation is None:
-        conversation.watch(step, contact, offers.OPERATION_TIME)
+        watching.watch(step, contact, operations.OPERATION_TIME)
 
 
 def _reached(step: Step, contact: Contact, consultation: Consult, before: Talk) -> None:
@@ -56,11 +60,11 @@ def _reached(step: Step, contact: Contact, consultation: Consult, before: Talk) 
         contact.operation = None  # ending the consultation would refuse it
         parties.end(step, contact, errors.ConsultEnded, ContactEvent.RETRIEVE)
         contact.operation = operation
-        offers.finish_operation(step, contact, *leaving)
+        operations.finish_operation(step, contact, *leaving)
     elif goal is Talk.ALL:
         if contact.state is ContactState.CONSULTING:
             contact.apply(ContactEvent.CONFER)
-            offers.finish_operation(step, contact, OperationKind.CONFERENCE)
+            operations.finish_operation(step, contact, OperationKind.CONFERENCE)
             step.tell_contact(contact, Event.CONTACT_LEG_JOINED)
             step.tell_contact(contact, Event.CONTACT_CONFERENCED)
     else:
@@ -69,7 +73,7 @@ def _reached(step: Step, contact: Contact, consultation: Consult, before: Talk) 
                 step.note_contact(contact, "contact.alternated")
         elif goal is Talk.CONSULTED:
             _talk_first(step, contact, consultation)
-        offers.finish_operation(step, contact, SERVED.get(goal, OperationKind.ALTERNATE))
+        operations.finish_operation(step, contact, SERVED.get(goal, OperationKind.ALTERNATE))
         _next(step, contact, consultation)
 
 
@@ -110,8 +114,8 @@ def _hand_over(step: Step, contact: Contact) -> None:
     if third is None:
         step.request_id = contact.operation.request_id if contact.operation else ""
         transfers.handed_outside(step, contact, first)
-        offers.finish_operation(step, contact, OperationKind.COMPLETE)
-        offers.refuse_operation(step, contact, errors.ContactEnded)  # it hung up meanwhile
+        operations.finish_operation(step, contact, OperationKind.COMPLETE)
+        operations.refuse_operation(step, contact, errors.ContactEnded)  # it hung up meanwhile
         step.tell_part(contact, first, Event.CONTACT_TRANSFERRED)
         return
     offers.drop_agent_leg(step, contact)
@@ -120,7 +124,7 @@ def _hand_over(step: Step, contact: Contact) -> None:
     contact.agent_id, contact.held_at_phone, contact.end_reason = third.agent_id, False, ""
     step.request_id = contact.operation.request_id if contact.operation else ""
     handing.hand_on(step, contact, first)
-    offers.finish_operation(step, contact, OperationKind.COMPLETE)
+    operations.finish_operation(step, contact, OperationKind.COMPLETE)
     step.tell_contact(contact, Event.CONTACT_TRANSFERRED, also=(first,))
     if leg.held:
         conversation.phone_held(step, contact)

@@ -7,10 +7,12 @@ registered, too. An agent whose own phone does not answer has called nobody.
 from __future__ import annotations
 
 from cti_server.domain.agent import AskedState, StationMode
-from cti_server.domain.contact import Contact, ContactEvent, LegState, OperationKind
+from cti_server.domain.contact import Contact, ContactEvent
 from cti_server.domain.effects import PlayOutcome
 from cti_server.domain.events import Event
-from cti_server.domain.rules import callbacks, colleagues, conversation, offers
+from cti_server.domain.leg import LegState
+from cti_server.domain.operation import OperationKind
+from cti_server.domain.rules import after_call, callbacks, colleagues, offers, operations
 from cti_server.domain.step import Step
 
 BUSY = "busy"
@@ -35,7 +37,7 @@ def give_up(step: Step, contact: Contact, reason: str, next_state: AskedState | 
     _over(step, contact, reason)
     offers.drop_agent_leg(step, contact)
     contact.apply(ContactEvent.END)
-    offers.finish_operation(step, contact, OperationKind.HANG_UP)
+    operations.finish_operation(step, contact, OperationKind.HANG_UP)
     step.tell_contact(contact, Event.CONTACT_ENDED)
     agent.contact_ids.remove(contact.contact_id)
     step.remember_end(contact)
@@ -52,7 +54,7 @@ def ended(step: Step, contact: Contact, reason: str) -> None:
         step.remember_end(contact)
         return
     _release_phone(step, contact)
-    conversation.begin_wrap_up(step, contact)
+    after_call.begin_wrap_up(step, contact)
 
 
 def _over(step: Step, contact: Contact, reason: str) -> None:

@@ -11,20 +11,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from cti_server.domain import errors
-from cti_server.domain.agent import IN_CONTACT, Agent, AgentEvent, AgentState, AskedState, StationMode
-from cti_server.domain.contact import (
-    Contact,
-    ContactState,
-    Customer,
-    Dialling,
-    LegRole,
-    LegState,
-    OperationKind,
-)
+from cti_server.domain.agent import IN_CONTACT, Agent, AgentState, AskedState, StationMode
+from cti_server.domain.contact import Contact, ContactState, Dialling
+from cti_server.domain.customer import Customer
 from cti_server.domain.effects import HangUpChannel
 from cti_server.domain.events import Event
+from cti_server.domain.leg import LegRole, LegState
+from cti_server.domain.operation import OperationKind
 from cti_server.domain.queue import Group
-from cti_server.domain.rules import colleagues, conversation, dialled_in_vain, offers, seats
+from cti_server.domain.rules import colleagues, conversation, dialled_in_vain, operations, seats
 from cti_server.domain.rules.calling import call
 from cti_server.domain.rules.dialled_in_vain import CANCELLED
 from cti_server.domain.signals import Dial, HangUp
@@ -83,8 +78,8 @@ def _group_for(step: Step, agent: Agent, group_id: str) -> Group:
 
 def hang_up(step: Step, command: HangUp) -> None:
     """Call nobody any more; answered when the customer's phone has stopped ringing."""
-    contact, _ = offers.own_contact(step, command)
-    offers.begin(step, contact, OperationKind.HANG_UP, command)
+    contact, _ = operations.own_contact(step, command)
+    operations.begin(step, contact, OperationKind.HANG_UP, command)
     contact.end_reason = CANCELLED
     if dialled_in_vain.called(contact):
         step.do(HangUpChannel(contact.node, contact.contact_id))
@@ -128,19 +123,11 @@ def give(step: Step, contact: Contact, agent: Agent) -> None:
     if agent.state is not AgentState.READY:
         agent.pending = AskedState(agent.state, agent.reason)
     contact.agent_id = agent.agent_id
-    agent.contact_ids.append(contact.contact_id)
-    agent.apply(AgentEvent.RESERVE, step.at)
-    station = step.state.stations[agent.station or ""]
-    on_demand = agent.station_mode is StationMode.ON_DEMAND
-    channel = station.channel or ""
-    if on_demand:
-        ring_time = step.state.groups[contact.group_id].ring_timeout
-        channel = seats.ring_station(step, station, agent, ring_time, contact.contact_id)
-        step.set_timer(f"dial:{contact.contact_id}", ring_time)
-    leg = contact.add_leg(LegRole.AGENT, agent.agent_id, channel, LegState.RINGING)
-    step.state.channels[channel] = contact.contact_id
+    ring_time = step.state.groups[contact.group_id].ring_timeout
+    leg = seats.reserve(step, contact, agent, LegRole.AGENT, ring_time)
     step.tell_agent(agent, Event.AGENT_STATE_CHANGED)
-    if on_demand:
+    if agent.station_mode is StationMode.ON_DEMAND:
+        step.set_timer(f"dial:{contact.contact_id}", ring_time)
         step.tell_contact(contact, Event.CONTACT_DIALLING)
     else:
         leg.state = LegState.UP

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from cti_server.domain import errors
 from cti_server.domain.agent import AgentState, AskedState
-from cti_server.domain.contact import Contact, ContactState, Leg, LegRole, LegState
+from cti_server.domain.contact import Contact, ContactState
 from cti_server.domain.effects import Connect, HangUpChannel, Resync
-from cti_server.domain.rules import colleagues, conversation, dialled_in_vain, dialling, offers
+from cti_server.domain.leg import Leg, LegRole, LegState
+from cti_server.domain.rules import colleagues, conversation, dialled_in_vain, dialling, offers, watching
 from cti_server.domain.rules.dialled_in_vain import (
     BUSY,
     CANCELLED,
@@ -18,11 +19,11 @@ from cti_server.domain.rules.dialled_in_vain import (
     STATION_LOST,
     STATION_NO_ANSWER,
 )
-from cti_server.domain.rules.offers import OPERATION_TIME
+from cti_server.domain.rules.operations import OPERATION_TIME
 from cti_server.domain.signals import ChannelFact, EffectFailed
+from cti_server.domain.signals.facts import NORMAL_CLEARING, UNKNOWN_CAUSE
 from cti_server.domain.step import Step
 
-UNKNOWN_CAUSE = 0
 OUTCOMES = {
     1: "invalid_number",
     2: "invalid_number",
@@ -68,7 +69,7 @@ def agent_leg_gone(step: Step, contact: Contact, cause: int) -> None:
         return
     leg.state, leg.bridge = LegState.GONE, ""
     step.state.channels.pop(leg.channel, None)
-    left = CANCELLED if cause == conversation.NORMAL_CLEARING else STATION_LOST
+    left = CANCELLED if cause == NORMAL_CLEARING else STATION_LOST
     if not dialled_in_vain.called(contact):
         rang = contact.colleague_leg is None
         reason = STATION_NO_ANSWER if rang else left
@@ -156,11 +157,11 @@ def corrected(step: Step, contact: Contact, fact: ChannelFact) -> None:
         step.set_timer(f"dial:{contact.contact_id}", OPERATION_TIME)
     elif fact.up and not dialling.answered:
         dialling.answered = True  # about to be joined, most likely
-        conversation.watch(step, contact, conversation.APART_TIME)
+        watching.watch(step, contact, watching.APART_TIME)
     elif fact.up and leg:
         agent = step.state.agents[leg.party]
         step.do(Connect(contact.node, contact.contact_id, leg.channel, agent.station or ""))
-        conversation.watch(step, contact, OPERATION_TIME)
+        watching.watch(step, contact, OPERATION_TIME)
 
 
 def missing(step: Step, contact: Contact, at: float) -> None:

@@ -9,17 +9,18 @@ from cti_server.domain.rules import (
     audio,
     channel_facts,
     consult_facts,
-    conversation,
     dialling_facts,
     fallback,
     identity,
     offers,
+    operations,
     seats,
     supervision,
     transfers,
     voicemail,
+    watching,
 )
-from cti_server.domain.rules.conversation import APART_TIME
+from cti_server.domain.rules.watching import APART_TIME
 from cti_server.domain.signals import ChannelGone, EffectFailed
 from cti_server.domain.step import Step
 
@@ -64,7 +65,7 @@ def _contact_effect_failed(step: Step, fact: EffectFailed, contact: Contact) -> 
         audio.effect_failed(step, contact, fact)
     elif fact.effect == "HangUpChannel" and fact.code == errors.PbxRefused.code:
         # Most likely it is gone already and its ChannelGone is on its way.
-        conversation.watch(step, contact, APART_TIME)
+        watching.watch(step, contact, APART_TIME)
     elif fact.effect == "IdentifyCustomer" and fact.code == errors.PbxRefused.code:
         identity.not_sent(step, contact, _refusal(fact))
     elif fact.effect in ("Connect", "HoldCustomer", "HangUpChannel", "IdentifyCustomer"):
@@ -93,11 +94,11 @@ def _refusal(fact: EffectFailed) -> type[errors.Refusal]:
 
 def _switch_failed(step: Step, fact: EffectFailed, contact: Contact) -> None:
     if fact.code == errors.OutcomeUnknown.code:
-        conversation.outcome_unknown(step, contact)
+        watching.outcome_unknown(step, contact)
         return
     if fact.effect == "HangUpChannel":
-        conversation.take_back_hang_up(contact)
-    offers.refuse_operation(step, contact, _refusal(fact))
+        watching.take_back_hang_up(contact)
+    operations.refuse_operation(step, contact, _refusal(fact))
     if contact.state is ContactState.OFFERED:
         offers.withdraw(step, contact, None)
-    conversation.watch(step, contact, APART_TIME)
+    watching.watch(step, contact, APART_TIME)

@@ -6,8 +6,8 @@ from typing import Any
 
 from cti_server.domain import errors
 from cti_server.domain.agent import IN_CONTACT, Agent, AgentState
+from cti_server.domain.audience import Matter, may, sees
 from cti_server.domain.rules import seats
-from cti_server.domain.rules.supervision import LEADER
 from cti_server.domain.signals import ForceSignOut, ForceState, SetState, SignOut
 from cti_server.domain.step import Step
 from cti_server.domain.views import agent_view
@@ -35,10 +35,10 @@ def force_sign_out(step: Step, command: ForceSignOut) -> dict[str, Any]:
 
 def _led(step: Step, leader_id: str, agent_id: str) -> Agent:
     leader = seats.known_agent(step, leader_id)
-    if LEADER not in leader.roles:
+    if not may(leader, Matter.LEADING):
         raise errors.WrongRole("team leaders only")
     target = seats.known_agent(step, agent_id)
-    if not set(leader.groups) & set(target.groups):
+    if not sees(leader, Matter.LEADING, target.groups):
         raise errors.NotYourGroup(f"agent {agent_id} is in none of your groups")
     if not target.signed_in:
         raise errors.NotSignedIn(agent_id)

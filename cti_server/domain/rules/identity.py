@@ -8,20 +8,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cti_server.domain import errors, ivr
-from cti_server.domain.contact import (
-    Contact,
-    ContactEvent,
-    ContactState,
-    LegState,
-    OperationKind,
-    RecordingState,
-)
+from cti_server.domain import errors, ivr, ivr_questions, ivr_walk
+from cti_server.domain.contact import Contact, ContactEvent, ContactState, RecordingState
 from cti_server.domain.effects import Connect, IdentifyCustomer, PauseRecording, ResumeRecording
 from cti_server.domain.events import Event
 from cti_server.domain.identification import Identification, IdentificationState
-from cti_server.domain.rules import offers, preference
-from cti_server.domain.rules.offers import OPERATION_TIME, begin, own_contact, require
+from cti_server.domain.leg import LegState
+from cti_server.domain.operation import OperationKind
+from cti_server.domain.rules import operations, preference
+from cti_server.domain.rules.operations import OPERATION_TIME, begin, own_contact, require
 from cti_server.domain.signals import Identify, MenuAnswered
 from cti_server.domain.step import Step
 
@@ -37,8 +32,8 @@ _ENDS = {
     "not_verified": IdentificationState.NOT_VERIFIED,
     "locked": IdentificationState.LOCKED,
     "not_checked": IdentificationState.NOT_CHECKED,
-    f"card:{ivr.PERSON_STAR}": IdentificationState.DECLINED,
-    f"pin:{ivr.PERSON_STAR}": IdentificationState.DECLINED,
+    f"card:{ivr_walk.PERSON_STAR}": IdentificationState.DECLINED,
+    f"pin:{ivr_walk.PERSON_STAR}": IdentificationState.DECLINED,
 }
 """By the last step of the walk; others are answers that were none."""
 
@@ -47,7 +42,7 @@ def identify(step: Step, command: Identify) -> None:
     """Send the customer to the machine; answered when it is there."""
     contact, _ = own_contact(step, command)
     require(contact, METHOD, ContactState.ACTIVE, ContactState.HELD)
-    offers.require_customer(contact, METHOD)
+    operations.require_customer(contact, METHOD)
     require_none(contact)
     if contact.held_at_phone:
         raise errors.HeldAtPhone("the phone holds the call; retrieve it there")
@@ -57,7 +52,7 @@ def identify(step: Step, command: Identify) -> None:
         raise errors.OperationPending(f"{contact.audio_operation.kind} is under way")
     begin(step, contact, OperationKind.IDENTIFY, command)
     first = contact.walk.serial + 1 if contact.walk else 1
-    contact.walk = ivr.Walk(ivr.Asked.CARD, first, first=first, back=True)
+    contact.walk = ivr_walk.Walk(ivr_walk.Asked.CARD, first, first=first, back=True)
     contact.identification = Identification(step.at)
     if contact.recording is RecordingState.RECORDING:
         contact.identification.paused = True
@@ -87,7 +82,7 @@ def _send(step: Step, contact: Contact) -> None:
     if leg is None or found is None or walk is None or found.sent:
         return
     found.sent = True
-    asked = ivr.question(_settings(step, contact), walk)
+    asked = ivr_questions.question(_settings(step, contact), walk)
     effect = IdentifyCustomer(
         contact.node,
         contact.contact_id,
@@ -120,7 +115,7 @@ def not_paused(step: Step, contact: Contact, refusal: type[errors.Refusal]) -> N
         _over(step, contact, IdentificationState.NOT_CHECKED)
         found.back = True
         resume(step, contact)
-        offers.refuse_operation(step, contact, refusal)
+        operations.refuse_operation(step, contact, refusal)
 
 
 def not_sent(step: Step, contact: Contact, refusal: type[errors.Refusal]) -> None:
@@ -131,7 +126,7 @@ def not_sent(step: Step, contact: Contact, refusal: type[errors.Refusal]) -> Non
         found.back = True
         resume(step, contact)
         step.set_timer(f"apart:{contact.contact_id}", OPERATION_TIME)
-    offers.refuse_operation(step, contact, refusal)
+    operations.refuse_operation(step, contact, refusal)
 
 
 def placed(step: Step, contact: Contact) -> None:
@@ -147,7 +142,7 @@ def placed(step: Step, contact: Contact) -> None:
         contact.apply(ContactEvent.HOLD)
     contact.customer_leg.state, leg.state = LegState.IVR, LegState.UP
     contact.ivr_path.append(SENT)
-    offers.finish_operation(step, contact, OperationKind.IDENTIFY)
+    operations.finish_operation(step, contact, OperationKind.IDENTIFY)
     if parted:
         step.tell_contact(contact, Event.CONTACT_HELD)
     step.tell_contact(contact, Event.CONTACT_IDENTIFICATION_CHANGED)
@@ -158,8 +153,8 @@ def answered(step: Step, contact: Contact, fact: MenuAnswered) -> None:
     walk = contact.walk
     if walk is None or fact.serial != walk.serial or contact.state is not ContactState.HELD:
         return
-    turn = ivr.pressed(_settings(step, contact), walk, fact.answer, fact.subject)
-    if fact.customer and fact.answer == ivr.Check.RIGHT:
+    turn = ivr_walk.pressed(_settings(step, contact), walk, fact.answer, fact.subject)
+    if fact.customer and fact.answer == ivr_walk.Check.RIGHT:
         preference.proved(step, contact, fact.customer)
     contact.walk = turn.walk
     contact.ivr_path.extend(turn.path)
@@ -232,4 +227,6 @@ def _over(step: Step, contact: Contact, state: IdentificationState) -> None:
     if found:
         found.state, found.ended_at = state, step.at
     if contact.walk and not contact.walk.over:
-        contact.walk = replace(contact.walk, asked=ivr.Asked.NOTHING, serial=contact.walk.serial + 1, said=())
+        contact.walk = replace(
+            contact.walk, asked=ivr_walk.Asked.NOTHING, serial=contact.walk.serial + 1, said=()
+        )

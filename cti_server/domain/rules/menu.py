@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from cti_server.domain import ivr
+from cti_server.domain import ivr, ivr_questions, ivr_walk
 from cti_server.domain.contact import Contact, ContactState
 from cti_server.domain.events import Event
-from cti_server.domain.ivr import Ivr, Turn
+from cti_server.domain.ivr import Ivr
+from cti_server.domain.ivr_walk import Turn
 from cti_server.domain.rules import callbacks, identity, preference, waiting
 from cti_server.domain.signals import MenuAnswered
 from cti_server.domain.step import Step
@@ -19,7 +20,7 @@ NO_MENU = Ivr()
 def begin(step: Step, contact: Contact, *, language_known: bool) -> None:
     """On arrival: into the menu, or to the number's group; with nothing open behind it, it is told so."""
     settings = _settings(step, contact)
-    walk = ivr.begin(settings, language_known=language_known)
+    walk = ivr_walk.begin(settings, language_known=language_known)
     if walk and contact.customer.elder and settings.elder_direct:
         contact.ivr_path.append("elder")
         _go_to(step, contact, settings.elder_group)
@@ -29,10 +30,10 @@ def begin(step: Step, contact: Contact, *, language_known: bool) -> None:
         waiting.find_open(step, contact)
 
 
-def question(settings: Mapping[str, Ivr], contact: Contact) -> ivr.Question | None:
+def question(settings: Mapping[str, Ivr], contact: Contact) -> ivr_questions.Question | None:
     """What the caller is to be told and asked now; None when it has no menu."""
     own = settings.get(contact.service_number, NO_MENU)
-    return ivr.question(own, contact.walk) if contact.walk else None
+    return ivr_questions.question(own, contact.walk) if contact.walk else None
 
 
 def answered(step: Step, fact: MenuAnswered) -> None:
@@ -47,8 +48,8 @@ def answered(step: Step, fact: MenuAnswered) -> None:
     walk = contact.walk if contact else None
     if contact is None or walk is None or fact.serial != walk.serial:
         return
-    turn = ivr.pressed(_settings(step, contact), walk, fact.answer, fact.subject)
-    if fact.customer and fact.answer == ivr.Check.RIGHT:
+    turn = ivr_walk.pressed(_settings(step, contact), walk, fact.answer, fact.subject)
+    if fact.customer and fact.answer == ivr_walk.Check.RIGHT:
         preference.proved(step, contact, fact.customer)
     _go_on(step, contact, turn)
 
@@ -56,7 +57,7 @@ def answered(step: Step, fact: MenuAnswered) -> None:
 def left(step: Step, contact: Contact) -> None:
     """It came to wait with the menu unfinished: the dialplan was on its own."""
     if contact.walk and not contact.walk.over:
-        contact.walk = replace(contact.walk, asked=ivr.Asked.NOTHING)
+        contact.walk = replace(contact.walk, asked=ivr_walk.Asked.NOTHING)
         contact.ivr_path.append("unserved")
         waiting.find_open(step, contact)
 

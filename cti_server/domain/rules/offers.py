@@ -6,27 +6,24 @@ from typing import Any
 
 from cti_server.domain import errors
 from cti_server.domain.agent import Agent, AgentEvent, AgentState, AskedState, StationMode
-from cti_server.domain.contact import (
-    Contact,
-    ContactEvent,
-    ContactState,
-    Dialling,
-    Leg,
-    LegRole,
-    LegState,
-    Operation,
-    OperationKind,
-    RecordingState,
-)
+from cti_server.domain.contact import Contact, ContactEvent, ContactState, Dialling, RecordingState
 from cti_server.domain.effects import Connect, HangUpChannel, ResumeRecording, ReturnToQueue, Unmute
 from cti_server.domain.events import Event
+from cti_server.domain.leg import Leg, LegRole, LegState
+from cti_server.domain.operation import OperationKind
 from cti_server.domain.rules import callbacks, calling, preference, seats, waiting
-from cti_server.domain.signals import Accept, ContactCommand, Reject
+from cti_server.domain.rules.operations import (
+    OPERATION_TIME,
+    begin,
+    finish_operation,
+    own_contact,
+    refuse_audio,
+    refuse_operation,
+    require,
+)
+from cti_server.domain.signals import Accept, Reject
 from cti_server.domain.step import Step
 from cti_server.domain.views import contact_view
-
-OPERATION_TIME = 5.0
-"""Seconds the PBX has to show the outcome of a command."""
 
 
 def queue(step: Step, contact: Contact) -> None:
@@ -60,98 +57,17 @@ def arrived(step: Step, contact: Contact) -> None:
 
 def offer(step: Step, contact: Contact, agent: Agent) -> None:
     """Reserve the agent and show it the contact; on demand its phone begins to ring."""
-    station = step.state.stations[agent.station or ""]
-    group = step.state.groups[contact.group_id]
+    ring_time = step.state.groups[contact.group_id].ring_timeout
     step.dequeue(contact)
     contact.preferred_agent = ""
     contact.apply(ContactEvent.OFFER)
     contact.agent_id, contact.offered_at = agent.agent_id, step.at
-    agent.contact_ids.append(contact.contact_id)
-    agent.apply(AgentEvent.RESERVE, step.at)
-    channel = station.channel or ""
-    if agent.station_mode is StationMode.ON_DEMAND:
-        channel = seats.ring_station(step, station, agent, group.ring_timeout, contact.contact_id)
-    contact.add_leg(LegRole.AGENT, agent.agent_id, channel, LegState.RINGING)
-    step.state.channels[channel] = contact.contact_id
-    step.set_timer(f"offer:{contact.contact_id}", group.ring_timeout)
+    seats.reserve(step, contact, agent, LegRole.AGENT, ring_time)
+    step.set_timer(f"offer:{contact.contact_id}", ring_time)
     step.tell_agent(agent, Event.AGENT_STATE_CHANGED)
     step.tell_contact(contact, Event.CONTACT_OFFERED)
     if contact.patience and agent.station_mode is StationMode.PERSISTENT:
         _connect(step, contact)  # it is we who called: the customer does not wait for a click
-
-
-def own_contact(step: Step, command: ContactCommand) -> tuple[Contact, Agent]:
-    """The contact and its agent. Raises NotSignedIn, UnknownContact, NotYourContact."""
-    agent = seats.signed_in_agent(step, command.agent_id)
-    contact = step.state.contacts.get(command.contact_id)
-    if contact is None:
-        raise errors.UnknownContact(f"no contact {command.contact_id[:80]} is live")
-    if contact.agent_id != agent.agent_id:
-        raise errors.NotYourContact(f"contact {contact.contact_id} is not yours")
-    return contact, agent
-
-
-def require(contact: Contact, method: str, *states: ContactState) -> None:
-    """Raises ActionNotAllowed when the contact is in another state."""
-    if contact.state not in states:
-        raise errors.ActionNotAllowed(f"{method} is not allowed while the contact is {contact.state}")
-
-
-def require_customer(contact: Contact, method: str) -> None:
-    """Raises ActionNotAllowed in an internal call: there is nobody to pass on."""
-    if contact.internal:
-        raise errors.ActionNotAllowed(f"{method} is not possible in an internal call")
-
-
-def begin(step: Step, contact: Contact, kind: OperationKind, command: ContactCommand) -> None:
-    """Note the operation; its outcome must show within OPERATION_TIME. Raises OperationPending."""
-    if contact.operation:
-        raise errors.OperationPending(f"{contact.operation.kind} is under way")
-    seats.require_node(step, contact.node)
-    contact.operation = Operation(kind, command.request_id, command.agent_id)
-    step.set_timer(f"operation:{contact.contact_id}", OPERATION_TIME)
-
-
-def finish_operation(step: Step, contact: Contact, *kinds: OperationKind) -> None:
-    """The outcome showed: answer a pending command of one of these kinds; refuse any other as overtaken."""
-    operation = contact.operation
-    if operation is None or (operation.kind is OperationKind.HANG_UP and operation.kind not in kinds):
-        return  # a hang-up is overtaken by nothing but the end
-    contact.operation = None
-    step.clear_timer(f"operation:{contact.contact_id}")
-    if operation.kind in kinds:
-        step.request_id = operation.request_id
-        agent = step.state.agents[operation.agent_id]
-        step.reply(operation, {"contact": contact_view(contact, agent)})
-    else:
-        step.refuse(operation.agent_id, operation.request_id, errors.ContactEnded)
-
-
-def refuse_operation(step: Step, contact: Contact, refusal: type[errors.Refusal]) -> None:
-    """The command under way was not done."""
-    if contact.operation:
-        operation, contact.operation = contact.operation, None
-        step.clear_timer(f"operation:{contact.contact_id}")
-        step.refuse(operation.agent_id, operation.request_id, refusal)
-
-
-def begin_audio(
-    step: Step, contact: Contact, kind: OperationKind, command: ContactCommand, time: float
-) -> None:
-    """Note a command that moves nobody. Raises OperationPending (one at a time), PbxUnavailable."""
-    if contact.audio_operation:
-        raise errors.OperationPending(f"{contact.audio_operation.kind} is under way")
-    seats.require_node(step, contact.node)
-    contact.audio_operation = Operation(kind, command.request_id, command.agent_id)
-    step.set_timer(f"audio:{contact.contact_id}", time)
-
-
-def refuse_audio(step: Step, contact: Contact, refusal: type[errors.Refusal]) -> None:
-    """The command that moves nobody was not done."""
-    if contact.audio_operation:
-        operation, contact.audio_operation = contact.audio_operation, None
-        step.clear_timer(f"audio:{contact.contact_id}")
-        step.refuse(operation.agent_id, operation.request_id, refusal)
 
 
 def accept(step: Step, command: Accept) -> dict[str, Any] | None:

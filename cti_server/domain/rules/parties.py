@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from cti_server.domain import errors
-from cti_server.domain.agent import Agent, AgentEvent, AskedState, StationMode
-from cti_server.domain.contact import (
-    Contact,
-    ContactEvent,
-    ContactState,
-    Leg,
-    LegRole,
-    LegState,
-    OperationKind,
-)
+from cti_server.domain.agent import Agent, AskedState, StationMode
+from cti_server.domain.contact import Contact, ContactEvent, ContactState
 from cti_server.domain.effects import CallThird, HangUpChannel, Move, Place
 from cti_server.domain.events import Event
-from cti_server.domain.rules import offers, seats
+from cti_server.domain.leg import Leg, LegRole, LegState
+from cti_server.domain.operation import OperationKind
+from cti_server.domain.rules import offers, operations, seats
 from cti_server.domain.step import Step
 from cti_server.domain.views import masked
 
@@ -55,7 +49,7 @@ def call(step: Step, contact: Contact, number: str) -> Leg:
     leg = contact.add_leg(LegRole.CONSULTED, masked(number), channel, LegState.RINGING)
     step.state.channels[channel] = contact.contact_id
     step.do(CallThird(contact.node, channel, number, rules.caller_id(contact.group_id), rules.ring_time))
-    step.set_timer(f"consult:{contact.contact_id}", rules.ring_time + offers.OPERATION_TIME)
+    step.set_timer(f"consult:{contact.contact_id}", rules.ring_time + operations.OPERATION_TIME)
     return leg
 
 
@@ -73,15 +67,8 @@ def drop_rest(step: Step, contact: Contact) -> None:
 
 def ring(step: Step, contact: Contact, agent: Agent) -> Leg:
     """Reserve the agent; on demand its phone begins to ring."""
-    station = step.state.stations[agent.station or ""]
     ring_time = step.state.groups[contact.group_id].ring_timeout
-    agent.contact_ids.append(contact.contact_id)
-    agent.apply(AgentEvent.RESERVE, step.at)
-    channel = station.channel or ""
-    if agent.station_mode is StationMode.ON_DEMAND:
-        channel = seats.ring_station(step, station, agent, ring_time, contact.contact_id)
-    leg = contact.add_leg(LegRole.CONSULTED, agent.agent_id, channel, LegState.RINGING)
-    step.state.channels[channel] = contact.contact_id
+    leg = seats.reserve(step, contact, agent, LegRole.CONSULTED, ring_time)
     step.set_timer(f"consult:{contact.contact_id}", ring_time)
     return leg
 
@@ -106,7 +93,7 @@ def end(
     if consult.acceptance:
         step.refuse(consult.acceptance.agent_id, consult.acceptance.request_id, refusal)
     if contact.operation and contact.operation.kind in CONSULT_OPERATIONS:
-        offers.refuse_operation(step, contact, refusal)
+        operations.refuse_operation(step, contact, refusal)
     if moves:
         contact.apply(moves)
     if agent:

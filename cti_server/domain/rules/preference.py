@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cti_server.domain.agent import IN_CONTACT, AgentState
-from cti_server.domain.contact import Contact, Customer
-from cti_server.domain.customer import CustomerProfile
+from cti_server.domain.contact import Contact
+from cti_server.domain.customer import Customer, CustomerProfile
 from cti_server.domain.policy import Priorities
 from cti_server.domain.state import LastAgent
 from cti_server.domain.step import Step

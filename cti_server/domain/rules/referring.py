@@ -9,7 +9,15 @@ from cti_server.domain import errors
 from cti_server.domain.agent import Agent
 from cti_server.domain.contact import Contact, ContactState
 from cti_server.domain.effects import Connect, Move, Place
-from cti_server.domain.rules import arrangement, consult_goals, conversation, offers, transfers
+from cti_server.domain.rules import (
+    arrangement,
+    consult_goals,
+    conversation,
+    offers,
+    operations,
+    transfers,
+    watching,
+)
 from cti_server.domain.signals import CustomerPlaced, PhoneTransfers
 from cti_server.domain.state import WorldState
 from cti_server.domain.step import Step
@@ -65,8 +73,8 @@ def placed(step: Step, contact: Contact) -> None:
 
 def _require(contact: Contact, wanted: str) -> None:
     """As for `contact.transfer`, but a phone that holds may do it: most do so to ask where to."""
-    offers.require(contact, "contact.transfer", *TALKING)
-    offers.require_customer(contact, "contact.transfer")
+    operations.require(contact, "contact.transfer", *TALKING)
+    operations.require_customer(contact, "contact.transfer")
     if contact.operation:
         raise errors.OperationPending(f"{contact.operation.kind} is under way")
     if contact.end_reason or not wanted:
@@ -92,11 +100,11 @@ def _back(step: Step, contact: Contact, agent: Agent | None) -> None:
         consult_goals.arrange(step, contact, contact.consult, contact.consult.goal)
     elif contact.state in (*TALKING, ContactState.DIALLING) and leg and agent and contact.operation is None:
         step.do(Connect(contact.node, contact.contact_id, leg.channel, agent.station or ""))
-        conversation.watch(step, contact, offers.OPERATION_TIME)
+        watching.watch(step, contact, operations.OPERATION_TIME)
     elif contact.state in TALKING and leg is None:
         conversation.lose_agent(step, contact)
         offers.send_back(step, contact)
     elif contact.state in (ContactState.IVR, ContactState.QUEUED, ContactState.OFFERED):
         offers.send_back(step, contact)
     else:
-        conversation.watch(step, contact, offers.OPERATION_TIME)
+        watching.watch(step, contact, operations.OPERATION_TIME)

@@ -16,8 +16,10 @@ from cti_server.domain.agent import (
     StationPurpose,
     StationWait,
 )
+from cti_server.domain.contact import Contact
 from cti_server.domain.effects import HangUpChannel, RingStation
 from cti_server.domain.events import Event, Reply
+from cti_server.domain.leg import Leg, LegRole, LegState
 from cti_server.domain.rules import fallback
 from cti_server.domain.signals import SetState, SignIn, SignOut
 from cti_server.domain.station import Station, station_address
@@ -104,6 +106,19 @@ def ring_station(step: Step, station: Station, agent: Agent, timeout: float, con
     mode = agent.station_mode or StationMode.ON_DEMAND
     step.do(RingStation(station.node, channel, station.address, mode, timeout, contact_id))
     return channel
+
+
+def reserve(step: Step, contact: Contact, agent: Agent, role: LegRole, ring_time: float) -> Leg:
+    """Reserve the agent for the contact; on demand its phone begins to ring. Its leg."""
+    station = step.state.stations[agent.station or ""]
+    agent.contact_ids.append(contact.contact_id)
+    agent.apply(AgentEvent.RESERVE, step.at)
+    channel = station.channel or ""
+    if agent.station_mode is StationMode.ON_DEMAND:
+        channel = ring_station(step, station, agent, ring_time, contact.contact_id)
+    leg = contact.add_leg(role, agent.agent_id, channel, LegState.RINGING)
+    step.state.channels[channel] = contact.contact_id
+    return leg
 
 
 def _take_seat(step: Step, agent: Agent) -> None:

@@ -8,38 +8,28 @@ from __future__ import annotations
 
 from cti_server.domain import errors
 from cti_server.domain.agent import Agent, AgentEvent, AgentState, StationMode, Supervision, SupervisionMode
-from cti_server.domain.contact import (
-    Consult,
-    Contact,
-    ContactEvent,
-    ContactState,
-    LegRole,
-    LegState,
-    Operation,
-    OperationKind,
-    Talk,
-)
+from cti_server.domain.consultation import Consult, Talk
+from cti_server.domain.contact import TALK_STATES, Contact, ContactEvent, ContactState
 from cti_server.domain.effects import HangUpChannel, Move, Place, Supervise
 from cti_server.domain.events import Event, Reply
-from cti_server.domain.rules import consult_goals, conversation, identity, offers, seats
+from cti_server.domain.leg import LegRole, LegState
+from cti_server.domain.operation import Operation, OperationKind
+from cti_server.domain.rules import consult_goals, identity, operations, seats
 from cti_server.domain.signals import ChannelFact, SupervisorPlaced
 from cti_server.domain.state import WorldState
 from cti_server.domain.step import Step
 from cti_server.domain.views import agent_view
 
-LEADER = "team_leader"
-INSPECTOR = "quality_inspector"
-
 
 def talks(contact: Contact, target: Agent) -> bool:
     """Whether the agent is in a conversation of this contact."""
     leg = contact.agent_leg
-    return contact.state in conversation.TALK_STATES and leg is not None and leg.party == target.agent_id
+    return contact.state in TALK_STATES and leg is not None and leg.party == target.agent_id
 
 
 def require_interceptable(contact: Contact) -> None:
     """Raises a refusal when the contact cannot be taken over from its agent now."""
-    offers.require_customer(contact, "supervisor.intercept")
+    operations.require_customer(contact, "supervisor.intercept")
     identity.require_none(contact)
     if contact.state not in (ContactState.ACTIVE, ContactState.HELD):
         raise errors.ActionNotAllowed(f"a contact that is {contact.state} cannot be intercepted")
@@ -81,7 +71,7 @@ def _take_over(step: Step, supervisor: Agent, it: Supervision) -> None:
     supervisor.apply(AgentEvent.TALK, step.at)
     step.tell_agent(supervisor, Event.AGENT_STATE_CHANGED)
     contact.operation = Operation(OperationKind.COMPLETE, request_id, supervisor.agent_id)
-    step.set_timer(f"operation:{contact.contact_id}", offers.OPERATION_TIME)
+    step.set_timer(f"operation:{contact.contact_id}", operations.OPERATION_TIME)
     step.note_contact(contact, "supervisor.intercept", {"supervisor_id": supervisor.agent_id})
     consult_goals.arrange(step, contact, contact.consult, Talk.HANDED)
 

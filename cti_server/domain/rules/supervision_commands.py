@@ -14,10 +14,10 @@ from cti_server.domain.agent import (
     Supervision,
     SupervisionMode,
 )
+from cti_server.domain.audience import Matter, may, sees
 from cti_server.domain.contact import Contact
 from cti_server.domain.events import Event
-from cti_server.domain.rules import offers, seats, supervision
-from cti_server.domain.rules.supervision import INSPECTOR, LEADER
+from cti_server.domain.rules import operations, seats, supervision
 from cti_server.domain.signals import StopSupervising, SuperviseParty
 from cti_server.domain.step import Step
 from cti_server.domain.views import agent_view
@@ -29,9 +29,10 @@ def supervise(step: Step, command: SuperviseParty) -> dict[str, Any] | None:
     """Listen, whisper, barge or intercept; again with another mode: switched without a new call."""
     supervisor = seats.signed_in_agent(step, command.agent_id)
     mode = SupervisionMode(command.mode)
-    _require_role(supervisor, mode)
+    matter = _require_role(supervisor, mode)
     contact, target = _party(step, command)
-    _require_group(supervisor, contact)
+    if not sees(supervisor, matter, (contact.group_id,)):
+        raise errors.NotYourGroup(f"you do not lead group {contact.group_id}")
     if target is supervisor:
         raise errors.TargetIsSelf("that is your own contact")
     now = supervisor.supervision
@@ -47,21 +48,20 @@ def supervise(step: Step, command: SuperviseParty) -> dict[str, Any] | None:
     if now is None:
         now = _begin(step, supervisor, contact, target, mode)
     now.wanted, now.request_id = mode, command.request_id
-    step.set_timer(f"supervise:{supervisor.agent_id}", RING_TIME if not now.there else offers.OPERATION_TIME)
+    step.set_timer(
+        f"supervise:{supervisor.agent_id}", RING_TIME if not now.there else operations.OPERATION_TIME
+    )
     if now.there:
         supervision.go(step, supervisor, now)
     return None
 
 
-def _require_role(supervisor: Agent, mode: SupervisionMode) -> None:
-    if LEADER in supervisor.roles or (INSPECTOR in supervisor.roles and mode is SupervisionMode.LISTEN):
-        return
-    raise errors.WrongRole("team leaders supervise; quality inspectors listen only")
-
-
-def _require_group(supervisor: Agent, contact: Contact) -> None:
-    if INSPECTOR not in supervisor.roles and contact.group_id not in supervisor.groups:
-        raise errors.NotYourGroup(f"you do not lead group {contact.group_id}")
+def _require_role(supervisor: Agent, mode: SupervisionMode) -> Matter:
+    """What the mode is in the table of roles. Raises WrongRole."""
+    matter = Matter.LISTENING if mode is SupervisionMode.LISTEN else Matter.LEADING
+    if not may(supervisor, matter):
+        raise errors.WrongRole("team leaders supervise; quality inspectors listen only")
+    return matter
 
 
 def _party(step: Step, command: SuperviseParty) -> tuple[Contact, Agent]:

@@ -10,11 +10,12 @@ from typing import Any
 
 from cti_server.domain import errors
 from cti_server.domain.agent import Agent
-from cti_server.domain.contact import Contact, ContactEvent, ContactState, Leg, LegRole, LegState
+from cti_server.domain.contact import Contact, ContactEvent, ContactState
 from cti_server.domain.effects import HangUpChannel, SendOutside
 from cti_server.domain.events import Event
-from cti_server.domain.rules import handing, identity, offers, seats
-from cti_server.domain.rules.offers import OPERATION_TIME, own_contact, require
+from cti_server.domain.leg import Leg, LegRole, LegState
+from cti_server.domain.rules import handing, identity, offers, operations, seats
+from cti_server.domain.rules.operations import OPERATION_TIME, own_contact, require
 from cti_server.domain.signals import TransferContact
 from cti_server.domain.step import Step
 from cti_server.domain.target import Target, TargetKind, available_agent, known_group, take_outside_call
@@ -30,7 +31,7 @@ def transfer(step: Step, command: TransferContact) -> dict[str, Any]:
     """Pass the customer on; the agent goes to after-call work."""
     contact, agent = own_contact(step, command)
     require(contact, "contact.transfer", ContactState.ACTIVE, ContactState.HELD)
-    offers.require_customer(contact, "contact.transfer")
+    operations.require_customer(contact, "contact.transfer")
     identity.require_none(contact)
     if contact.held_at_phone:
         raise errors.HeldAtPhone("the phone holds the call; retrieve it there")

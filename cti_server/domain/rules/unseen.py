@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cti_server.domain.contact import Contact, ContactState, Customer
+from cti_server.domain.contact import Contact, ContactState
+from cti_server.domain.customer import Customer
 from cti_server.domain.signals import ContactRecovered
 from cti_server.domain.step import Step
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from cti_server.domain.contact import Contact, ContactEvent, ContactState, LegState, RecordingState
+from cti_server.domain.contact import Contact, ContactEvent, ContactState, RecordingState
 from cti_server.domain.effects import TakeMessage
 from cti_server.domain.errors import Refusal
 from cti_server.domain.events import Event
+from cti_server.domain.leg import LegState
 from cti_server.domain.policy import VOICEMAIL
 from cti_server.domain.rules import waiting
 from cti_server.domain.step import Step

@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 from cti_server.domain.customer import CustomerProfile
 from cti_server.domain.signals.base import Signal
 
+NORMAL_CLEARING = 16
+"""Q.850 cause of a party that hung up on purpose."""
+UNKNOWN_CAUSE = 0
+"""Of a channel that ended while nobody looked."""
+
 
 @dataclass(frozen=True, slots=True)
 class PbxFact(Signal):
@@ -133,7 +138,7 @@ class ChannelGone(PbxFact):
     """Hangup; `cause` is the Q.850 cause code."""
 
     channel: str
-    cause: int = 16
+    cause: int = NORMAL_CLEARING
 
 
 @dataclass(frozen=True, slots=True)

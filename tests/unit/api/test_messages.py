@@ -13,6 +13,7 @@ from cti_server.api.messages import MESSAGES, preferred, text_of, title
 from cti_server.api.models.notifications import SessionClosed
 from cti_server.api.problems import STATUS, problem
 from cti_server.api.rpc import _INTEGERS
+from cti_server.domain.doubts import Doubt
 from cti_server.domain.errors import DomainError, refusals
 from cti_server.errors import CtiError
 
@@ -49,7 +50,7 @@ def test_every_code_has_both_texts() -> None:
 
 def test_no_text_without_a_code() -> None:
     reasons = set(SessionClosed.model_json_schema()["properties"]["reason"]["enum"])
-    assert MESSAGES.keys() - codes() == reasons - codes() | {"too_slow"}
+    assert MESSAGES.keys() - codes() == reasons - codes() | {"too_slow"} | {doubt.value for doubt in Doubt}
 
 
 @pytest.mark.parametrize("code", sorted(MESSAGES))

@@ -6,7 +6,7 @@ from cti_server.asterisk.ami_fields import encode_action
 from cti_server.asterisk.call_control import actions
 from cti_server.domain import effects as e
 from cti_server.domain.agent import StationMode, SupervisionMode
-from cti_server.domain.ivr import Question
+from cti_server.domain.ivr_questions import Question
 
 EFFECTS = [
     e.RingStation("pbx-a", "station-1001-1", "1001", StationMode.ON_DEMAND, 20.0, "pbx-a-1.1"),

@@ -41,6 +41,10 @@ STORY = [
 def told(tmp_path: Path, text: str, since: float = 0.0) -> list[tuple[object, ...]]:
     path = tmp_path / "cel.csv"
     path.write_bytes(text.encode())
+    return told_of(path, since)
+
+
+def told_of(path: Path, since: float = 0.0) -> list[tuple[object, ...]]:
     calls = cel.ended_calls("pbx-a", cel.read_rows(path, CEL_COLUMNS), since)
     return [
         (c.channel, c.service_number, c.group_id, c.arrived_at, c.connected_at, c.ended_at, c.station)

@@ -10,7 +10,7 @@ from cti_server.asterisk.menu import answer_of, menu
 from cti_server.domain import signals as s
 from cti_server.domain.contact import Contact
 from cti_server.domain.customer import Customer, CustomerProfile
-from cti_server.domain.ivr import Asked, Check, Walk
+from cti_server.domain.ivr_walk import Asked, Check, Walk
 from cti_server.domain.state import WorldState
 from cti_server.engine.codec import encode_batch
 from cti_server.engine.port import NotLeader

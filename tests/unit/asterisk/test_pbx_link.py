@@ -2,6 +2,9 @@
 
 import asyncio
 
+import pytest
+
+from cti_server.asterisk import pbx_link
 from cti_server.asterisk.pbx_link import PbxAddress, PbxLink
 from cti_server.domain import signals as s
 from tests.fakes.ami_server import Answer, FakeAmi, FakeAmiConnection, Received, fake_ami
@@ -11,44 +14,83 @@ DEADLINE = 5.0
 
 async def test_held_customer_who_was_going_back_is_not_told_as_held() -> None:
     """Without a beat it goes back to its agent by itself, perhaps between our first look and the beat."""
-    told: asyncio.Queue[s.Signal] = asyncio.Queue()
     async with fake_ami() as pbx:
         pbx.answers["Status"] = _status(pbx)
-        pbx.answers["DeviceStateList"] = _list
-        address = PbxAddress("pbx-a", "127.0.0.1", pbx.port, "cti", "secret")
-        link = PbxLink(address, told.put_nowait, lambda: None, lambda: 0.0, called=lambda _call: None)
-        running = asyncio.create_task(link.run())
-        snapshot = await asyncio.wait_for(_snapshot(told), DEADLINE)
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        snapshot = await _snapshot(pbx)
     assert [(fact.channel, fact.bridge) for fact in snapshot.channels] == [("pbx-a-1.1", "bridge-1")]
     assert pbx.names()[:4] == ["Status", "Setvar", "Status", "DeviceStateList"]
 
 
-async def _snapshot(told: "asyncio.Queue[s.Signal]") -> s.NodeSnapshot:
-    while not isinstance(signal := await told.get(), s.NodeSnapshot):
-        pass
+async def test_a_node_that_is_not_there_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that begins while the PBX is gone: no connection ends that would tell it."""
+    monkeypatch.setattr(pbx_link, "UNREACHED", 0.01)
+    told: asyncio.Queue[s.Signal] = asyncio.Queue()
+    async with fake_ami() as pbx:
+        port = pbx.port
+    address = PbxAddress("pbx-a", "127.0.0.1", port, "cti", "secret")
+    link = PbxLink(address, told.put_nowait, lambda: None, lambda: 0.0, called=lambda _call: None)
+    running = asyncio.create_task(link.run())
+    signal = await asyncio.wait_for(told.get(), DEADLINE)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert signal == s.NodeDown(0.0, "pbx-a", "not_reached")
+
+
+async def test_a_phones_hold_is_asked_for_without_locking_its_channel() -> None:
+    """Asterisk stands still for good when `Status` reads a function that has to wait for SIP."""
+
+    def status(connection: FakeAmiConnection, action: Received) -> None:
+        row = {"Event": "Status", "ChannelStateDesc": "Up", "BridgeID": "b"}
+        talking = [{"Channel": f"PJSIP/1001-0000000{n}", "Uniqueid": f"s-{n}", **row} for n in (1, 2, 3)]
+        idle = {"Channel": "PJSIP/1002-00000004", "Uniqueid": "s-4", "Variable": "CTI_IDLE=1", **row}
+        _list(connection, action, *talking, idle, {"Uniqueid": "pbx-a-1.1", **row})
+
+    def held(connection: FakeAmiConnection, action: Received) -> None:
+        if action.headers["Channel"] == "s-3":  # gone by now
+            connection.answer(action, "Error", Message="No such channel")
+        else:
+            value = "1" if action.headers["Channel"] == "s-2" else "0"
+            connection.answer(action, Variable=action.headers["Variable"], Value=value)
+
+    async with fake_ami() as pbx:
+        pbx.answers |= {"Status": status, "Getvar": held}
+        snapshot = await _snapshot(pbx)
+    asked = [action.headers for action in pbx.received if action.name == "Getvar"]
+    assert [(one["Channel"], one["Variable"]) for one in asked] == [
+        (f"s-{n}", "CHANNEL(rtp,hold)") for n in (1, 2, 3)
+    ]
+    assert [fact.channel for fact in snapshot.channels if fact.held] == ["s-2"]
+    assert all("(" not in one.headers["Variables"] for one in pbx.received if one.name == "Status")
+
+
+async def _snapshot(pbx: FakeAmi) -> s.NodeSnapshot:
+    """The first one that a link takes of it."""
+    told: asyncio.Queue[s.Signal] = asyncio.Queue()
+    pbx.answers["DeviceStateList"] = _list
+    address = PbxAddress("pbx-a", "127.0.0.1", pbx.port, "cti", "secret")
+    link = PbxLink(address, told.put_nowait, lambda: None, lambda: 0.0, called=lambda _call: None)
+    running = asyncio.create_task(link.run())
+    async with asyncio.timeout(DEADLINE):
+        while not isinstance(signal := await told.get(), s.NodeSnapshot):
+            pass
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
     return signal
 
 
 def _status(pbx: FakeAmi) -> Answer:
     def answer(connection: FakeAmiConnection, action: Received) -> None:
         beaten = "Setvar" in pbx.names()
-        _list(
-            connection,
-            action,
-            Event="Status",
-            Uniqueid="pbx-a-1.1",
-            Context="cti-hold",
-            BridgeID="bridge-1" if beaten else "",
-        )
+        bridge = "bridge-1" if beaten else ""
+        row = {"Event": "Status", "Uniqueid": "pbx-a-1.1", "Context": "cti-hold", "BridgeID": bridge}
+        _list(connection, action, row)
 
     return answer
 
 
-def _list(connection: FakeAmiConnection, action: Received, **row: str) -> None:
+def _list(connection: FakeAmiConnection, action: Received, *rows: dict[str, str]) -> None:
     same = {"ActionID": action.headers["ActionID"]}
     connection.answer(action, EventList="start")
-    if row:
+    for row in rows:
         connection.event(row.pop("Event"), **same, **row)
     connection.event(f"{action.name}Complete", **same, EventList="Complete", ListItems="1")

@@ -10,8 +10,9 @@ from pathlib import Path
 import msgspec
 
 from asterisk_config.prompts import PROMPTS
-from cti_server.domain import ivr
-from cti_server.domain.ivr import Asked, Check, Ivr, Option, Walk
+from cti_server.domain import ivr, ivr_questions
+from cti_server.domain.ivr import Ivr, Option
+from cti_server.domain.ivr_walk import Asked, Check, Walk
 from cti_server.store.identity import LOCKED_FOR, TRIES
 from cti_server.store.seed import _MENU, _MENU_NUMBER
 
@@ -39,7 +40,7 @@ def test_the_example_is_the_demos_and_can_be_used() -> None:
 
 def test_every_prompt_of_the_demo_menu_is_spoken() -> None:
     settings = msgspec.convert(_MENU, Ivr)
-    said = {name for asked in Asked for name in ivr.question(settings, Walk(asked)).prompts}
+    said = {name for asked in Asked for name in ivr_questions.question(settings, Walk(asked)).prompts}
     said |= {"no_input", "wrong_key", "connecting", "verified", "not_verified"}
     assert said <= PROMPTS.keys()
 

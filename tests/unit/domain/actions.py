@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from cti_server.domain import signals as s
+from cti_server.domain.allowed_actions import allowed_actions
 from cti_server.domain.contact import ContactState
 from cti_server.domain.target import Target, TargetKind
-from cti_server.domain.views import allowed_actions
 from cti_server.domain.world import World
 from tests.unit.domain.centre import Centre, copy
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cti_server.domain.agent import IN_CONTACT, Agent, AgentState, StationMode
-from cti_server.domain.contact import Contact, ContactState, LegRole, LegState
+from cti_server.domain.contact import TALK_STATES, Contact, ContactState
+from cti_server.domain.leg import LegRole, LegState
 from cti_server.domain.queue import turn
-from cti_server.domain.rules.conversation import TALK_STATES
 from cti_server.domain.rules.seats import station_usable
 from cti_server.domain.state import WorldState
 

@@ -5,7 +5,7 @@ import pytest
 from cti_server.domain import effects as e
 from cti_server.domain import signals as s
 from cti_server.domain.contact import RecordingState
-from cti_server.domain.rules.offers import OPERATION_TIME
+from cti_server.domain.rules.operations import OPERATION_TIME
 from cti_server.domain.target import Target, TargetKind
 from cti_server.engine import codec
 from tests.unit.domain.centre import Centre

@@ -9,7 +9,7 @@ import pytest
 from cti_server.domain import signals as s
 from cti_server.domain.contact import Contact, ContactState
 from cti_server.domain.effects import CallCustomer, TellPlace
-from cti_server.domain.ivr import Asked
+from cti_server.domain.ivr_walk import Asked
 from cti_server.domain.policy import Policy
 from cti_server.domain.rules.callbacks import WAITING
 from cti_server.domain.views import contact_view

@@ -162,11 +162,13 @@ def test_one_attempt_is_one_call():
     assert len(calls) == 1
 
 
-@pytest.mark.parametrize("why", ["number", "cap", "group", "node"])
+@pytest.mark.parametrize("why", ["number", "cap", "group", "node", "link"])
 def test_what_cannot_be_placed_is_over(why: str):
     centre = opened()
     if why == "cap":
         centre.state.outside = OutsideRules(calls_per_minute=0)
+    if why == "link":
+        centre.disconnect()
     more = {"number": {"number": "110"}, "group": {"group_id": "nowhere"}, "node": {"node": "pbx-z"}}
     placed(centre, **more.get(why, {}))
     assert CALL not in centre.state.contacts
@@ -184,6 +186,30 @@ def test_an_apology_that_was_lost_is_told_again():
     centre.connect()
     centre.settle()
     assert centre.pbx.channels[CALL].context == "cti-let-go"
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_nobody_is_let_go_unseen(answered: bool):
+    """The fallback queue, alone for a while, may have found somebody for whom nobody was free."""
+    centre = opened()
+    placed(centre)
+    reached(centre)
+    seated(centre, ready=False)
+    centre.disconnect()
+    centre.pbx.on_its_own(CALL)
+    if answered:
+        centre.pbx.fallback_answers(CALL, "1001")
+    centre.pass_time(10.0)
+    assert contact(centre, CALL).state == "queued"
+    centre.connect()
+    centre.settle()
+    if answered:
+        assert (contact(centre, CALL).state, contact(centre, CALL).agent_id) == ("active", "1001")
+        assert e.Apologise not in effects(centre)
+    else:
+        centre.pass_time(1.1)
+        centre.settle()
+        assert centre.pbx.channels[CALL].context == "cti-let-go"
 
 
 def test_who_answers_while_no_server_lives_is_let_go():

@@ -5,8 +5,9 @@ import pytest
 from cti_server.domain import effects as e
 from cti_server.domain import signals as s
 from cti_server.domain.agent import AgentState
-from cti_server.domain.contact import ContactState, LegRole, LegState
+from cti_server.domain.contact import ContactState
 from cti_server.domain.events import Event
+from cti_server.domain.leg import LegRole, LegState
 from cti_server.domain.target import Target, TargetKind
 from tests.fakes.pbx import BUSY, OUT_OF_ORDER
 from tests.unit.domain import scenes
@@ -485,3 +486,47 @@ def test_the_called_are_free_again():
     second = called(centre)
     centre.settle()
     assert contact(centre, second).agent_id == "1002"
+
+
+STORY_OF_STEPS: list[tuple[type[s.ContactCommand], str, tuple[object, ...]]] = [
+    (s.ConsultParty, "1001", (TO_1002,)),
+    (s.Accept, "1002", ()),
+    (s.Alternate, "1001", ()),
+    (s.Alternate, "1001", ()),
+    (s.Conference, "1001", ()),
+    (s.CompleteTransfer, "1001", ()),
+]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("last", [s.CompleteTransfer, s.DropLeg, s.CancelConsult])
+@pytest.mark.parametrize("step", [e.Move, e.Join, e.Connect, e.Confer])
+def test_a_step_that_was_lost_with_its_server_is_done_by_the_next(mode, last, step):
+    """At each command whose outcome needs it; it is answered then, not in doubt."""
+    story = STORY_OF_STEPS[: 4 if last is s.CancelConsult else 5]
+    lost = 0
+    for killed in range(len(story) + 1):
+        centre, contact_id = with_colleague(mode, mode)
+        for number, (kind, who, more) in enumerate([*story, (last, "1001", ())]):
+            third = contact(centre, contact_id).consulted_leg
+            leg = (third.leg_id,) if third and kind is s.DropLeg else ()
+            centre.command(kind, who, contact_id, *more, *leg)
+            if kind is s.Accept:
+                for channel in scenes.ringing(centre):
+                    centre.pbx.answer(channel)
+            if number == killed and settled_until(centre, step):
+                lost += 1
+                centre.restart()
+                for agent_id in ("1001", "1002"):
+                    centre.apply(s.AgentConnected(centre.now, agent_id))
+                centre.connect()
+            centre.settle()
+            (reply,) = centre.replies[centre.commands[-1]]
+            assert reply.error_code is None, (kind, reply)
+            check_agreement(centre)
+        ended = contact(centre, contact_id)
+        if last is s.CompleteTransfer:
+            assert ended.agent_id == "1002"
+        else:
+            assert (ended.state, ended.consult) == (ContactState.ACTIVE, None)
+    assert lost or step is e.Confer

@@ -138,6 +138,30 @@ def test_busy_leaves_the_customer_on_hold(mode):
 
 
 @BOTH
+def test_a_call_in_doubt_may_still_be_answered(mode):
+    centre, contact_id = asking(mode)
+    channel = third(centre).channel
+    centre.apply(s.EffectFailed(centre.now, "pbx-a", "CallThird", channel, "outcome_unknown"))
+    assert e.Resync("pbx-a") in centre.told[-1].effects
+    centre.settle()
+    centre.pbx.third_answers(channel)
+    centre.settle()
+    assert connected(centre, contact_id)
+
+
+@BOTH
+def test_a_call_that_the_pbx_refused_leaves_the_customer_on_hold(mode):
+    centre, contact_id = talking(mode)
+    centre.command(s.ConsultParty, "1001", contact_id, NUMBER)
+    (call,) = [x for o in centre.told for x in o.effects if isinstance(x, e.CallThird)]
+    centre.settle()
+    del centre.pbx.channels[call.channel]
+    centre.apply(s.EffectFailed(centre.now, "pbx-a", "CallThird", call.channel, "pbx_refused"))
+    centre.settle()
+    assert (contact(centre, contact_id).state, contact(centre, contact_id).consult) == ("held", None)
+
+
+@BOTH
 def test_cancelled_while_it_rings(mode):
     centre, contact_id = asking(mode)
     assert code(centre, s.CancelConsult, "1001", contact_id) is None

@@ -5,7 +5,8 @@ import pytest
 from cti_server.domain import effects as e
 from cti_server.domain import signals as s
 from cti_server.domain.agent import AgentState
-from cti_server.domain.contact import ContactState, LegState
+from cti_server.domain.contact import ContactState
+from cti_server.domain.leg import LegState
 from tests.unit.domain import scenes
 from tests.unit.domain.scenes import (
     MODES,

@@ -147,6 +147,20 @@ def test_given_up_before_the_own_phone_was_picked_up():
     assert not effects(centre, e.CallCustomer)
 
 
+def test_a_look_at_the_pbx_before_anybody_is_called_ends_nothing():
+    """There is no customer's channel yet that could be missed."""
+    centre = opened()
+    seated(centre, mode=ON_DEMAND)
+    contact_id = asked(centre)
+    centre.settle()
+    centre.disconnect()
+    centre.connect()
+    centre.settle()
+    assert contact(centre, contact_id).state == "dialling"
+    pick_up(centre)
+    assert len(effects(centre, e.CallCustomer)) == 1
+
+
 @pytest.mark.parametrize("how", ["refused", "not_answered", "not_registered"])
 def test_the_own_phone_does_not_answer(how):
     centre = opened()

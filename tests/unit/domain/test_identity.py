@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from cti_server.domain import effects as e
-from cti_server.domain import ivr
+from cti_server.domain import ivr_walk
 from cti_server.domain import signals as s
 from cti_server.domain.contact import Contact, ContactState, RecordingState
 from cti_server.domain.customer import CustomerProfile
 from cti_server.domain.events import Reply
-from cti_server.domain.rules.offers import OPERATION_TIME
+from cti_server.domain.rules.operations import OPERATION_TIME
 from cti_server.domain.target import Target, TargetKind
 from cti_server.domain.views import contact_view
 from tests.unit.domain.actions import check_allowed_actions
@@ -97,7 +97,7 @@ def test_right_card_and_pin(mode: str) -> None:
     assert shown(centre, contact)["asked"] == "card"
     types(centre, contact, "card", NUMBER)
     assert shown(centre, contact)["asked"] == "pin"
-    types(centre, contact, ivr.Check.RIGHT, NUMBER, right=True)
+    types(centre, contact, ivr_walk.Check.RIGHT, NUMBER, right=True)
     assert (shown(centre, contact)["state"], contact.state) == ("verified", ContactState.HELD)
     check_allowed_actions(centre)
     comes_back(centre, contact)
@@ -133,7 +133,7 @@ def test_a_locked_customer_is_told_to_the_agent_alone() -> None:
 def test_who_proved_it_and_then_fails_is_in_doubt_again() -> None:
     centre, contact = sent()
     types(centre, contact, "card", NUMBER)
-    types(centre, contact, ivr.Check.RIGHT, NUMBER, right=True)
+    types(centre, contact, ivr_walk.Check.RIGHT, NUMBER, right=True)
     comes_back(centre, contact)
     centre.command(s.Identify, "1001", contact.contact_id)
     centre.settle()
@@ -161,10 +161,12 @@ def test_the_agent_takes_the_customer_back_in_the_middle() -> None:
     types(centre, contact, "card", NUMBER)
     serial = contact.walk.serial if contact.walk else 0
     centre.command(s.Retrieve, "1001", contact.contact_id)
-    centre.pbx.press(contact.contact_id, serial, ivr.Check.RIGHT, NUMBER, WHO)  # checked too late
+    centre.pbx.press(contact.contact_id, serial, ivr_walk.Check.RIGHT, NUMBER, WHO)  # checked too late
     centre.settle()
     assert result(centre)["contact"]["state"] == "active"
     assert (shown(centre, contact)["state"], contact.customer.verified) == ("cancelled", False)
+    assert contact.walk
+    assert contact.walk.over
     assert contact.recording == "recording"
 
 
@@ -176,6 +178,17 @@ def test_a_recording_that_the_agent_paused_stays_paused() -> None:
     centre.settle()
     comes_back(centre, contact)
     assert (contact.state, contact.recording) == ("active", "paused")
+
+
+def test_not_while_the_phone_holds() -> None:
+    centre, contact = in_talk()
+    leg = contact.agent_leg
+    assert leg
+    centre.pbx.hold(leg.channel)
+    centre.settle()
+    centre.command(s.Identify, "1001", contact.contact_id)
+    assert last(centre).error_code == "held_at_phone"
+    assert (contact.state, contact.identification) == ("held", None)
 
 
 def test_out_of_a_hold() -> None:
@@ -280,7 +293,7 @@ def test_the_server_dies_in_it_and_it_goes_on() -> None:
     contact = again(centre)
     fails_once(centre, contact)
     types(centre, contact, "card", NUMBER)
-    types(centre, contact, ivr.Check.RIGHT, NUMBER, right=True)
+    types(centre, contact, ivr_walk.Check.RIGHT, NUMBER, right=True)
     comes_back(centre, contact)
     assert (contact.state, contact.recording, contact.customer.verified) == ("active", "recording", True)
 

@@ -3,8 +3,8 @@
 import pytest
 
 from cti_server.domain import signals as s
+from cti_server.domain.allowed_actions import allowed_actions
 from cti_server.domain.target import Target, TargetKind
-from cti_server.domain.views import allowed_actions
 from tests.fakes.pbx import BUSY
 from tests.unit.domain.centre import Centre
 from tests.unit.domain.scenes import (

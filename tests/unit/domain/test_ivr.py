@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cti_server.domain import ivr
-from cti_server.domain.ivr import MAIN, Asked, Check, Ivr, Option, Walk
+from cti_server.domain import ivr, ivr_questions, ivr_walk
+from cti_server.domain.ivr import MAIN, Ivr, Option
+from cti_server.domain.ivr_walk import Asked, Check, Walk
 from tests.unit.domain.centre import MENU
 
 KEYS = st.sampled_from(["", "0", "1", "2", "3", "4", "5", "9", "*", "#", "12", "card", *Check, "你"])
@@ -18,12 +19,12 @@ GROUPS = frozenset({"general", "credit_card"})
 
 def walked(*answers: str, settings: Ivr = MENU, language_known: bool = False) -> tuple[Walk, list[str], str]:
     """Where these answers lead: the walk, its path, the group."""
-    walk = ivr.begin(settings, language_known=language_known)
+    walk = ivr_walk.begin(settings, language_known=language_known)
     assert walk
     path: list[str] = []
     group = ""
     for answer in answers:
-        turn = ivr.pressed(settings, walk, answer, "13900000002")
+        turn = ivr_walk.pressed(settings, walk, answer, "13900000002")
         walk, group = turn.walk, turn.group or group
         path.extend(turn.path)
     return walk, path, group
@@ -53,16 +54,16 @@ def menus(draw: st.DrawFn) -> Ivr:
 def test_everybody_comes_to_a_person_and_hears_how_in_every_question(
     settings: Ivr, known: bool, answers: list[str]
 ) -> None:
-    walk = ivr.begin(settings, language_known=known)
+    walk = ivr_walk.begin(settings, language_known=known)
     assert walk
     for answer in answers:
-        asked = ivr.question(settings, walk)
+        asked = ivr_questions.question(settings, walk)
         if walk.over:
             assert asked.digits == 0
         else:
             assert asked.digits > 0
             assert any(name.startswith(("press_0", "press_star")) for name in asked.prompts)
-        before, walk = walk, ivr.pressed(settings, walk, answer).walk
+        before, walk = walk, ivr_walk.pressed(settings, walk, answer).walk
         assert walk.serial > before.serial or before.over, "every question has a number of its own"
     assert walk.over
 
@@ -71,12 +72,12 @@ def test_everybody_comes_to_a_person_and_hears_how_in_every_question(
 def test_the_direct_way_to_a_person_works_from_everywhere(
     settings: Ivr, known: bool, answers: list[str]
 ) -> None:
-    walk = ivr.begin(settings, language_known=known)
+    walk = ivr_walk.begin(settings, language_known=known)
     assert walk
     for answer in answers:
-        walk = ivr.pressed(settings, walk, answer).walk
+        walk = ivr_walk.pressed(settings, walk, answer).walk
     for key in ("0", "*"):
-        ends = ivr.pressed(settings, walk, key).walk
+        ends = ivr_walk.pressed(settings, walk, key).walk
         if walk.asked in (Asked.LANGUAGE, Asked.MENU):
             assert ends.over or key == "*"
         else:
@@ -117,7 +118,7 @@ def test_a_wrong_key_is_asked_again_and_a_right_one_forgets_it() -> None:
 def test_who_is_known_by_language_is_not_asked_for_it() -> None:
     assert walked(language_known=True)[0].asked is Asked.MENU
     assert walked(settings=replace(MENU, languages=("en",)))[0].asked is Asked.MENU
-    assert ivr.begin(Ivr(), language_known=False) is None
+    assert ivr_walk.begin(Ivr(), language_known=False) is None
 
 
 def test_a_locked_customer_is_asked_as_often_as_a_wrong_one() -> None:

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import invariant
 
 from tests.unit.domain.machine import Life
+from tests.unit.domain.steady import STEADY
 
 EXAMPLES = os.environ.get("CTI_DOMAIN_EXAMPLES")
 
@@ -36,6 +37,7 @@ TestLife.settings = settings(
     max_examples=int(EXAMPLES or 150),
     stateful_step_count=60,
     derandomize=EXAMPLES is None,
+    backend="hypothesis" if EXAMPLES else STEADY,
     database=None,
     phases=(Phase.generate, Phase.shrink)
     if EXAMPLES and not os.environ.get("CTI_NOSHRINK")

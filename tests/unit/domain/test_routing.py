@@ -10,7 +10,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from cti_server.domain import signals as s
 from cti_server.domain import world
 from cti_server.domain.agent import Agent, AgentEvent, AgentState
-from cti_server.domain.contact import Contact, ContactState, Customer, LegRole, LegState
+from cti_server.domain.contact import Contact, ContactState
+from cti_server.domain.customer import Customer
+from cti_server.domain.leg import LegRole, LegState
 from cti_server.domain.policy import Policy, Priorities, Strategy
 from cti_server.domain.queue import AGEING, Group, turn
 from cti_server.domain.routing import Router
@@ -216,6 +218,20 @@ def test_who_waits_for_the_dedicated_agent_takes_any_other_when_the_time_is_over
     assert offered_to(centre, own) == "1002"
 
 
+def test_refused_by_the_dedicated_agent_it_waits_for_anybody() -> None:
+    centre = opened()
+    policy(centre, preference_time=300.0)
+    seated(centre, "1001")
+    own = arrived(centre, dedicated_agent="1001")
+    seated(centre, "1002")
+    assert offered_to(centre, own) == "1001"
+    centre.command(s.Reject, "1001", own)
+    assert offered_to(centre, own) == "1002"
+    centre.command(s.SetState, "1001", "ready")
+    centre.command(s.Reject, "1002", own)
+    assert offered_to(centre, own) == "1001"
+
+
 def test_the_dedicated_agent_takes_its_own_customer_first() -> None:
     centre = opened()
     policy(centre, preference_time=300.0)
@@ -239,9 +255,8 @@ def test_nobody_waits_for_an_agent_who_is_not_at_work() -> None:
     assert offered_to(centre, arrived(centre, dedicated_agent="1001")) == "1002"
 
 
-def test_the_last_agent_is_preferred_for_a_while() -> None:
-    centre = opened()
-    policy(centre, preference_time=30.0, last_agent_within=3600.0)
+def served_by_1001(centre: Centre) -> None:
+    """The customer has talked to 1001; 1002 is idle longer."""
     seated(centre, "1001")
     first = arrived(centre)
     centre.command(s.Accept, "1001", first)
@@ -250,20 +265,19 @@ def test_the_last_agent_is_preferred_for_a_while() -> None:
     centre.settle()
     seated(centre, "1002")
     centre.command(s.WrapUp, "1001", first)
+
+
+def test_the_last_agent_is_preferred_for_a_while() -> None:
+    centre = opened()
+    policy(centre, preference_time=30.0, last_agent_within=3600.0)
+    served_by_1001(centre)
     assert offered_to(centre, arrived(centre)) == "1001", "1002 is idle longer, but 1001 knows the customer"
 
 
 def test_nobody_is_asked_again_for_whom_it_was_too_long_ago() -> None:
     centre = opened()
     policy(centre, preference_time=30.0, last_agent_within=10.0)
-    seated(centre, "1001")
-    first = arrived(centre)
-    centre.command(s.Accept, "1001", first)
-    pick_up(centre)
-    centre.command(s.HangUp, "1001", first)
-    centre.settle()
-    seated(centre, "1002")
-    centre.command(s.WrapUp, "1001", first)
+    served_by_1001(centre)
     centre.pass_time(11)
     assert offered_to(centre, arrived(centre)) == "1002"
 

@@ -4,7 +4,8 @@ import pytest
 
 from cti_server.domain import signals as s
 from cti_server.domain.agent import AgentState, SupervisionMode
-from cti_server.domain.contact import ContactState, LegRole, LegState
+from cti_server.domain.contact import ContactState
+from cti_server.domain.leg import LegRole, LegState
 from cti_server.domain.views import contact_view
 from tests.unit.domain import scenes
 from tests.unit.domain.agreement import check_agreement
@@ -50,6 +51,30 @@ def test_take_part_and_stop(leader_mode, how):
     assert all(leg.state is LegState.GONE for leg in seen)
     assert f"supervisor.{how}" in scenes.kinds(centre, contact_id)
     check_agreement(centre)
+
+
+@pytest.mark.parametrize("leader_mode", MODES)
+def test_the_channel_idles_in_between_and_the_supervision_goes_on(leader_mode):
+    centre, _ = listening(leader_mode=leader_mode)
+    leader = agent(centre, "1003")
+    assert leader.supervision
+    centre.command(s.SuperviseParty, "1003", "whisper", "1002")
+    centre.apply(s.StationPlaced(centre.now, "pbx-a", leader.supervision.channel))
+    centre.settle()
+    assert leader.supervision
+    assert leader.supervision.mode is SupervisionMode.WHISPER
+    assert scenes.last_reply(centre) == (None, True)
+
+
+@pytest.mark.parametrize("leader_mode", MODES)
+def test_nothing_to_hear_any_more_ends_it(leader_mode):
+    centre, _ = listening(leader_mode=leader_mode)
+    leader = agent(centre, "1003")
+    assert leader.supervision
+    centre.apply(s.StationPlaced(centre.now, "pbx-a", leader.supervision.channel))
+    assert leader.supervision is None
+    centre.settle()
+    assert leader.state is AgentState.NOT_READY
 
 
 @pytest.mark.parametrize("leader_mode", MODES)
@@ -172,3 +197,12 @@ def test_a_leader_sets_states_and_signs_out():
     assert scenes.code(centre, s.ForceSignOut, "1003", "1002", "left") is None
     assert agent(centre, "1002").state is AgentState.SIGNED_OUT
     assert scenes.code(centre, s.ForceState, "1003", "1002", "ready") == "not_signed_in"
+
+
+def test_who_leads_and_inspects_listens_everywhere_and_speaks_in_the_own_groups():
+    centre, _ = watched()
+    leader = agent(centre, "1003")
+    leader.roles, leader.groups = ("team_leader", "quality_inspector"), {"general": 1}
+    assert scenes.code(centre, s.SuperviseParty, "1003", "whisper", "1002") == "not_your_group"
+    assert scenes.code(centre, s.SuperviseParty, "1003", "listen", "1002") is None
+    assert scenes.code(centre, s.SuperviseParty, "1003", "barge", "1002") == "not_your_group"

@@ -36,6 +36,21 @@ def passed_on(centre: Centre, contact_id: str, to: Target) -> None:
     centre.settle()
 
 
+def test_a_look_at_the_pbx_that_was_quicker_undoes_nothing():
+    """Asked for before, taken just after the command, and before the PBX has done it."""
+    centre, contact_id = talking(PERSISTENT)
+    centre.pbx.ask([e.Resync("pbx-a")])
+    assert code(centre, s.TransferContact, "1001", contact_id, GROUP) is None
+    centre.pbx.carry_out()
+    centre.settle()
+    assert (contact(centre, contact_id).state, contact(centre, contact_id).group_id) == (
+        "queued",
+        "credit_card",
+    )
+    assert agent(centre).state == "wrap_up"
+    assert centre.pbx.channels[contact_id].context == "cti-wait"
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("scene", [talking, held])
 def test_to_a_group_and_taken_there(mode, scene):

@@ -142,6 +142,21 @@ async def test_empty_recording_is_kept_and_said_so(site: Site) -> None:
     assert (recording["duration_s"], recording["data"]["repairs"]) == (0.0, ["empty"])
 
 
+async def test_what_else_is_known_of_it_stands_among_its_repairs(tmp_path: Path) -> None:
+    asked: list[tuple[float, float]] = []
+
+    def doubts(since: float, until: float) -> tuple[str, ...]:
+        asked.append((since, until))
+        return ("disk_was_full",)
+
+    site = Site(tmp_path, doubts=doubts)
+    site.raw(8000)
+    recording = await site.intake.finish(CONTACT)
+    assert recording["data"]["repairs"] == ["disk_was_full"]
+    assert asked == [(recording["started_at"], recording["ended_at"])]
+    site.intake.close()
+
+
 async def test_finishing_again_gives_the_same(site: Site) -> None:
     site.raw(80)
     first = await site.intake.finish(CONTACT, started_at=BEGAN)
@@ -282,3 +297,16 @@ async def test_what_it_returns_is_a_row_of_the_database(site: Site) -> None:
     row = row_of(Record("recording:1", "recording", BEGAN, recording))
     assert row.values["data"] == {"repairs": []}
     assert row.values["sha256"] == recording["sha256"]
+
+
+@pytest.mark.parametrize("contact", [CONTACT, "pbx-a-early"])
+async def test_a_recording_of_another_day_is_found_again(site: Site, contact: str) -> None:
+    """Whether or not its id says when the call began."""
+    site.raw(8_000, contact=contact)
+    first = await site.intake.finish(contact, started_at=BEGAN + 86_400, ended_at=BEGAN + 86_401)
+    assert first["path"] == f"2026/11/22/{contact}.wav"
+    assert await site.intake.finish(contact) == first
+    site.raw(16_000, contact=contact)
+    assert await site.intake.spooled(contact)
+    assert (await site.intake.finish(contact))["recording_id"] == f"{contact}_2"
+    assert not await site.intake.spooled(contact)

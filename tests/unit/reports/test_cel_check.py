@@ -126,6 +126,35 @@ def test_who_is_let_go_hears_so_after_the_contact() -> None:
     assert checked([*rows, row(4.1, "CTI_LET_GO", ONE, CUSTOMER)], facts).agrees
 
 
+def test_a_phone_that_picks_up_while_its_agent_rejects_has_not_answered() -> None:
+    """They are joined for a tenth of a second, and the next agent has the customer."""
+    crossed = [
+        row(8, "BRIDGE_ENTER", "s-9", COLLEAGUE, "x"),
+        row(8, "BRIDGE_ENTER", ONE, CUSTOMER, "x"),
+        row(8.1, "BRIDGE_EXIT", ONE, CUSTOMER, "x"),
+        row(8.1, "BRIDGE_EXIT", "s-9", COLLEAGUE, "x"),
+    ]
+    assert told(checked([*ROWS, *crossed])) == [(ONE, What.ANSWERED)]
+    rejected = [
+        fact(7, "offered", agent="1002"),
+        fact(8.02, "queued", "contact.rejected"),
+        fact(9, "offered", agent="1001"),
+    ]
+    found = checked([*ROWS, *crossed], [*FACTS, *rejected])
+    assert found.agrees, found
+    begin, end = ROWS[0], row(9, "CHAN_END", ONE, CUSTOMER)
+    gone = [*FACTS[:2], *rejected[:2], fact(9, "ended")]
+    found = checked([begin, ROWS[1], *crossed, end], gone)
+    assert found.agrees, found
+    assert found.in_cel.answered == 0
+    soon = [*gone[:-1], fact(8.3, "active", "contact.connected", "1001"), fact(9, "ended")]
+    found = checked([begin, ROWS[1], *crossed, end], soon)
+    assert found.agrees, found  # the next one had it at once: a join as short, and the one that counts
+    assert found.in_cel.answered == 1
+    longer = [{**one, "eventtime": str(float(one["eventtime"]) + 1)} for one in crossed[2:]]
+    assert told(checked([*ROWS, *crossed[:2], *longer], [*FACTS, *rejected])) == [(ONE, What.ANSWERED)]
+
+
 def test_an_end_that_asterisk_does_not_know_of() -> None:
     found = checked(ROWS[:-1])
     assert Deviation(ONE, What.ENDED, BEGIN.timestamp() + 40.1, None) in found.deviations

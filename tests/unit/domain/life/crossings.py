@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from functools import partial
 
 from hypothesis import strategies as st
-from hypothesis.stateful import precondition, rule
+from hypothesis.stateful import rule
 
 from cti_server.domain import signals as s
+from cti_server.domain.allowed_actions import allowed_actions
 from cti_server.domain.effects import (
     AddFallbackMember,
     Effect,
@@ -19,7 +19,6 @@ from cti_server.domain.effects import (
     Resync,
 )
 from cti_server.domain.target import Target, TargetKind
-from cti_server.domain.views import allowed_actions
 from tests.fakes.pbx import BUSY, EFFECTS, NO_ANSWER, NORMAL, OUT_OF_ORDER, Channel
 from tests.unit.domain import centre as c
 from tests.unit.domain.actions import METHODS
@@ -41,22 +40,18 @@ KINDS = (
     *("pbx", "hears", "asks", "answers", "caller", "leaves", "phone"),
     *("arrives", "seat", "leader", "breaks", "fails", "time"),
 )
-AT_LENGTH = bool(os.environ.get("CTI_DOMAIN_EXAMPLES"))
-"""Not in the suite: which walks are gone there depends on what else is loaded, and these go far."""
 acts = st.tuples(st.sampled_from(KINDS), which, which)
 
 
 class Crossings(Drive):
     """One thing across the other."""
 
-    @precondition(lambda _: AT_LENGTH)
     @rule(chosen=st.lists(acts, min_size=1, max_size=16))
     def life_goes_on(self, chosen: list[tuple[str, int, int]]) -> None:
         """This and that, as it is possible at that moment."""
         for kind, number, other in chosen:
             self._act(kind, number, other)
 
-    @precondition(lambda _: AT_LENGTH)
     @rule(asked=st.tuples(which, which), before=some, between=acts, after=some)
     def crossed(
         self, asked: tuple[int, int], before: list[int], between: tuple[str, int, int], after: list[int]

@@ -10,10 +10,12 @@ from hypothesis.stateful import rule
 
 from cti_server.domain import signals as s
 from cti_server.domain.agent import Agent, AgentState
-from cti_server.domain.contact import Contact, ContactState, LegState, RecordingState, Talk
+from cti_server.domain.allowed_actions import allowed_actions
+from cti_server.domain.consultation import Talk
+from cti_server.domain.contact import Contact, ContactState, RecordingState
 from cti_server.domain.events import Reply
+from cti_server.domain.leg import LegState
 from cti_server.domain.target import Target, TargetKind
-from cti_server.domain.views import allowed_actions
 from tests.fakes.pbx import Channel
 from tests.unit.domain import centre as c
 from tests.unit.domain.actions import METHODS
