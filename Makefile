@@ -5,6 +5,8 @@ SHELL := /bin/bash
 
 UP_FLAGS := $(if $(FREE_PORTS),--free-ports) $(if $(VAR),--var $(VAR))
 WORKERS ?= 9
+comma := ,
+STORM_WORSE := kills=2,freezes=1,routing=12,phones=3
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -40,9 +42,9 @@ lint: setup ## ruff and the import rules
 types: setup ## mypy strict
 	@.venv/bin/mypy
 
-storm: setup-test ## 60 calls at once and 2,000 commands by chance on a real Asterisk; SEED=number repeats one
-	@CTI_STORM=calls=60,commands=2000,seed=$(or $(SEED),$(shell date +%s)) .venv/bin/pytest -q -s --timeout 1800 \
-	  tests/integration/test_storm.py
+storm: setup-test ## 60 calls at once and 2,000 commands by chance on a real Asterisk; SEED=number repeats one, WORSE=1 kills servers
+	@CTI_STORM=calls=60,commands=2000,seed=$(or $(SEED),$(shell date +%s))$(if $(WORSE),$(comma)$(STORM_WORSE)) \
+	  .venv/bin/pytest -q -s --timeout 1800 tests/integration/test_storm.py
 
 campaign: setup-test ## 800 calls of a predictive campaign, 12 agents, on a real Asterisk: is the abandon cap kept? SEED=number
 	@CTI_CAMPAIGN=agents=12,calls=800,cap=3,seed=$(or $(SEED),$(shell date +%s)) .venv/bin/pytest -q -s \

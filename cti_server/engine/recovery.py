@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,6 +13,9 @@ from cti_server.domain.world import World
 from cti_server.engine.applying import apply_safely
 from cti_server.engine.journal import Journal
 
+BREATH = 50
+"""Signals applied in one go. In between the lease is renewed: without that a long journal would lose it again
+and again, and no server would ever come to lead."""
 RESUME_WINDOW = 60.0
 """Seconds of notifications that a recovery brings back for resuming clients."""
 
@@ -56,6 +60,8 @@ async def _follow(
         for signal in entry.signals:
             replayed(signal, apply_safely(world, signal))
             count += 1
+            if count % BREATH == 0:
+                await asyncio.sleep(0)
         position = entry.position
     return position, count
 

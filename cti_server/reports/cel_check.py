@@ -216,7 +216,9 @@ def _answered_at(call: Call, story: ContactStory | None, tolerance: float) -> fl
 
 
 def _withdrawn(story: ContactStory) -> Iterable[float]:
-    """When offers came to nothing."""
+    """When offers came to nothing, those of the fallback queue too."""
+    for at in story.fetched:
+        yield at.timestamp()
     for offer, after in pairwise(story.spans):
         if offer.state == "offered" and after.state in WAITING and offer.end:
             yield offer.end.timestamp()

@@ -59,6 +59,8 @@ class ContactStory:
     """What it left the queue for: `callback`, `voicemail`."""
     unserved_at: datetime | None = None
     """When it was answered without a server (fallback queue)."""
+    fetched: list[datetime] = field(default_factory=list)
+    """When it was fetched back from the fallback queue."""
     unseen_end: datetime | None = None
     """When it ended, by the PBX's own log, while no server looked."""
     transfers: int = 0
@@ -138,6 +140,8 @@ def _contact(contact_id: str, facts: list[Fact]) -> ContactStory:
             story.agents.setdefault(fact.agent_id, fact.at)
         if fact.state in ("wrap_up", "ended") and story.ended_at is None:
             story.ended_at = fact.at
+        if fact.kind == "contact.unserved":
+            story.fetched.append(fact.at)
         story.left_for = LEFT_FOR.get(fact.kind, story.left_for)
         if fact.kind == "contact.transferred":
             story.transfers += 1

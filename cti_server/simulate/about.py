@@ -66,6 +66,14 @@ class About:
         host, _, port = self.outside.rpartition(":")
         return int(port) if host == LOOPBACK and can_bind(int(port), socket.SOCK_DGRAM) else 0
 
+    @property
+    def why_nobody_outside(self) -> str:
+        """A stable code; empty when a simulation may be everybody outside."""
+        if self.outside_port:
+            return ""
+        on_loopback = self.outside.rpartition(":")[0] == LOOPBACK
+        return "outside_port_in_use" if on_loopback else "no_outside_target"
+
     def agents(self, count: int) -> tuple[Person, ...]:
         """The first agents with a phone. Raises NotEnoughAgents."""
         there = [person for person in self.people if "agent" in person.roles and person.sip_password]

@@ -235,9 +235,12 @@ class SimulatedAgent:
         if step not in now["allowed_actions"]:
             steps[:] = []
             step = self._way_out(now)
-        done = bool(step) and await self.ask(step, contact_id=name, **self._details(step))
+        details = self._details(step)
+        done = bool(step) and await self.ask(step, contact_id=name, **details)
         if not done:
             await self.until_news(_RETRY)
+        elif step == "contact.transfer" and "number" in details["to"]:
+            self.tally.passed_on[name] += 1
 
     @staticmethod
     def _parties(contact: View) -> set[str]:
@@ -263,11 +266,11 @@ class SimulatedAgent:
     def _details(self, method: str) -> dict[str, Any]:
         if method == "contact.send_dtmf":
             return {"digits": "12#"}
-        if method == "contact.consult" and self.outside and self.chance.random() < self.pattern.outside:
+        if method not in ("contact.transfer", "contact.consult"):
+            return {}
+        if self.outside and self.chance.random() < self.pattern.outside:
             return {"to": {"number": consulted_number(self.chance)}}
-        if method in ("contact.transfer", "contact.consult"):
-            return {"to": self._other_party()}
-        return {}
+        return {"to": self._other_party()}
 
     def _other_party(self) -> dict[str, str]:
         """A colleague who is free as far as its program knows, else a group."""

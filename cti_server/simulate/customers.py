@@ -18,8 +18,12 @@ _TICK: Final = 0.2
 _AHEAD: Final = 0.4
 """SIPp is steered towards what the plan has so many seconds from now."""
 _AGAIN: Final = 1.0
-_WORDS: Final = 3
-"""A hand on the hook is a datagram, and too early while the call is being set up: said so often."""
+"""A hand on the hook is a datagram, and too early while the call is being set up: said again after so many
+seconds, and after twice as many each time."""
+_LONGEST: Final = 32.0
+_AT_ONCE, _BREATH = 50, 0.05
+_ROUNDS: Final = 3
+"""So often when everybody has to go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +77,8 @@ class Customers(Party):
         self._steering: asyncio.Task[None] | None = None
         self._seen = 0
         """Calls that were known to have begun."""
-        self._leaving: list[tuple[float, int, int]] = []
-        """When to say it, the call (from 1), how often it was said."""
+        self._leaving: list[tuple[float, int, float]] = []
+        """When to say it, the call (from 0), how long after that to say it again."""
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -104,14 +108,20 @@ class Customers(Party):
             return
         self._sipp.rate(0)
         self._sipp.no_more()
-        for _ in range(_WORDS):
+        for _ in range(_ROUNDS):
             there = {call for _, call, _ in self._leaving} | {*range(self._seen, self.counts.created + 1)}
-            self._sipp.message(call + 1 for call in there)
+            await self._say(sorted(there, reverse=True))
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(deadline / _WORDS):
+                async with asyncio.timeout(deadline / _ROUNDS):
                     await self._sipp.wait()
                     return
         await self._sipp.kill()
+
+    async def _say(self, there: Sequence[int]) -> None:
+        """To so many at a time as SIPp's socket takes."""
+        for first in range(0, len(there), _AT_ONCE):
+            self._sipp.message(call + 1 for call in there[first : first + _AT_ONCE])
+            await asyncio.sleep(_BREATH)
 
     def leave(self, call: int) -> None:
         """This call (numbered from 0 in the plan's order) hangs up now."""
@@ -136,14 +146,14 @@ class Customers(Party):
             due = bisect_right(times, now + _AHEAD)
             self._sipp.rate(max(0, due - created) / _AHEAD)
             for number in range(self._seen, created):
-                heapq.heappush(self._leaving, (now + self._calls[number].patience, number, 0))
+                heapq.heappush(self._leaving, (now + self._calls[number].patience, number, _AGAIN))
             self._seen = max(self._seen, created)
             self._let_go(now)
             await asyncio.sleep(_TICK)
 
     def _let_go(self, now: float) -> None:
         while self._leaving and self._leaving[0][0] <= now:
-            _, call, said = heapq.heappop(self._leaving)
+            _, call, pause = heapq.heappop(self._leaving)
             self._sipp.message([call + 1])
-            if said + 1 < _WORDS:
-                heapq.heappush(self._leaving, (now + _AGAIN, call, said + 1))
+            if pause <= _LONGEST:
+                heapq.heappush(self._leaving, (now + pause, call, 2 * pause))

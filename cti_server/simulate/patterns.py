@@ -40,7 +40,7 @@ class Pattern:
     dial: float = 0.0
     """After a contact: calls somebody, a colleague or a number outside."""
     outside: float = 0.0
-    """Of consultations: with a number outside."""
+    """Of consultations and blind transfers: with, or to, a number outside."""
     break_: float = 0.0
     """After a contact: not ready for `rest`."""
     rest: Range = (2.0, 6.0)

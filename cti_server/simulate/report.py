@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from cti_server.simulate.customers import CustomerCounts
 from cti_server.simulate.outside import OutsideCounts
+from cti_server.simulate.passed_on import PassedOn
 from cti_server.simulate.promises import Promises
 from cti_server.simulate.tally import Tally
 
@@ -97,6 +98,10 @@ class Report:
     directions: dict[str, Direction] = field(default_factory=dict)
     outside: OutsideCounts | None = None
     """What SIPp counted of the calls to numbers outside; None: nobody was called there."""
+    passed_on: PassedOn = field(default_factory=PassedOn)
+    """Customers passed on to numbers outside, as the interaction log tells it."""
+    left_out: tuple[str, ...] = ()
+    """Parts of the pattern that could not be done here: `no_outside_target`, `outside_port_in_use`."""
 
     @property
     def disagreements(self) -> list[Comparison]:
@@ -126,6 +131,7 @@ def made(
     centre: dict[str, Any],
     left_over: LeftOver,
     outside: OutsideCounts | None = None,
+    passed: PassedOn | None = None,
 ) -> Report:
     """The report of a run. `setting` has its first fields; `log` the contacts of the interaction log."""
     directions = {
@@ -151,10 +157,11 @@ def made(
         left_over=left_over,
         comparisons=(
             *_comparisons(customers, tally, inbound(log), centre, reasons),
-            *_of_our_calls(tally, directions, centre, outside),
+            *_of_our_calls(tally, directions, centre, outside, passed or PassedOn()),
         ),
         directions=directions,
         outside=outside,
+        passed_on=passed or PassedOn(),
     )
 
 
@@ -185,7 +192,11 @@ def _lost(customers: CustomerCounts, directions: dict[str, Direction], outside: 
 
 
 def _of_our_calls(
-    tally: Tally, directions: dict[str, Direction], centre: dict[str, Any], outside: OutsideCounts | None
+    tally: Tally,
+    directions: dict[str, Direction],
+    centre: dict[str, Any],
+    outside: OutsideCounts | None,
+    passed: PassedOn,
 ) -> Iterator[Comparison]:
     programs = Counter(tally.ours.values())
     for name in ("outbound", "internal"):
@@ -193,8 +204,11 @@ def _of_our_calls(
             what, there = f"{name}, answered", directions[name].connected
             yield Comparison(what, "agents' programs", programs[name], "interaction log", there)
     if outside:
-        reached = programs["outbound"] + tally.consulted_outside
-        yield Comparison("answered outside", "SIPp", outside.answered, "agents' programs", reached)
+        done = sum(tally.passed_on.values())
+        yield Comparison("passed on outside", "agents' programs", done, "interaction log", passed.told)
+        reached = programs["outbound"] + tally.consulted_outside + passed.answered
+        who = "agents' programs and log"  # no program is told who answered a customer passed on
+        yield Comparison("answered outside", "SIPp", outside.answered, who, reached, passed.left)
         connected, told = directions["outbound"].connected, int(centre.get("dialled_answered") or 0)
         yield Comparison("outbound in the figures", "interaction log", connected, "reports API", told)
 

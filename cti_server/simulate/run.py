@@ -17,6 +17,7 @@ from cti_server.simulate.agent import SimulatedAgent
 from cti_server.simulate.customers import CustomerCounts, Customers
 from cti_server.simulate.log_reader import LogReader
 from cti_server.simulate.outside import Outside, OutsideCounts
+from cti_server.simulate.passed_on import passed_on
 from cti_server.simulate.patterns import PATTERNS, Pattern, plan, quicker, usual_rate
 from cti_server.simulate.phones import Phones
 from cti_server.simulate.promises import promises
@@ -92,6 +93,7 @@ async def simulate(about: About, wish: Wish, show: Callable[[Moment], None], sto
         reached = await _said_goodbye(outside)
     log = await _settled_log(reader, began, counts.answered)
     promised = promises([await reader.story(one["contact_id"]) for one in inbound(log) if _waited(one)])
+    passed = passed_on([await reader.story(contact_id) for contact_id in tally.passed_on])
     figures = await reader.figures(began, datetime.now(UTC))
     left = await _left_over(about, reader, stuck, 0 if interrupted else still)
     setting = {
@@ -110,8 +112,10 @@ async def simulate(about: About, wish: Wish, show: Callable[[Moment], None], sto
         centre=figures,
         left_over=left,
         outside=reached,
+        passed=passed,
     )
-    return replace(report, promises=promised)
+    left_out = (about.why_nobody_outside,) if pattern.dial and outside is None else ()
+    return replace(report, promises=promised, left_out=left_out)
 
 
 @asynccontextmanager

@@ -104,6 +104,7 @@ def _figures(report: Report) -> Table:
         ("commands 命令", f"{report.commands} ({sum(report.refusals.values())} overtaken 被抢先)"),
         ("errors 错误", _counts(report.errors)),
         ("lost 丢失", str(report.lost)),
+        *(("left out 未执行", _LEFT_OUT[code]) for code in report.left_out),
     ):
         table.add_row(*row)
     return table
@@ -120,8 +121,15 @@ _WHAT = {
     "mean wait": "平均等待",
     "outbound, answered": "外拨接通",
     "internal, answered": "内部接通",
+    "passed on outside": "盲转外线",
     "answered outside": "外线接听",
     "outbound in the figures": "报表外拨接通",
+}
+
+
+_LEFT_OUT = {
+    "no_outside_target": "numbers outside: the centre calls none on loopback 外线:中心未配置本机外线目标",
+    "outside_port_in_use": "numbers outside: somebody else has that port 外线:端口被占用",
 }
 
 
@@ -137,6 +145,9 @@ def _directions(report: Report) -> Iterator[tuple[str, str]]:
             "numbers outside 外线",
             f"{outside.answered} answered 接听, {vain}, {outside.failed} failed 失败",
         )
+        passed = report.passed_on
+        back = f"{passed.returned} came back 退回, {passed.left} left 挂断"
+        yield "passed on outside 盲转外线", f"{passed.told} ({passed.answered} answered 接听, {back})"
 
 
 def _witnesses(report: Report) -> Table:

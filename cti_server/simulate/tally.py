@@ -51,6 +51,8 @@ class Tally:
     """Calls of our own in which somebody answered: contact to direction."""
     consulted_outside: int = 0
     """Numbers outside that answered to a consultation."""
+    passed_on: Counter[str] = field(default_factory=Counter)
+    """Blind transfers to numbers outside that were done, by contact."""
     talking: set[str] = field(default_factory=set)
     """Contacts in conversation right now."""
 

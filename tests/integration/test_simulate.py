@@ -50,6 +50,8 @@ async def test_everything_and_all_witnesses_agree(centre: TestCentre, tmp_path: 
     assert directions["inbound"]["contacts"] == len(calls)
     assert directions["outbound"]["contacts"] > 0
     assert outside["answered"] >= directions["outbound"]["connected"] > 0
+    assert report["left_out"] == []
+    assert "passed on outside" in {comparison["what"] for comparison in report["comparisons"]}
     await centre.empty()
 
 

@@ -1,6 +1,7 @@
 """A storm by chance on the real Asterisk; afterwards nothing is left over and all witnesses agree.
 
-`make storm` has the full one. What it is may be set: `CTI_STORM=calls=60,commands=2000,seed=1`.
+`make storm` has the full one, `make storm WORSE=1` with servers that die or freeze, people who press their
+phones' keys and routing that changes. What it is may be set: `CTI_STORM=calls=60,commands=2000,seed=1`.
 """
 
 import asyncio
@@ -34,8 +35,10 @@ UNSEEN = 10.0
 """The same where no server looked for a while: it notes what it finds when it is back."""
 FULL = 300
 """Contacts of a storm in which everything that may happen should have."""
+WHILE_FROZEN = {"outbox_drain_stopped", "ami_resync_failed"}
+"""Errors of a server that is stopped in the middle of writing, or of a look at the PBX."""
 NEVER = {"internal_error", "invalid_params", "invalid_request", "unknown_method", "not_leader"}
-"""Refusals that even a storm does not explain."""
+"""Refusals that even a storm does not explain; `not_leader` a server does that was frozen."""
 
 
 def strength() -> Strength:
@@ -70,11 +73,11 @@ async def test_after_the_storm_nothing_is_left_over(tmp_path: Path) -> None:
             story.assert_nothing_left()
             story.assert_programs_agree(storm.crew)
             await story.assert_database_agrees()
-        _assert_calm(storm.weather)
+        _assert_calm(storm.weather, NEVER - {"not_leader"} if it.freezes else NEVER)
         assert await until(lambda: outside.counts.current == 0, 30), outside.counts
         await _everything_happened(centre, storm.weather, outside.counts)
         await _asterisk_and_database_agree(centre, began, UNSEEN if it.kills or it.freezes else TOLERANCE)
-        assert not _errors(centre)
+        assert not _errors(centre, WHILE_FROZEN if it.freezes else set())
 
 
 async def _break(centre: TestCentre, storm: Storm) -> None:
@@ -83,8 +86,8 @@ async def _break(centre: TestCentre, storm: Storm) -> None:
     await break_servers(centre, chance, kills=it.kills, freezes=it.freezes, progress=storm.progress)
 
 
-def _assert_calm(weather: Weather) -> None:
-    assert not NEVER & set(weather.codes), weather.codes
+def _assert_calm(weather: Weather, never: set[str]) -> None:
+    assert not never & set(weather.codes), weather.codes
     assert not weather.tally.errors, weather.tally.errors
     assert weather.failed == 0, weather.told
     assert weather.vanished
@@ -97,7 +100,7 @@ async def _everything_happened(centre: TestCentre, weather: Weather, outside: Ou
     assert weather.tally.outcomes["contact.dial"]
     if len(rows) >= FULL:
         assert outside.answered
-        assert {row["direction"] for row in rows} == {"inbound", "outbound", "internal"}
+        assert {row["direction"] for row in rows} >= {"inbound", "outbound"}  # hardly a colleague is free
         assert await centre.rows("voicemails")
 
 
@@ -118,6 +121,7 @@ async def _asterisk_and_database_agree(centre: TestCentre, began: datetime, tole
     assert found.agrees, found
 
 
-def _errors(centre: TestCentre) -> list[str]:
+def _errors(centre: TestCentre, expected: set[str]) -> list[str]:
     """What the server logged as an error."""
-    return [str(line) for line in centre.server_log() if line.get("level") in ("error", "critical")]
+    errors = [line for line in centre.server_log() if line.get("level") in ("error", "critical")]
+    return [str(line) for line in errors if line["event"] not in expected]

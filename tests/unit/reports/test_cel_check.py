@@ -155,6 +155,19 @@ def test_a_phone_that_picks_up_while_its_agent_rejects_has_not_answered() -> Non
     assert told(checked([*ROWS, *crossed[:2], *longer], [*FACTS, *rejected])) == [(ONE, What.ANSWERED)]
 
 
+def test_a_phone_that_picks_up_while_the_caller_is_fetched_back_has_not_answered() -> None:
+    joined = [
+        row(8, "BRIDGE_ENTER", "s-9", COLLEAGUE, "x"),
+        row(8, "BRIDGE_ENTER", ONE, CUSTOMER, "x"),
+        row(8.2, "BRIDGE_EXIT", ONE, CUSTOMER, "x"),
+        row(8.2, "BRIDGE_EXIT", "s-9", COLLEAGUE, "x"),
+    ]
+    fetched = fact(7.9, "queued", "contact.unserved")
+    found = checked([*ROWS[:2], *joined, ROWS[-1]], [*FACTS[:2], fetched, fact(40, "ended")])
+    assert found.agrees, found
+    assert found.in_cel.answered == 0
+
+
 def test_an_end_that_asterisk_does_not_know_of() -> None:
     found = checked(ROWS[:-1])
     assert Deviation(ONE, What.ENDED, BEGIN.timestamp() + 40.1, None) in found.deviations

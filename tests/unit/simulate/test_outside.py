@@ -25,6 +25,7 @@ def about(tmp_path: Path, outside: str | None) -> About:
 @pytest.mark.parametrize("outside", [None, "10.0.0.5:5060", "localhost:5070"])
 def test_only_an_address_of_loopback_is_ours(tmp_path: Path, outside: str | None) -> None:
     assert about(tmp_path, outside).outside_port == 0
+    assert about(tmp_path, outside).why_nobody_outside == "no_outside_target"
 
 
 def test_somebody_elses_port_is_not_ours(tmp_path: Path) -> None:
@@ -32,6 +33,7 @@ def test_somebody_elses_port_is_not_ours(tmp_path: Path) -> None:
         somebody.bind(("127.0.0.1", 0))
         port = somebody.getsockname()[1]
         assert about(tmp_path, f"127.0.0.1:{port}").outside_port == 0
+        assert about(tmp_path, f"127.0.0.1:{port}").why_nobody_outside == "outside_port_in_use"
     assert about(tmp_path, f"127.0.0.1:{port}").outside_port == port
 
 

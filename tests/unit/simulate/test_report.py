@@ -1,6 +1,7 @@
 """The closing report: who disagrees is found, what is not good is not called good."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from cti_server.client import Event
 from cti_server.simulate.customers import CustomerCounts
 from cti_server.simulate.outside import OutsideCounts
+from cti_server.simulate.passed_on import passed_on
 from cti_server.simulate.report import LeftOver, Report, made
 from cti_server.simulate.show import tables
 from cti_server.simulate.tally import Tally
@@ -122,6 +124,17 @@ OURS = [
 ]
 
 
+STORY: list[dict[str, Any]] = [
+    {"kind": "contact.transferred", "data": {"to": {"number": "138****0000"}}},
+    {"kind": "contact.outside_failed", "data": {}},
+    {"kind": "contact.transferred", "data": {"to": {"group": "general"}}},
+    {"kind": "contact.transferred", "data": {"to": {"number": "138****0001"}}},
+    {"kind": "contact.outside_connected", "data": {}},
+    {"kind": "contact.outside_connected", "data": {}},  # after a consultation
+]
+"""Of one contact."""
+
+
 def with_ours(
     outside: OutsideCounts | None, *, ours: list[dict[str, Any]] = OURS, told_answered: int = 1
 ) -> Report:
@@ -181,6 +194,35 @@ def test_passed_on_to_a_number_outside_may_have_been_ended_by_either() -> None:
         SETTING, customers=customers, tally=tally, log=passed_on, centre=CENTRE, left_over=LeftOver()
     )
     assert report.good, report.disagreements
+
+
+def test_customers_passed_on_outside_are_counted_by_the_log_and_the_programs() -> None:
+    passed = passed_on([STORY, STORY[:1], [STORY[2]]])
+    assert (passed.told, passed.answered, passed.returned, passed.left) == (3, 1, 1, 1)
+    tally = Tally(ours={"o": "outbound", "i": "internal"}, consulted_outside=1, passed_on=Counter(a=2, b=1))
+    told_ = {
+        "customers": SIPP,
+        "tally": tally,
+        "log": [*LOG, *OURS],
+        "centre": CENTRE,
+        "left_over": LeftOver(),
+    }
+    report = made(SETTING, **told_, outside=OutsideCounts(answered=3), passed=passed)  # type: ignore[arg-type]  # as named
+    found = {comparison.what: comparison for comparison in report.comparisons}
+    assert found["passed on outside"].agrees
+    assert (found["answered outside"].other_says, found["answered outside"].within) == (3, 1)
+    tally.passed_on["b"] += 1
+    report = made(SETTING, **told_, outside=OutsideCounts(answered=3), passed=passed)  # type: ignore[arg-type]  # as named
+    assert "passed on outside" in [comparison.what for comparison in report.disagreements]
+    assert len(tables(report)) == 3
+
+
+@pytest.mark.parametrize("code", ["no_outside_target", "outside_port_in_use"])
+def test_what_could_not_be_done_is_told_and_is_no_fault(code: str) -> None:
+    report = replace(told(), left_out=(code,))
+    assert report.good
+    assert report.as_dict()["left_out"] == (code,)
+    assert any("left out" in str(cell) for cell in tables(report)[0].columns[0].cells)
 
 
 def test_overtaken_is_no_error_and_an_unknown_outcome_is_one() -> None:
