@@ -52,6 +52,7 @@ from cti_server.domain.records import Record
 from cti_server.engine.journal import Journal, connect_redis
 from cti_server.engine.lives import LifeFile
 from cti_server.engine.site import Site
+from cti_server.engine.steady_clock import SteadyClock
 from cti_server.logs import LogFile, configure_logging
 from cti_server.messaging.dispatcher import Dispatcher
 from cti_server.settings import PbxNodeSettings, Settings
@@ -138,7 +139,13 @@ class Server:
             log_file=log_file,
         )
         self.lives = LifeFile(settings.outbox_dir / f"{settings.server_name}.lives")
-        self.site = Site(Journal(redis, settings.site), self.surroundings, self._directory, lives=self.lives)
+        self.site = Site(
+            Journal(redis, settings.site),
+            self.surroundings,
+            self._directory,
+            lives=self.lives,
+            clock=SteadyClock(),
+        )
         self.routing = RoutingDesk(
             database,
             lambda: directory_signal(database, settings.outside, s.RoutingChanged),

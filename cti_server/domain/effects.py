@@ -26,7 +26,6 @@ class RingStation(Effect):
     timeout: float
     """Seconds to ring."""
     contact_id: str = ""
-    display_number: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,6 @@ BY_CENTRE: Final = frozenset({"agent_hung_up", "closed", EITHER_WAY})
 DIRECTIONS: Final = ("inbound", "outbound", "internal")
 NOT_ENDED: Final = "not ended"
 IN_TIME: Final = 20.0
-SHORT_ABANDON: Final = 5.0
 _CLOSE: Final = 0.01
 """Seconds by which means of waits may differ: the wire has milliseconds."""
 

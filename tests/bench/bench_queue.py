@@ -1,30 +1,48 @@
 """From the customer's INVITE until the agent's phone rings and until both talk, against Asterisk's `Queue()`.
 
-Both on the same Asterisk, in turns, one call at a time, with the same phones.
+Both on the same Asterisk, in turns, one call at a time, with the same phones. For information a third way: a
+`Queue()` that is told before by FastAGI who calls, as a bank's must be.
 """
 
 import asyncio
 import json
 import statistics
+import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from random import Random
+from signal import SIGTERM
+
+from sqlalchemy import make_url
 
 from cti_server.settings import Settings
 from cti_server.simulate.about import About
 from cti_server.simulate.agent import SimulatedAgent
 from cti_server.simulate.patterns import Pattern
-from cti_server.simulate.phones import ANSWER_MS, Phones
+from cti_server.simulate.phones import Phones
 from cti_server.simulate.tally import Tally
 from cti_server.simulate.waiting import until
+from tests.bench.queue_ways import (
+    ASKING,
+    ASKING_LATER,
+    ON_DEMAND,
+    ON_DEMAND_LATER,
+    PERSISTENT,
+    QUEUE,
+    QUEUE_LATER,
+    WAYS,
+    Call,
+    Way,
+)
 from tests.bench.report import Section, load, ratio, table
 from tests.support.callers import SippCallers
 from tests.support.centre import TestCentre
 from tests.support.pbx import AmiAddress
+from tests.support.port_block import port_block
+from tests.support.processes import end, spawn, wait_until
 from tests.support.raw_ami import Message, RawAmi, raw_ami
 from tests.support.whole_centre import whole_centre
 
@@ -34,8 +52,6 @@ TALK_MS = 1500
 AT_ONCE = Pattern(
     hesitation=(0, 0), after_call=(0, 0), talk=(600, 600), hold=0, sound=0, break_=1, rest=(0, 0)
 )
-PICK_UP_MS = 500
-"""A desk phone that answers by itself lets it ring about once."""
 ON_DEMAND_BAR, PERSISTENT_BAR = 1.0, 5.0
 STEPS = (
     "INVITE to the dialplan's word of the call",
@@ -45,44 +61,6 @@ STEPS = (
     "to both in one bridge",
 )
 ATTEMPTS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """Milliseconds since Asterisk took the customer's INVITE; a persistent station does not ring."""
-
-    ring: float | None
-    talk: float
-    steps: tuple[float, ...] = ()
-    """From step to step, as in `STEPS`; none for a persistent station."""
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """One way from a customer to a phone; `queue` is Asterisk's, else an agent is signed in at the phone."""
-
-    name: str
-    number: str
-    station: str
-    mode: str = ""
-    queue: str = ""
-    pick_up_ms: int = ANSWER_MS
-
-
-PERSISTENT = Way("persistent station", "4000", "1001", mode="persistent")
-ON_DEMAND = Way("on demand, phone picks up at once", "4001", "1013", mode="on_demand")
-QUEUE = Way("`Queue()`, phone picks up at once", "4990", "1019", queue="cti-fallback-vtm")
-ON_DEMAND_LATER = Way(
-    "on demand, phone picks up after 0.5 s", "4001", "1014", mode="on_demand", pick_up_ms=PICK_UP_MS
-)
-QUEUE_LATER = Way(
-    "`Queue()`, phone picks up after 0.5 s",
-    "4991",
-    "1020",
-    queue="cti-fallback-elder",
-    pick_up_ms=PICK_UP_MS,
-)
-WAYS = (PERSISTENT, ON_DEMAND, QUEUE, ON_DEMAND_LATER, QUEUE_LATER)
 
 
 def run() -> Section:
@@ -106,6 +84,17 @@ def run() -> Section:
             f"≥ {PERSISTENT_BAR:g}",
         ),
     ]
+    informed = [
+        ("rings: on demand / `Queue()` after a look-up", ratio(rings[ON_DEMAND], rings[ASKING])),
+        (
+            "talk, phone at once: on demand / `Queue()` after a look-up",
+            ratio(talks[ON_DEMAND], talks[ASKING]),
+        ),
+        (
+            "talk, phone after 0.5 s: on demand / `Queue()` after a look-up",
+            ratio(talks[ON_DEMAND_LATER], talks[ASKING_LATER]),
+        ),
+    ]
     passed = max(compared[0][1], compared[2][1]) <= ON_DEMAND_BAR and compared[4][1] >= PERSISTENT_BAR
     ringing = [way for way in WAYS if way.mode != PERSISTENT.mode]
     parts = table(
@@ -115,7 +104,11 @@ def run() -> Section:
     header = ["milliseconds", "rings p50", "rings p95", "talk p50", "talk p95"]
     figures = table(header, ([way.name, *_figures(calls[way])] for way in WAYS))
     ratios = table(
-        ["median of the ratios, call by call", "", "bar"], ([n, f"{v:.2f}", bar] for n, v, bar in compared)
+        ["median of the ratios, call by call", "", "bar"],
+        [
+            *([name, f"{value:.2f}", bar] for name, value, bar in compared),
+            *([name, f"{value:.2f}", "for information"] for name, value in informed),
+        ],
     )
     return Section("A call to an agent, against Queue()", _text(figures, ratios, parts), passed)
 
@@ -139,11 +132,14 @@ def _p(values: list[float], percent: int) -> str:
 def _text(figures: str, ratios: str, parts: str) -> str:
     return f"""{ROUNDS} calls each way on one Asterisk in one run, in turns, one at a time. Customers and
 phones are SIPp with RTP; the agent's program accepts at once. No greeting, no announcement; every call is
-recorded by MixMonitor on every way. `Queue()` is plain: one free member. Milliseconds by Asterisk's own
-clock, from taking the INVITE (`Newchannel`) until the phone's channel rings (`Newstate`) and until both
-channels are in one bridge (`BridgeEnter`). Ours includes FastAGI, the customer's look-up in the database, the
-journal, routing, the agent's socket and its answer: what `Queue()` does without, and by what it is ahead. A
-persistent station has been picked up once for the shift: a call waits for no phone.
+recorded by MixMonitor on every way. `Queue()` is plain: one free member. `Queue()` after a look-up is for
+information, the bars are against the plain one: it is told before by FastAGI (panoramisk, one query on an
+open connection to the same SQLite database) whether the customer has priority, as a bank's must be.
+Milliseconds by Asterisk's own clock, from taking the INVITE (`Newchannel`) until the phone's channel rings
+(`Newstate`) and until both channels are in one bridge (`BridgeEnter`). Ours includes FastAGI, the customer's
+look-up in the database, the journal, routing, the agent's socket and its answer: what `Queue()` does without,
+and by what it is ahead. A persistent station has been picked up once for the shift: a call waits for no
+phone.
 {load()}
 
 {figures}
@@ -163,10 +159,18 @@ done, so none of this can be done at the same time (adr/0014).
 
 async def _measured(folder: Path) -> dict[Way, list[Call]]:
     calls: dict[Way, list[Call]] = {way: [] for way in WAYS}
-    async with whole_centre(folder, greeted=False) as centre, _agents(centre) as agents:
+    async with (
+        whole_centre(folder, greeted=False) as centre,
+        _agents(centre) as agents,
+        AsyncExitStack() as stack,
+    ):
+        asked = stack.enter_context(_asked_before(centre, folder))
         for way in WAYS:
             if way.queue:
-                await _open_queue(centre, way)
+                await _open_queue(centre, way, asked)
+        for queue, station in {(way.queue, way.station) for way in WAYS if way.queue}:
+            said = await centre.console(f"queue add member PJSIP/{station} to {queue}")
+            assert any("Added" in line for line in said), said
         node = Settings(**json.loads(centre.centre.plan.server_json.read_text())).nodes[0]
         address = AmiAddress(node.ami_host, node.ami_port, node.ami_user, node.ami_secret.get_secret_value())
         async with raw_ami(address) as ami:
@@ -210,14 +214,38 @@ async def _agents(centre: TestCentre) -> AsyncIterator[Mapping[str, SimulatedAge
         yield agents
 
 
-async def _open_queue(centre: TestCentre, way: Way) -> None:
-    """Asterisk's own way beside ours, in the running dialplan: the number, the queue's one member."""
+@contextmanager
+def _asked_before(centre: TestCentre, folder: Path) -> Iterator[int]:
+    """The process that tells who calls, with the centre's database; its port."""
+    database = make_url(centre.centre.plan.database_url).database or ""
+    log = folder / "asked.log"
+    with port_block() as ports:
+        command = [sys.executable, "-m", "tests.bench.asked_before", str(ports[0]), database]
+        process = spawn(command, log)
+        try:
+            wait_until(lambda: "ready" in log.read_text(), 10, "who calls is told")
+            yield ports[0]
+        finally:
+            end(process, SIGTERM)
+
+
+async def _open_queue(centre: TestCentre, way: Way, asked: int) -> None:
+    """Asterisk's own way beside ours, in the running dialplan: the number and what happens there."""
     recording = f"{centre.centre.rendered.recording_dir}/bench-${{UNIQUEID}}.raw"
-    steps = ("Answer(0,i)", f"MixMonitor({recording},a)", f"Queue({way.queue})", "Hangup()")
+    caller = "${FILTER(+0-9,${CUT(CUT(CTI_FROM,@,1),:,2)})}"
+    first = (
+        "Set(CTI_FROM=${PJSIP_HEADER(read,From)})",
+        f"AGI(agi://127.0.0.1:{asked}/customer,{caller})",
+    )
+    steps = (
+        "Answer(0,i)",
+        *(first if way.asks else ()),
+        f"MixMonitor({recording},a)",
+        f"Queue({way.queue})",
+        "Hangup()",
+    )
     for priority, step in enumerate(steps, start=1):
         await centre.console(f"dialplan add extension {way.number},{priority},{step} into cti-inbound")
-    said = await centre.console(f"queue add member PJSIP/{way.station} to {way.queue}")
-    assert any("Added" in line for line in said), said
 
 
 async def _call(centre: TestCentre, ami: RawAmi, way: Way, agent: SimulatedAgent | None) -> Call:

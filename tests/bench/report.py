@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import statistics
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -48,15 +49,21 @@ def load() -> str:
     )
 
 
-def document(sections: Iterable[Section]) -> str:
-    """The whole of docs/benchmarks.md."""
-    parts = [
-        "# Benchmarks",
-        "Made by `make bench`; do not edit. Figures depend on the machine, ratios hardly do.",
-        f"Measured {datetime.now(UTC):%Y-%m-%d} on {_machine()}.",
-        *(f"## {section.title}\n\n{section.body}" for section in sections),
-    ]
-    return "\n\n".join(parts) + "\n"
+HEAD = (
+    "# Benchmarks\n\n"
+    "Made by `make bench`; do not edit. Figures depend on the machine, ratios hardly do. Each section\n"
+    "says when and where it was measured: `python -m tests.bench NAME` measures that one anew.\n"
+)
+_MARK = re.compile(r"^<!-- bench: (\w+) -->\n", re.MULTILINE)
+
+
+def replaced(before: str, name: str, section: Section) -> str:
+    """The whole of docs/benchmarks.md with that section new, the others as they were."""
+    _, *found = _MARK.split(before)
+    sections = dict(zip(found[::2], (text.strip() for text in found[1::2]), strict=True))
+    measured = f"Measured {datetime.now(UTC):%Y-%m-%d} on {_machine()}."
+    sections[name] = f"## {section.title}\n\n{measured}\n\n{section.body}".strip()
+    return "\n".join([HEAD, *(f"<!-- bench: {each} -->\n{sections[each]}\n" for each in sorted(sections))])
 
 
 def _machine() -> str:

@@ -16,7 +16,9 @@ def escaped(text: str) -> str:
     return "".join(c if c.isalnum() else f"%{ord(c):02x}" for c in text)
 
 
-def invite(centre: TestCentre, user: str, exten: str = "4000", source: str = "127.0.0.1") -> str:
+def invite(
+    centre: TestCentre, user: str, exten: str = "4000", source: str = "127.0.0.1", *, name: str = ""
+) -> str:
     """Send one INVITE, return the first final or 1xx status line that is not 100."""
     host, _, port = centre.sip.partition(":")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
@@ -28,7 +30,7 @@ def invite(centre: TestCentre, user: str, exten: str = "4000", source: str = "12
         head = [
             f"INVITE sip:{exten}@{centre.sip} SIP/2.0",
             f"Via: SIP/2.0/UDP {own};branch=z9hG4bK{sender.getsockname()[1]}",
-            f"From: <sip:{user}@{own}>;tag=1",
+            f"From: {name}<sip:{user}@{own}>;tag=1",
             f"To: <sip:{exten}@{centre.sip}>",
             f"Call-ID: {sender.getsockname()[1]}",
             "CSeq: 1 INVITE",
@@ -96,3 +98,15 @@ async def test_line_breaks_in_the_number_called_reach_nobody(centre: TestCentre)
 
 async def test_nobody_is_the_trunk_for_saying_so(centre: TestCentre) -> None:
     assert " 401 " in await asyncio.to_thread(invite, centre, "trunk", "4000", "127.0.0.9")
+
+
+async def test_a_callers_number_is_in_its_address_whatever_name_it_says(centre: TestCentre) -> None:
+    names = ("", "Wang ", '"Wang, (10086)" ', '"sip:10086@bank.example" ', '"${UNIQUEID}$[1]" ')
+    numbers = [f"1380013800{place}" for place in range(len(names))]
+    for name, number in zip(names, numbers, strict=True):
+        await asyncio.to_thread(invite, centre, number, name=name)
+
+    def all_known(rows: list[str]) -> bool:
+        return all(any(f"!{number}!" in row for row in rows) for number in numbers)
+
+    await eventually(centre.channels, all_known, "each caller's own number", 20)

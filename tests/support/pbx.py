@@ -8,7 +8,7 @@ import subprocess
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -184,8 +184,3 @@ def console(node: RunningNode, command: str) -> str:
     """What Asterisk's own console answers."""
     argv = node.rendered.installation.command(["-C", node.rendered.config_file, "-rx", command])
     return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=20).stdout
-
-
-def with_timings(config: NodeConfig, **timings: int) -> NodeConfig:
-    """Return the same node with other timings."""
-    return replace(config, timings=replace(config.timings, **timings))

@@ -5,6 +5,7 @@ import pytest
 from cti_server.domain import effects as e
 from cti_server.domain import signals as s
 from cti_server.domain.agent import AgentState
+from cti_server.domain.consultation import Talk
 from cti_server.domain.contact import ContactState
 from cti_server.domain.events import Event
 from cti_server.domain.leg import LegRole, LegState
@@ -46,6 +47,30 @@ def with_colleague(mode: str = PERSISTENT, third_mode: str = PERSISTENT) -> tupl
     centre, contact_id = talking(mode)
     seated(centre, "1002", third_mode)
     return centre, contact_id
+
+
+@pytest.mark.parametrize("third_mode", MODES)
+def test_only_who_is_outside_is_heard_to_ring(third_mode):
+    centre, contact_id = with_colleague(third_mode=third_mode)
+    centre.command(s.ConsultParty, "1001", contact_id, TO_1002)
+    centre.settle()
+    assert not [x for o in centre.told for x in o.effects if isinstance(x, e.HearRinging)]
+
+
+@pytest.mark.parametrize(("mode", "third_mode"), BOTH_MODES)
+def test_after_a_doubt_they_talk_whom_the_pbx_shows_talking(mode, third_mode):
+    centre, contact_id = consulting(mode, third_mode)
+    centre.command(s.Alternate, "1001", contact_id)
+    centre.settle()
+    it = contact(centre, contact_id)
+    assert it.consult
+    it.consult.goal = it.consult.talk = Talk.CONSULTED  # as if what moved them had been undone here alone
+    centre.disconnect()
+    centre.connect()
+    centre.settle()
+    there = bridges(centre, contact_id)
+    assert there["agent"] == there["customer"] != there["consulted"]
+    assert it.consult.goal is Talk.CUSTOMER
 
 
 @pytest.mark.parametrize(("mode", "third_mode"), BOTH_MODES)

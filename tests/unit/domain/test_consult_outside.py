@@ -126,6 +126,21 @@ def test_hung_up_in_the_moment_of_completing(mode):
 
 
 @BOTH
+def test_the_customer_who_is_back_first_from_the_three_way_call_is_not_left_to_wait(mode):
+    centre, contact_id = asked(mode)
+    outside = third(centre).channel
+    code(centre, s.Conference, "1001", contact_id)
+    centre.settle()
+    centre.command(s.CompleteTransfer, "1001", contact_id)
+    centre.settle()
+    centre.apply(s.CustomerPlaced(centre.now, "pbx-a", contact_id, "wait"))
+    ended = [x.channel for x in centre.told[-1].effects if isinstance(x, e.HangUpChannel)]
+    assert ended == [outside, contact_id]
+    centre.settle()
+    assert not {contact_id, outside} & set(centre.pbx.channels)
+
+
+@BOTH
 def test_busy_leaves_the_customer_on_hold(mode):
     centre, contact_id = asking(mode)
     centre.pbx.hang_up(third(centre).channel, BUSY)

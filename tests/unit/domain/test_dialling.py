@@ -7,6 +7,7 @@ import pytest
 from cti_server.domain import effects as e
 from cti_server.domain import signals as s
 from cti_server.domain.outside import OutsideRules
+from cti_server.domain.rules.operations import OPERATION_TIME
 from cti_server.domain.target import Target, TargetKind
 from tests.fakes.pbx import BUSY, NO_ANSWER, NORMAL, OUT_OF_ORDER
 from tests.unit.domain import centre as c
@@ -131,6 +132,22 @@ def test_given_up_by_the_agent(mode, ready):
     assert contact_id not in centre.pbx.channels
     assert code(centre, s.WrapUp, "1001", contact_id, "later") is None
     assert agent(centre).state == ("ready" if ready else "not_ready")
+
+
+@pytest.mark.parametrize(
+    ("effect", "failure", "over"),
+    [
+        ("CallCustomer", "pbx_refused", True),
+        ("CallCustomer", "outcome_unknown", False),
+        ("HangUpChannel", "pbx_refused", False),
+    ],
+)
+def test_it_is_over_only_when_the_pbx_says_that_it_could_not_call(effect, failure, over):
+    centre, contact_id = dialling()
+    centre.apply(s.EffectFailed(centre.now, "pbx-a", effect, contact_id, failure))
+    centre.pass_time(OPERATION_TIME + 1)
+    assert (contact(centre, contact_id).state == "wrap_up") is over
+    assert (e.Resync("pbx-a") in effects(centre, e.Resync)) is not over
 
 
 def test_given_up_before_the_own_phone_was_picked_up():

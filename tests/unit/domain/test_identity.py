@@ -12,6 +12,7 @@ from cti_server.domain import signals as s
 from cti_server.domain.contact import Contact, ContactState, RecordingState
 from cti_server.domain.customer import CustomerProfile
 from cti_server.domain.events import Reply
+from cti_server.domain.rules.identity import TAKE_BACK_TIME
 from cti_server.domain.rules.operations import OPERATION_TIME
 from cti_server.domain.target import Target, TargetKind
 from cti_server.domain.views import contact_view
@@ -168,6 +169,17 @@ def test_the_agent_takes_the_customer_back_in_the_middle() -> None:
     assert contact.walk
     assert contact.walk.over
     assert contact.recording == "recording"
+
+
+def test_it_may_take_as_long_as_a_digit_is_waited_for_until_the_customer_is_back() -> None:
+    centre, contact = sent()
+    centre.command(s.Retrieve, "1001", contact.contact_id)
+    wanted = centre.commands[-1]
+    centre.pbx.effects.clear()
+    centre.pass_time(OPERATION_TIME + 1)
+    assert wanted not in centre.replies
+    centre.pass_time(TAKE_BACK_TIME)
+    assert centre.replies[wanted][0].error_code == "outcome_unknown"
 
 
 def test_a_recording_that_the_agent_paused_stays_paused() -> None:

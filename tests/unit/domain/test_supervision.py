@@ -49,7 +49,10 @@ def test_take_part_and_stop(leader_mode, how):
     assert leader.supervision is None
     assert leader.state is AgentState.NOT_READY
     assert all(leg.state is LegState.GONE for leg in seen)
-    assert f"supervisor.{how}" in scenes.kinds(centre, contact_id)
+    story = scenes.kinds(centre, contact_id)
+    assert f"supervisor.{how}" in story
+    told = [scenes.events(centre, "1002").count(name) for name in ("contact.leg_joined", "contact.leg_left")]
+    assert told == [how == "barge"] * 2
     check_agreement(centre)
 
 
