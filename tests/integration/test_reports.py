@@ -156,7 +156,7 @@ def test_periods_together_are_the_whole(centre: Centre) -> None:
     facts = [fact for record in records(centre) if (fact := of_record(record))]
     now = datetime.fromtimestamp(centre.now, UTC)
     for by, names in ((By.QUEUE, ("asked", "answered", "transfers")), (By.AGENT, ("contacts", "transfers"))):
-        question = Question(by, DAY + timedelta(minutes=7), DAY + timedelta(minutes=21))
+        question = Question(by, DAY, DAY + timedelta(minutes=13))
         whole = report(facts, question, now)
         parts = report(facts, replace(question, each=Each.INTERVAL), now)
         assert whole
