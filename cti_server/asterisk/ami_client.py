@@ -58,7 +58,7 @@ class AmiClient:
         host: address of Asterisk's manager interface; with `port`, `username` and `secret`. The login needs
             the read class `system`, without which Asterisk does not tell that it is fully booted.
         wanted: names of the events that `on_event` gets; None for all.
-        on_event: called for each, in order, never from within the reader. What it raises is logged.
+        on_event: called for each, in order, by the reader itself for a few at once. What it raises is logged.
         on_up: awaited once per connection after `FullyBooted`; actions work in it; events wait for its end.
             When it raises or takes longer than `resync_timeout` the connection is dropped and made anew.
         on_down: called with the reason, after the last event, for each connection for which `on_up` was

@@ -91,7 +91,7 @@ class AmiProtocol(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)  # what create_connection promises
 
     def data_received(self, data: bytes) -> None:
-        """Decode, settle answers, queue events. Never calls a handler."""
+        """Decode, settle answers, queue events (which see: the dispatcher may be given them at once)."""
         self.last_received = time.monotonic()
         unasked = self.decoder.unasked
         try:

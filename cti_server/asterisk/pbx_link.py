@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -39,6 +40,8 @@ ON_THE_WAY = 0.25
 """Seconds in which a held customer who went back for want of a beat has reached its agent."""
 UNREACHED = 3.0
 """Seconds after which a node that a new leader has not reached yet is told to be out of reach."""
+CEL_WRITTEN = 1.0
+"""Seconds after which what happened is in CEL's file."""
 CEL_SLACK = 5.0
 """Seconds before the last known moment from which unseen calls are looked for (clocks, buffered rows)."""
 Sent = Sequence[tuple[Action, asyncio.Future[AmiMessage]]]
@@ -206,8 +209,13 @@ class PbxLink:
         self.numbers.forget()
         since = self._last_seen() - CEL_SLACK
         self._hand_in(s.NodeUp(0.0, self.name))
+        looked = self._clock()
         await self._unseen_calls(since)
         await self._snapshot(first=True)
+        if since > 0:
+            again = asyncio.create_task(self._unseen_since(looked - CEL_SLACK, self._clock()))
+            self._running.add(again)
+            again.add_done_callback(self._running.discard)
 
     def _on_down(self, reason: str) -> None:
         self._beating = self._following = False
@@ -262,7 +270,12 @@ class PbxLink:
         fields = {"Variables": ",".join(translate.SNAPSHOT_VARIABLES), "AllVariables": "false"}
         return self._clock(), await self.client.list_action("Status", fields)
 
-    async def _unseen_calls(self, since: float) -> None:
+    async def _unseen_since(self, since: float, until: float) -> None:
+        """Once more, when its rows are written: who ended just after the first look is in no snapshot."""
+        await asyncio.sleep(CEL_WRITTEN)
+        await self._unseen_calls(since, until)
+
+    async def _unseen_calls(self, since: float, until: float = math.inf) -> None:
         path = self._address.cel_file
         if path is None or since <= 0:
             return
@@ -273,7 +286,8 @@ class PbxLink:
             log.exception("pbx.unseen_calls_unread", node=self.name)
             return
         for call in calls:
-            self._hand_in(call)
+            if call.ended_at <= until:
+                self._hand_in(call)
 
     def _resync(self) -> None:
         """Take a snapshot soon; several wishes at once are one."""

@@ -1,6 +1,7 @@
 """Redis, the database or Asterisk is away in the middle of a call: said by its code, and made good later."""
 
 import asyncio
+import contextlib
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -181,6 +182,44 @@ async def test_asterisk_killed_in_the_middle_of_calls(centre: TestCentre, mode: 
         assert lost[-1]["end_reason"] == "abandoned"
         assert await centre.figure("cti_contacts") == 0
     await _next_call_is_served(centre, mode)
+
+
+@both_modes
+async def test_manager_link_cut_while_a_consultation_is_completed(centre: TestCentre, mode: Mode) -> None:
+    """Done or not done, and told which: never half of it."""
+    async with (
+        seat(centre, "1001", mode) as agent,
+        seat(centre, "1002", mode, tone_hz=COLLEAGUE_TONE, state="not_ready") as colleague,
+        centre.customer() as customer,
+    ):
+        await customer.dial("4000")
+        contact_id = await agent.next_contact()
+        await colleague.client.ready()
+        asked = asyncio.create_task(agent.client.consult(contact_id, agent_id="1002"))
+        await colleague.told("contact.offered", contact_id)
+        await colleague.accept(contact_id)
+        await asked
+        await agent.told("contact.consult_connected", contact_id)
+        cutting = asyncio.create_task(centre.cut_manager(await centre.manager_session()))
+        with contextlib.suppress(CtiRequestError):
+            await agent.client.complete_transfer(contact_id)
+        await cutting
+        await centre.serving()
+        if agent.client.contacts[contact_id]["state"] == "consulting":
+            await agent.client.complete_transfer(contact_id)
+        await customer.hears(COLLEAGUE_TONE)
+        await colleague.phone.hears(customer.tone_hz)
+        await agent.wrap_up(contact_id)
+        await colleague.until(
+            lambda: colleague.client.contacts[contact_id]["state"] == "active", "alone with it"
+        )
+        await colleague.client.hang_up(contact_id)
+        await colleague.wrap_up(contact_id)
+        await centre.logged(contact_id, state="ended", agent_id="1002")
+        for it in (agent, colleague):
+            assert not it.client.ledger.gaps
+            assert not it.client.ledger.doubles
+    await centre.empty()
 
 
 async def _is_free(it: Seat) -> None:

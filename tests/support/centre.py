@@ -191,6 +191,16 @@ class TestCentre:
         out, _ = await asyncio.wait_for(process.communicate(), 10)
         return [line for line in out.decode(errors="replace").splitlines() if line.strip()]
 
+    async def manager_session(self) -> str:
+        """The server's session with the manager, as Asterisk's console knows it."""
+        rows = [line.split() for line in await self.console("manager show connected")]
+        (session,) = (row[4] for row in rows if row[0] == "cti-a")
+        return session
+
+    async def cut_manager(self, session: str) -> None:
+        """Asterisk closes a manager session."""
+        await self.console(f"manager kick session {session}")
+
     def cel(self) -> list[dict[str, str]]:
         """Asterisk's channel events so far, oldest first; keys are `surface.CEL_COLUMNS`."""
         return list(cel.rows(self.centre.rendered.cel_file, CEL_COLUMNS))

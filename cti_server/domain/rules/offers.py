@@ -90,6 +90,15 @@ def accept(step: Step, command: Accept) -> dict[str, Any] | None:
     return None
 
 
+def join_again(step: Step, contact: Contact) -> None:
+    """Whom a campaign called waits still, though its agent's phone is nailed up: the join was lost."""
+    leg = contact.agent_leg
+    if contact.state is not ContactState.OFFERED or not contact.patience or leg is None:
+        return
+    if step.state.agents[leg.party].station_mode is StationMode.PERSISTENT:
+        _connect(step, contact)
+
+
 def send_back(step: Step, contact: Contact, group_id: str = "") -> None:
     """Send the customer to the waiting place; nothing else moves it until it is there.
 

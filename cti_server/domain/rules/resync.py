@@ -11,6 +11,7 @@ from cti_server.domain.rules import (
     dialling_facts,
     fallback,
     node_facts,
+    offers,
     reroute,
     resync_alone,
     resync_talking,
@@ -64,6 +65,7 @@ def node_snapshot(step: Step, snapshot: NodeSnapshot) -> None:
         contact = step.state.contacts.get(fact.channel)
         if contact and was_away:
             consult_facts.taken_up(step, contact)
+    _not_joined(step, customers, since)
     _held_at_phones(step, snapshot, channels)
     audio.corrected(step, snapshot, channels)
     supervision.corrected(step, snapshot.node, channels)
@@ -124,6 +126,14 @@ def _stations(step: Step, snapshot: NodeSnapshot, channels: dict[str, ChannelFac
             )
         elif fact and fact.up and not station.answered:
             channel_facts.station_placed(step, StationPlaced(step.at, snapshot.node, station.channel))
+
+
+def _not_joined(step: Step, customers: list[ChannelFact], since: float) -> None:
+    """Offered by then to somebody who need not take it, and alone."""
+    for fact in customers:
+        contact = step.state.contacts.get(fact.channel)
+        if contact and not fact.bridge and (contact.offered_at or 0.0) < since:
+            offers.join_again(step, contact)
 
 
 def _held_at_phones(step: Step, snapshot: NodeSnapshot, channels: dict[str, ChannelFact]) -> None:

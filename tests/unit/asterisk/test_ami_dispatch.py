@@ -74,3 +74,25 @@ async def test_the_pump_lets_others_run_and_ends_when_all_is_told():
     done = True
     queue.wake()
     await asyncio.wait_for(pumping, 1)
+
+
+async def test_a_few_events_are_handled_at_once_by_a_pump_that_waits_and_overtake_nothing():
+    queue, seen, failures = EventQueue(10_000), list[str](), list[str]()
+
+    def handle(message: AmiMessage) -> None:
+        seen.append(message["Number"])
+        if message["Number"] == "1":
+            raise ValueError
+
+    pumping = asyncio.create_task(
+        pump(queue, handle, lambda failed, _: failures.append(failed["Number"]), lambda: len(seen) == 103)
+    )
+    await asyncio.sleep(0)
+    assert queue.put([event("A", 0), event("A", 1)])
+    assert (seen, failures, len(queue)) == (["0", "1"], ["1"], 0)
+    assert queue.put([event("A", number) for number in range(2, 102)])
+    assert len(seen) == 2
+    assert queue.put([event("A", 102)])
+    assert len(seen) == 2
+    await asyncio.wait_for(pumping, 5)
+    assert seen == [str(number) for number in range(103)]

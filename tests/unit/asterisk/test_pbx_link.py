@@ -1,13 +1,17 @@
 """The link to one node, against a scripted manager: what it says is true once the connection stands."""
 
 import asyncio
+import time
+from pathlib import Path
 
 import pytest
 
+from asterisk_config.surface import CEL_COLUMNS
 from cti_server.asterisk import pbx_link
 from cti_server.asterisk.pbx_link import PbxAddress, PbxLink
 from cti_server.domain import signals as s
 from tests.fakes.ami_server import Answer, FakeAmi, FakeAmiConnection, Received, fake_ami
+from tests.unit.asterisk.test_cel import extra, line
 
 DEADLINE = 5.0
 
@@ -61,6 +65,40 @@ async def test_a_phones_hold_is_asked_for_without_locking_its_channel() -> None:
     ]
     assert [fact.channel for fact in snapshot.channels if fact.held] == ["s-2"]
     assert all("(" not in one.headers["Variables"] for one in pbx.received if one.name == "Status")
+
+
+async def test_a_call_that_ends_between_the_looks_is_not_lost(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Neither in the log when it is read, nor among the channels that are listed after that."""
+    monkeypatch.setattr(pbx_link, "CEL_WRITTEN", 0.01)
+    path, began = tmp_path / "cel.csv", time.time()
+
+    def ends(connection: FakeAmiConnection, action: Received) -> None:
+        trunk, call = "PJSIP/trunk-00000001", "pbx-a-1.1"
+        entry = {"userdeftype": "CTI_ENTRY", "eventextra": extra(extra="4000:general")}
+        rows = [
+            line("CHAN_START", began, trunk, call),
+            line("CTI_ENTRY", began, trunk, call, **entry),
+            line("CHAN_END", time.time(), trunk, call),
+        ]
+        path.write_text("\n".join(rows))
+        _list(connection, action)
+
+    told: asyncio.Queue[s.Signal] = asyncio.Queue()
+    async with fake_ami() as pbx:
+        pbx.answers |= {"Status": ends, "DeviceStateList": _list}
+        address = PbxAddress("pbx-a", "127.0.0.1", pbx.port, "cti", "secret", path, CEL_COLUMNS)
+        link = PbxLink(address, told.put_nowait, lambda: None, lambda: began, called=lambda _call: None)
+        running = asyncio.create_task(link.run())
+        kinds = []
+        async with asyncio.timeout(DEADLINE):
+            while not isinstance(signal := await told.get(), s.ContactRecovered):
+                kinds.append(type(signal))
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert kinds == [s.NodeUp, s.NodeSnapshot]
+    assert (signal.channel, signal.group_id, signal.connected_at) == ("pbx-a-1.1", "general", None)
 
 
 async def _snapshot(pbx: FakeAmi) -> s.NodeSnapshot:

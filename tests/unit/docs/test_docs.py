@@ -1,6 +1,7 @@
 """What README and docs name exists: commands, files, links, settings, log events, dialplan contexts."""
 
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,11 @@ OURS = (
     "simulation.md",
     "messages.md",
     "views.md",
+    "agent-programs.md",
+    "agent-programs.zh.md",
+    "operators.zh.md",
+    "roles.md",
+    "containers.md",
 )
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs" / name for name in OURS)]
 FOLDERS = "cti_server|asterisk_config|recordings|webrtc_gateway|tests|docs|scripts"
@@ -49,9 +55,20 @@ def test_every_make_target_exists(page: Path) -> None:
 @pages
 def test_every_subcommand_exists(page: Path) -> None:
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # a click group
-    for name, following in re.findall(r"\bcti ([a-z]+)(?: ([a-z]+))?", _code(page)):
+    code = re.sub(r"docker compose [^\n`]*?\bcti\b", "", _code(page))  # that is the service
+    for name, following in re.findall(r"\bcti ([a-z]+)(?: ([a-z]+))?", code):
         assert name in commands
         assert not hasattr(commands[name], "commands") or following in commands[name].commands
+
+
+@pages
+def test_every_command_of_ours_is_understood(page: Path) -> None:
+    """Arguments too; nothing is run."""
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # a click group
+    for block in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        for line in re.findall(r"^(?:\.venv/bin/)?cti (.+)$", block, re.MULTILINE):
+            name, *rest = shlex.split(line, comments=True)
+            assert commands[name].make_context(name, rest), line
 
 
 @pages

@@ -188,6 +188,26 @@ def test_an_apology_that_was_lost_is_told_again():
     assert centre.pbx.channels[CALL].context == "cti-let-go"
 
 
+@pytest.mark.parametrize("server", [True, False])
+def test_the_join_with_a_nailed_up_phone_was_lost(server: bool):
+    """With the server, or with the link; nobody clicks for it, so nobody would ask for it again."""
+    centre = opened()
+    seated(centre)
+    placed(centre)
+    centre.pbx.customer_answers(CALL)
+    centre.pbx.heard(CALL, "person")
+    while not centre.pbx.effects:
+        centre.apply(centre.pbx.read(centre.pbx.sources()[0]))
+    assert contact(centre, CALL).state == "offered"
+    if server:
+        centre.restart()
+    else:
+        centre.disconnect(unknown=True)
+    centre.connect()
+    centre.settle()
+    assert (contact(centre, CALL).state, contact(centre, CALL).agent_id) == ("active", "1001")
+
+
 @pytest.mark.parametrize("answered", [True, False])
 def test_nobody_is_let_go_unseen(answered: bool):
     """The fallback queue, alone for a while, may have found somebody for whom nobody was free."""
