@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import structlog
 
+from cti_server.bootstrap.disks import Disks, spool_of
 from cti_server.domain.records import Record
 from cti_server.errors import CtiError
+from cti_server.settings import PbxNodeSettings
 from cti_server.store.keeper import RecordKeeper
 from recordings.errors import RecordingMissing
 from recordings.intake import Intake
@@ -114,3 +118,14 @@ class RecordingDesk:
         self._kept[data["recording_id"]] = data
         if len(self._kept) > REMEMBERED:
             del self._kept[next(iter(self._kept))]
+
+
+def intakes(nodes: Sequence[PbxNodeSettings], store: Path, disks: Disks) -> dict[str, Intake]:
+    """An intake for each node whose spool we can reach."""
+    return {
+        node.name: Intake(
+            node.recording_spool, store, node.name, doubts=partial(disks.doubts, spool_of(node.name))
+        )
+        for node in nodes
+        if node.recording_spool
+    }

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import secrets
 import signal
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from importlib import import_module
-from pathlib import Path
 
 import uvloop
 from fastapi import FastAPI
@@ -31,18 +28,19 @@ from cti_server.asterisk.menu import menu
 from cti_server.asterisk.pbx_link import PbxAddress, PbxLink
 from cti_server.bootstrap.campaigning import StoredCampaigns
 from cti_server.bootstrap.directory import directory_signal
-from cti_server.bootstrap.disks import Disks, folders, spool_of
+from cti_server.bootstrap.disks import Disks, folders
 from cti_server.bootstrap.garbage import collect_when_quiet
 from cti_server.bootstrap.interaction_log import StoredCredentials, StoredInteractionLog
 from cti_server.bootstrap.log_upkeep import LogUpkeep
 from cti_server.bootstrap.node_sounds import missing_sounds
 from cti_server.bootstrap.outgoing import MessageDesk, senders
 from cti_server.bootstrap.past_contacts import StoredPastContacts
-from cti_server.bootstrap.recording_desk import RecordingDesk
+from cti_server.bootstrap.recording_desk import RecordingDesk, intakes
 from cti_server.bootstrap.reporting import StoredReports
 from cti_server.bootstrap.routing_desk import RoutingDesk
 from cti_server.bootstrap.standby import stand_by
 from cti_server.bootstrap.surroundings import Surroundings
+from cti_server.bootstrap.token_key import token_key
 from cti_server.bootstrap.voicemail_desk import StoredVoicemails
 from cti_server.bootstrap.wallboard import Wallboard
 from cti_server.dialler.dialler import Dialler
@@ -66,12 +64,9 @@ from cti_server.store.keeper import RecordKeeper
 from cti_server.store.messages import StoredMessages
 from cti_server.store.outbox import Outbox
 from cti_server.store.passwords import CHEAP, STANDARD, Passwords
-from recordings.intake import Intake
 
 SWITCH = 0.0005
 """Seconds that a thread which works for the disk may keep the event loop from going on, instead of 0.005."""
-
-
 LATE = ("aiosqlite", "anyio._backends._asyncio", "encodings.idna", "uvicorn.lifespan.off")
 """What libraries import when they first need it: in a server that serves, everybody would wait for that."""
 
@@ -120,7 +115,10 @@ class Server:
         self.passwords = Passwords(CHEAP if settings.cheap_passwords else STANDARD)
         self.disks = Disks(folders(settings))
         self.recordings = RecordingDesk(
-            self._intakes(), self.keeper, self._live_contacts, partial(recordings.known, database)
+            intakes(settings.nodes, settings.recordings_dir, self.disks),
+            self.keeper,
+            self._live_contacts,
+            partial(recordings.known, database),
         )
         self.reports = StoredReports(database, lambda: self.site.world.state)
         self.drain = OutboxDrain(outbox, carrier, delivered=self.reports.delivered)
@@ -220,7 +218,7 @@ class Server:
             await self.surroundings.close()
 
     def _app(self) -> FastAPI:
-        tokens = Tokens([_token_key(self.settings.token_key_file)], RedisOneTimeStore(self.redis))
+        tokens = Tokens([token_key(self.settings.token_key_file)], RedisOneTimeStore(self.redis))
         credentials = StoredCredentials(self.database, self.passwords)
         return create_app(
             self.site,
@@ -297,29 +295,5 @@ class Server:
     async def _directory(self) -> s.DirectoryLoaded | None:
         return await directory_signal(self.database, self.settings.outside)
 
-    def _intakes(self) -> dict[str, Intake]:
-        store = self.settings.recordings_dir
-        return {
-            node.name: Intake(
-                node.recording_spool,
-                store,
-                node.name,
-                doubts=partial(self.disks.doubts, spool_of(node.name)),
-            )
-            for node in self.settings.nodes
-            if node.recording_spool
-        }
-
     def _live_contacts(self) -> set[str]:
         return {contact.contact_id for contact in self.site.world.state.contacts.values() if contact.live}
-
-
-def _token_key(path: Path) -> bytes:
-    """The signing key, made at the first start (mode 0600), whole or not at all."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.{os.getpid()}")
-        partial.touch(mode=0o600)
-        partial.write_bytes(secrets.token_bytes(48))
-        partial.replace(path)
-    return path.read_bytes()

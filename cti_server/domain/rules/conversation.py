@@ -25,6 +25,7 @@ from cti_server.domain.rules import (
     watching,
 )
 from cti_server.domain.rules.operations import begin, finish_operation, own_contact, require
+from cti_server.domain.rules.unseen import ANSWERED_UNSERVED
 from cti_server.domain.signals import HangUp, Hold, Retrieve, SetData
 from cti_server.domain.signals.facts import NORMAL_CLEARING
 from cti_server.domain.step import Step
@@ -32,7 +33,7 @@ from cti_server.domain.views import contact_view
 
 MOST_DATA = 32 * 1024
 """Bytes of attached data as JSON: it goes along with every notification of the contact."""
-KNOWN_REASONS = frozenset({"answered_unserved", "transferred_outside", waiting.CLOSED, VOICEMAIL})
+KNOWN_REASONS = frozenset({ANSWERED_UNSERVED, "transferred_outside", waiting.CLOSED, VOICEMAIL})
 """Of contacts that no agent had at their end, yet were not abandoned."""
 REFUSED_TIME = 5.0
 """Seconds in which a phone whose REFER was refused may take that for the end of its call."""

@@ -14,6 +14,7 @@ from cti_server.domain.rules import (
     offers,
     resync_alone,
 )
+from cti_server.domain.rules.unseen import ANSWERED_UNSERVED
 from cti_server.domain.signals import (
     ChannelFact,
     NodeSnapshot,
@@ -52,11 +53,12 @@ def _served_outside(step: Step, contact: Contact, bridge: str) -> None:
         offers.withdraw(step, contact, None)
     elif contact.state in TALK_STATES:
         conversation.lose_agent(step, contact)
-    if contact.state is ContactState.QUEUED and contact.customer_leg.bridge != bridge:
+    if contact.state is ContactState.QUEUED:
         contact.customer_leg.bridge = bridge
         contact.connected_at = contact.connected_at or step.at
-        contact.end_reason = "answered_unserved"
-        step.note_contact(contact, "contact.answered_unserved")
+        if contact.end_reason != ANSWERED_UNSERVED:
+            contact.end_reason = ANSWERED_UNSERVED
+            step.note_contact(contact, "contact.answered_unserved")
     step.clear_timer(f"apart:{contact.contact_id}")
 
 

@@ -7,6 +7,9 @@ from cti_server.domain.customer import Customer
 from cti_server.domain.signals import ContactRecovered
 from cti_server.domain.step import Step
 
+ANSWERED_UNSERVED = "answered_unserved"
+"""End reason of a contact that somebody took who holds no seat, or while no server lived."""
+
 
 def contact_recovered(step: Step, fact: ContactRecovered) -> None:
     """A call that ended unseen, perhaps came unseen: what the PBX's own log tells of it."""
@@ -21,7 +24,7 @@ def contact_recovered(step: Step, fact: ContactRecovered) -> None:
             contact.ended_at, contact.recovered = fact.ended_at, True
             kind = "contact.ended_unseen"
             if contact.connected_at is None and fact.connected_at is not None:
-                contact.connected_at, contact.end_reason = fact.connected_at, "answered_unserved"
+                contact.connected_at, contact.end_reason = fact.connected_at, ANSWERED_UNSERVED
                 kind = "contact.answered_unserved"
             times = {"connected_at": contact.connected_at, "ended_at": contact.ended_at}
             step.note_contact(contact, kind, {"agent_id": agent_id, **times})
@@ -40,7 +43,7 @@ def contact_recovered(step: Step, fact: ContactRecovered) -> None:
         agent_id=agent_id,
         connected_at=fact.connected_at,
         ended_at=fact.ended_at,
-        end_reason="answered_unserved" if fact.connected_at else "abandoned",
+        end_reason=ANSWERED_UNSERVED if fact.connected_at else "abandoned",
         recovered=True,
         direction=fact.direction,
     )

@@ -162,6 +162,16 @@ def test_another_number_must_be_one_that_may_be_called() -> None:
     assert mine.customer.number == OTHER
 
 
+def test_who_gives_no_other_number_goes_on_waiting() -> None:
+    centre = offering()
+    channel = called(centre)
+    press(centre, channel, "1", "2", "*")
+    waits = contact(centre, channel)
+    assert waits.walk
+    assert (waits.walk.over, waits.walk.said, waits.state) == (True, ("connecting",), ContactState.QUEUED)
+    assert waits.contact_id in centre.state.groups["general"].waiting
+
+
 def test_a_caller_who_withholds_its_number_gives_one() -> None:
     centre = offering()
     channel = centre.pbx.arrive(caller="")
@@ -240,8 +250,9 @@ def test_nor_again_later() -> None:
     seated(centre)
     in_vain(centre)
     centre.command(s.SetState, "1001", "not_ready")
-    served_before_the_wish(centre)
+    again = served_before_the_wish(centre)
     assert not centre.state.callbacks
+    assert "contact.callback_served" in kinds(centre, again)
     assert not [key for key in centre.state.timers if key.startswith("callback")]
 
 

@@ -555,3 +555,13 @@ def test_a_step_that_was_lost_with_its_server_is_done_by_the_next(mode, last, st
         else:
             assert (ended.state, ended.consult) == (ContactState.ACTIVE, None)
     assert lost or step is e.Confer
+
+
+@pytest.mark.parametrize(("mode", "third_mode"), BOTH_MODES)
+def test_the_two_who_talk_stay_together_while_the_customer_joins_them(mode, third_mode):
+    centre, contact_id = consulting(mode, third_mode)
+    asked = len(centre.told)
+    centre.command(s.Conference, "1001", contact_id)
+    centre.settle()
+    assert contact(centre, contact_id).state is ContactState.CONFERENCE
+    assert not [x for o in centre.told[asked:] for x in o.effects if isinstance(x, e.Move)]

@@ -287,9 +287,13 @@ def test_a_phone_outside_the_seats_took_a_call():
     phone = alone(centre, contact_id)
     centre.command(s.SignOut, "1001")
     centre.command(s.SetState, "1002", "ready")
-    back(centre)
-    assert contact(centre, contact_id).state is ContactState.QUEUED
-    assert agent(centre, "1002").state is AgentState.READY
+    for _ in range(2):
+        back(centre)
+        assert contact(centre, contact_id).state is ContactState.QUEUED
+        assert agent(centre, "1002").state is AgentState.READY
+        centre.disconnect()
+    assert scenes.kinds(centre, contact_id).count("contact.answered_unserved") == 1
+    centre.connect()
     centre.pbx.hang_up(phone)
     centre.settle()
     rows = [r.data for o in centre.told for r in o.records if r.kind == "contact"]
