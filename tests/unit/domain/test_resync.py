@@ -506,7 +506,7 @@ def test_a_stranger_in_a_conversation_is_hung_up():
 
 @pytest.mark.parametrize("mode", MODES)
 def test_who_was_joined_unheard_talks_on_however_long_nobody_looks(mode):
-    """The server was killed right after it had them joined; the offer's time runs out before the next looks."""
+    """The server was killed right after it had them joined; the offer runs out before the next looks."""
     centre = opened()
     seated(centre, mode=mode)
     contact_id = called(centre)
