@@ -6,13 +6,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from cti_server.domain.audience import Reach
 from cti_server.domain.doubts import Sound
 from cti_server.domain.settings import Change, RoutingSettings
 from cti_server.reports.facts import Fact
 from cti_server.reports.resolution import CustomerCall
+
+Result = TypeVar("Result")
 
 
 class Credentials(Protocol):
@@ -97,8 +99,13 @@ class PastContacts(Protocol):
 class Reports(Protocol):
     """What reports are made of. Raises `database_unavailable`."""
 
-    async def facts(self, since: datetime, until: datetime) -> Sequence[Fact]:
-        """Everything that happened in the time, stored or not yet; the same fact may stand there twice."""
+    async def worked_out(
+        self, since: datetime, until: datetime, work: Callable[[Sequence[Fact]], Result]
+    ) -> Result:
+        """What `work` makes of all that happened in the time, stored or not yet (some may come twice).
+
+        It may take seconds, in which all others are served as ever.
+        """
 
     async def calls(self, since: datetime, until: datetime) -> Sequence[CustomerCall]:
         """Inbound contacts over by now that arrived in the time, of customers whose number is known."""

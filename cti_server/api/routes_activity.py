@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
@@ -95,8 +96,8 @@ async def somebodys_activity(
         raise RoleMissing("somebody else's activity")
     now = datetime.now(UTC)
     start, until = asked_range(asked.since, asked.until, asked.utc_offset, now)
-    facts = await having.reports.facts(start - MARGIN, until + MARGIN)
-    found = activity(facts, agent_id, start, until, now)
+    work = partial(activity, agent_id=agent_id, start=start, until=until, now=now)
+    found = await having.reports.worked_out(start - MARGIN, until + MARGIN, work)
     if not found.stretches and not having.reports.knows(agent_id):
         raise UnknownPerson
     return _view(agent_id, start, until, found)
@@ -125,9 +126,9 @@ async def month_of_each_agent(
     within = timedelta(days=asked.resolved_within)
     seen = only(having, known, By.AGENT)
     question = Question(By.AGENT, start, until, utc_offset=asked.utc_offset, only=seen)
-    facts = await having.reports.facts(start - MARGIN, until + MARGIN)
     calls = await having.reports.calls(start, until + within)
-    rows = scorecard(facts, calls, question, within, now)
+    work = partial(scorecard, calls=calls, question=question, within=within, now=now)
+    rows = await having.reports.worked_out(start - MARGIN, until + MARGIN, work)
     if asked.format != "json":
         return written(rows, asked.format, f"scorecard-{month}")
     shown = [

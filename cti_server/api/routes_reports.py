@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Response
@@ -97,8 +98,8 @@ async def figures(
     """An agent sees itself, a team leader the team, operations everything. CSV and XLSX on demand."""
     now = datetime.now(UTC)
     question = _question(asked, by, only(having, known, by), now)
-    facts = await having.reports.facts(question.start - MARGIN, question.until + MARGIN)
-    rows = report(facts, question, now)
+    work = partial(report, question=question, now=now)
+    rows = await having.reports.worked_out(question.start - MARGIN, question.until + MARGIN, work)
     if asked.format != "json":
         return written(rows, asked.format, f"report-{by.value}")
     rules = question.rules

@@ -36,11 +36,11 @@ async def check_figures(
         raise NothingToCheck("no node's cel_file is set")
     database = Database(settings.database_url)
     try:
-        facts = await report_log.events(database, since - MARGIN, until + MARGIN)
+        facts = await report_log.events(database, since - MARGIN, until + MARGIN, of_row)
     finally:
         await database.close()
     rows = await asyncio.to_thread(_rows, settings.nodes, since.timestamp())
-    return check(rows, map(of_row, facts), cel.station, since, until, tolerance=tolerance)
+    return check(rows, facts, cel.station, since, until, tolerance=tolerance)
 
 
 def _rows(nodes: Sequence[PbxNodeSettings], since: float) -> list[cel.CelRow]:

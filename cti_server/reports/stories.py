@@ -90,13 +90,15 @@ def stories(facts: Iterable[Fact]) -> tuple[list[ContactStory], list[AgentStory]
     """All contacts and agents that the facts tell of, by their ids."""
     of_contacts: dict[str, list[Fact]] = {}
     of_agents: dict[str, list[Fact]] = {}
-    for fact in in_order(facts):
+    for fact in facts:
         if fact.contact_id:
             of_contacts.setdefault(fact.contact_id, []).append(fact)
         else:
             of_agents.setdefault(fact.agent_id, []).append(fact)
-    contacts = [_contact(contact_id, of_contacts[contact_id]) for contact_id in sorted(of_contacts)]
-    agents = [AgentStory(agent_id, list(_spans(of_agents[agent_id]))) for agent_id in sorted(of_agents)]
+    contacts = [
+        _contact(contact_id, in_order(of_contacts.pop(contact_id))) for contact_id in sorted(of_contacts)
+    ]
+    agents = [AgentStory(one, list(_spans(in_order(of_agents.pop(one))))) for one in sorted(of_agents)]
     return contacts, agents
 
 

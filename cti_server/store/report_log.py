@@ -1,8 +1,8 @@
 """What reports are made of: events of contacts and agents within a time range."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -10,17 +10,25 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cti_server.store.database import Database
 from cti_server.store.tables import agent_events, contact_events, contacts
 
+Made = TypeVar("Made")
 _DEADLINE = 30.0
 
 
-async def events(database: Database, since: datetime, until: datetime) -> list[Mapping[str, Any]]:
-    """Rows of `contact_events` and `agent_events` with `since` <= at < `until`. Raises StoreUnavailable."""
+async def events(
+    database: Database, since: datetime, until: datetime, make: Callable[[Mapping[str, Any]], Made]
+) -> list[Made]:
+    """What `make` makes of each row of `contact_events` and `agent_events` with `since` <= at < `until`.
 
-    async def work(connection: AsyncConnection) -> list[Mapping[str, Any]]:
-        found: list[Mapping[str, Any]] = []
+    Raises StoreUnavailable.
+    """
+
+    async def work(connection: AsyncConnection) -> list[Made]:
+        found: list[Made] = []
         for table in (contact_events, agent_events):
             query = select(table).where(table.c.at >= since, table.c.at < until)
-            found += [dict(row) for row in (await connection.execute(query)).mappings()]
+            found += [
+                make(cast("Mapping[str, Any]", row)) for row in (await connection.execute(query)).mappings()
+            ]
         return found
 
     return await database.read(work, deadline=_DEADLINE)

@@ -193,6 +193,7 @@ contact_events = Table(
     _data(),
     Index(None, "contact_id", "at"),
     Index(None, "agent_id", "at"),
+    Index(None, "at"),
 )
 
 agent_events = Table(
@@ -206,6 +207,7 @@ agent_events = Table(
     Column("reason", Text),
     _data(),
     Index(None, "agent_id", "at"),
+    Index(None, "at"),
 )
 
 recordings = Table(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -17,7 +19,7 @@ from cti_server.domain.target import Target, TargetKind
 from cti_server.reports.facts import Fact, in_order, of_record
 from cti_server.reports.figures import Rules
 from cti_server.reports.live import LiveFigures, together
-from cti_server.reports.report import MARGIN, By, Each, Question, report
+from cti_server.reports.report import MARGIN, By, Each, Question, Row, report
 from cti_server.store.database import Database
 from cti_server.store.rows import row_of, write_rows
 from cti_server.store.schema import upgrade
@@ -123,6 +125,45 @@ def test_the_figures_agree_with_what_the_world_knows(centre: Centre) -> None:
     assert sum(row.values["transfers"] or 0 for row in agents) == len(told)
     assert figures["answered_in_time"] == sum(wait <= 20 for wait in waits)
     assert figures["speed_of_answer"] == pytest.approx(sum(waits) / len(waits), abs=1e-4)
+
+
+async def test_a_report_is_worked_out_beside_the_loop(database_url: str, centre: Centre) -> None:
+    """What is stored, and what is still on its way; whatever fails there is told."""
+    told, question = records(centre), Question(By.QUEUE, DAY - timedelta(hours=1), DAY + timedelta(hours=2))
+    now = datetime.fromtimestamp(centre.now, UTC)
+    await history(database_url, centre, DAY - MARGIN, DAY + MARGIN)
+    database = Database(database_url)
+    threads: list[int] = []
+
+    def work(facts: Sequence[Fact]) -> list[Row]:
+        threads.append(threading.get_ident())
+        return report(facts, question, now)
+
+    try:
+        reports = StoredReports(database, lambda: centre.state)
+        reports.kept(told[-50:])
+        found = await reports.worked_out(DAY - MARGIN, DAY + MARGIN, work)
+        with pytest.raises(ZeroDivisionError):
+            await reports.worked_out(DAY, DAY, lambda facts: len(facts) // 0)
+    finally:
+        await database.close()
+    assert found == report([fact for record in told if (fact := of_record(record))], question, now)
+    assert threading.get_ident() not in threads
+
+
+def test_periods_together_are_the_whole(centre: Centre) -> None:
+    """Counts of quarters of an hour, summed, are those of the range; nobody is counted twice or left out."""
+    facts = [fact for record in records(centre) if (fact := of_record(record))]
+    now = datetime.fromtimestamp(centre.now, UTC)
+    for by, names in ((By.QUEUE, ("asked", "answered", "transfers")), (By.AGENT, ("contacts", "transfers"))):
+        question = Question(by, DAY, DAY + timedelta(minutes=13))
+        whole = report(facts, question, now)
+        parts = report(facts, replace(question, each=Each.INTERVAL), now)
+        assert whole
+        assert len({(row.begin, row.end) for row in parts}) == 2
+        for row in whole:
+            for name in names:
+                assert row.values[name] == sum(p.values[name] or 0 for p in parts if p.key == row.key), name
 
 
 async def test_customers_calls_are_the_contacts_that_are_over(database_url: str, centre: Centre) -> None:

@@ -8,7 +8,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import httpx
 from fastapi import FastAPI
@@ -81,6 +81,9 @@ class FakeLog:
         return [entry for entry in self.story if entry["contact_id"] == contact_id]
 
 
+Result = TypeVar("Result")
+
+
 class FakeReports:
     """Facts as given; 2001 leads the group `general` with 1001 in it."""
 
@@ -92,6 +95,11 @@ class FakeReports:
     async def facts(self, since: datetime, until: datetime) -> list[Fact]:
         self.asked.append((since, until))
         return [fact for fact in self.known if since <= fact.at < until]
+
+    async def worked_out(
+        self, since: datetime, until: datetime, work: Callable[[Sequence[Fact]], Result]
+    ) -> Result:
+        return work(await self.facts(since, until))
 
     async def calls(self, since: datetime, until: datetime) -> list[CustomerCall]:
         return [call for call in self.customers if since <= call.arrived_at < until]

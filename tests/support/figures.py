@@ -24,8 +24,8 @@ async def figures_agree(
     database = Database(centre.database_url)
 
     async def look() -> Check:
-        rows = await report_log.events(database, begin - MARGIN, end + MARGIN)
-        return check(centre.cel(), map(of_row, rows), cel.station, begin, end, tolerance=tolerance)
+        facts = await report_log.events(database, begin - MARGIN, end + MARGIN, of_row)
+        return check(centre.cel(), facts, cel.station, begin, end, tolerance=tolerance)
 
     try:
         return await eventually(look, lambda found: found.agrees, "as Asterisk's log tells", deadline)
