@@ -72,6 +72,7 @@ MODULES = (
     "func_cut",
     "func_db",
     "func_devstate",
+    "func_env",
     "func_export",
     "func_global",
     "func_logic",
