@@ -347,3 +347,18 @@ def test_consulting_and_back_with_the_customer_the_phone_passes_on_and_hangs_up(
     found = contact(centre, contact_id)
     assert (found.state, found.agent_id, found.consult) == ("active", "1002", None)
     assert centre.pbx.channels[contact_id].bridge
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_while_a_command_is_under_way_the_phone_changes_nothing(mode):
+    """What is under way will show; to bring customer and agent together would undo it."""
+    centre, contact_id = talking(mode)
+    centre.pbx.refer(agent_channel(centre, contact_id), "4001")
+    centre.command(s.Hold, "1001", contact_id)
+    asked = len(centre.told)
+    while centre.pbx.sources():
+        centre.apply(centre.pbx.read(centre.pbx.sources()[0]))
+    assert "contact.transfer_refused" in kinds(centre, contact_id)
+    assert not [x for o in centre.told[asked:] for x in o.effects if isinstance(x, e.Connect)]
+    centre.settle()
+    assert (contact(centre, contact_id).state, contact(centre, contact_id).agent_id) == ("held", "1001")

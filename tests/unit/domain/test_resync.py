@@ -63,6 +63,15 @@ def test_the_customer_left(scene, mode):
     assert contact(centre, contact_id).end_reason == "gone_unseen"
 
 
+def test_who_waits_is_not_recorded():
+    centre = opened()
+    contact_id = called(centre)
+    centre.disconnect()
+    back(centre)
+    assert contact(centre, contact_id).recording == "off"
+    assert "recording.started" not in scenes.kinds(centre, contact_id)
+
+
 def test_the_customer_left_the_queue():
     centre = opened()
     contact_id = called(centre)

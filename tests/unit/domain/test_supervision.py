@@ -109,6 +109,27 @@ def test_intercept_takes_the_contact_over(leader_mode, first):
     check_agreement(centre)
 
 
+def test_what_the_agent_began_while_the_leaders_phone_rang_is_not_taken_away():
+    centre, contact_id = watched(leader_mode=ON_DEMAND)
+    centre.command(s.SuperviseParty, "1003", "intercept", "1002")
+    asked = centre.commands[-1]
+    centre.pbx.carry_out()
+    (ringing,) = scenes.ringing(centre)
+    centre.command(s.Hold, "1002", contact_id)
+    held = list(centre.pbx.effects)
+    centre.pbx.effects.clear()
+    centre.pbx.answer(ringing)
+    while centre.pbx.sources():
+        centre.apply(centre.pbx.read(centre.pbx.sources()[0]))
+    assert centre.replies[asked][0].error_code == "operation_pending"
+    assert agent(centre, "1003").supervision is None
+    centre.pbx.ask(held)
+    centre.settle()
+    assert (contact(centre, contact_id).state, contact(centre, contact_id).agent_id) == ("held", "1002")
+    assert agent(centre, "1003").state is AgentState.NOT_READY
+    check_agreement(centre)
+
+
 def test_it_ends_with_the_conversation():
     centre, contact_id = listening()
     centre.pbx.hang_up(contact_id)
@@ -200,6 +221,18 @@ def test_a_leader_sets_states_and_signs_out():
     assert scenes.code(centre, s.ForceSignOut, "1003", "1002", "left") is None
     assert agent(centre, "1002").state is AgentState.SIGNED_OUT
     assert scenes.code(centre, s.ForceState, "1003", "1002", "ready") == "not_signed_in"
+
+
+def test_a_leader_may_set_any_state_but_ready_while_the_phone_is_away():
+    centre = scenes.opened()
+    seated(centre, "1002", ON_DEMAND)
+    seated(centre, "1003", ready=False)
+    centre.pbx.unregister("1002")
+    centre.settle()
+    assert scenes.code(centre, s.ForceState, "1003", "1002", "busy", "training") is None
+    assert (agent(centre, "1002").state, agent(centre, "1002").reason) == (AgentState.BUSY, "training")
+    assert scenes.code(centre, s.ForceState, "1003", "1002", "ready") == "station_not_registered"
+    assert agent(centre, "1002").state is AgentState.BUSY
 
 
 def test_who_leads_and_inspects_listens_everywhere_and_speaks_in_the_own_groups():
