@@ -46,6 +46,26 @@ def _work_out(
     return work(asyncio.run(read()))
 
 
+def _tell_again(
+    url: str,
+    time: tuple[datetime, datetime],
+    at_once: timedelta,
+    live: list[Record],
+    take: Callable[[Sequence[Fact]], None],
+) -> None:
+    async def read() -> None:
+        database, (at, until) = Database(url, pool_size=1), time
+        try:
+            while at < until:
+                take(await report_log.events(database, at, min(at + at_once, until), of_row))
+                at += at_once
+        finally:
+            await database.close()
+        take(list(_facts(live)))
+
+    asyncio.run(read())
+
+
 class StoredReports:
     """`api.ports.Reports`."""
 
@@ -66,11 +86,6 @@ class StoredReports:
         for record_id in ids:
             self._on_their_way.pop(record_id, None)
 
-    async def facts(self, since: datetime, until: datetime) -> list[Fact]:
-        """Everything that happened in the time, stored or not yet; the same fact may stand there twice."""
-        live = self._live(since, until)
-        return [*await report_log.events(self._database, since, until, of_row), *_facts(live)]
-
     async def worked_out(
         self, since: datetime, until: datetime, work: Callable[[Sequence[Fact]], Result]
     ) -> Result:
@@ -79,6 +94,18 @@ class StoredReports:
             live = self._live(since, until)
             url = self._database.url.render_as_string(hide_password=False)
             return await in_thread(partial(_work_out, url, since, until, live, work), "report")
+
+    async def told_again(
+        self, since: datetime, until: datetime, at_once: timedelta, take: Callable[[Sequence[Fact]], None]
+    ) -> None:
+        """Hand all that happened to `take`, so much time at once, in the thread of the reports.
+
+        Raises StoreUnavailable.
+        """
+        async with self._turn:
+            live = self._live(since, until)
+            url = self._database.url.render_as_string(hide_password=False)
+            await in_thread(partial(_tell_again, url, (since, until), at_once, live, take), "report")
 
     def _live(self, since: datetime, until: datetime) -> list[Record]:
         """Looked at first: what arrives in the database meanwhile comes twice rather than not at all."""
