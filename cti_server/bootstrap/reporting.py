@@ -20,6 +20,8 @@ from cti_server.store.database import Database
 Result = TypeVar("Result")
 LIVE_KEPT = 200_000
 """Newest records kept in memory while the database is away; it will have the others when it is back."""
+SLICE = timedelta(hours=1)
+"""How much time is read at once: a transaction ends soon, and no two copies of a month are in memory."""
 LONGEST_CALL = timedelta(days=1)
 
 
@@ -28,22 +30,11 @@ def _facts(live: Iterable[Record]) -> Iterator[Fact]:
 
 
 def _work_out(
-    url: str,
-    since: datetime,
-    until: datetime,
-    live: list[Record],
-    work: Callable[[Sequence[Fact]], Result],
+    url: str, time: tuple[datetime, datetime], live: list[Record], work: Callable[[Sequence[Fact]], Result]
 ) -> Result:
-    """In a thread: reading 50,000 contacts of a day and counting them takes some 20 s of processor."""
-
-    async def read() -> list[Fact]:
-        database = Database(url, pool_size=1)
-        try:
-            return [*await report_log.events(database, since, until, of_row), *_facts(live)]
-        finally:
-            await database.close()
-
-    return work(asyncio.run(read()))
+    facts: list[Fact] = []
+    _tell_again(url, time, SLICE, live, facts.extend)
+    return work(facts)
 
 
 def _tell_again(
@@ -53,6 +44,8 @@ def _tell_again(
     live: list[Record],
     take: Callable[[Sequence[Fact]], None],
 ) -> None:
+    """In a thread, with an event loop and a connection of its own."""
+
     async def read() -> None:
         database, (at, until) = Database(url, pool_size=1), time
         try:
@@ -93,7 +86,7 @@ class StoredReports:
         async with self._turn:
             live = self._live(since, until)
             url = self._database.url.render_as_string(hide_password=False)
-            return await in_thread(partial(_work_out, url, since, until, live, work), "report")
+            return await in_thread(partial(_work_out, url, (since, until), live, work), "report")
 
     async def told_again(
         self, since: datetime, until: datetime, at_once: timedelta, take: Callable[[Sequence[Fact]], None]
