@@ -94,7 +94,7 @@ def menu(
 async def answer_of(
     node: str, channel: str, walk: Walk, typed: str, identities: Identities
 ) -> s.MenuAnswered:
-    """What was typed, in the words of `ivr.pressed`."""
+    """What was typed, in the words of `ivr_walk.pressed`."""
     if walk.asked not in (Asked.CARD, Asked.PIN):
         return s.MenuAnswered(0.0, node, channel, walk.serial, typed)
     if not typed or PERSON_STAR in typed:

@@ -374,7 +374,10 @@ class PbxLink:
                     self._ringing(answer.result().get("ActionID", ""), effect)
             else:
                 code = error.code if isinstance(error, CtiError) else LocalFault.code
-                log.warning("pbx.action_failed", node=self.name, action=action.name, code=code)
+                # both sides may hang up at once: a channel that is gone already is as it should be
+                usual = action.name == "Hangup" and isinstance(error, AmiRefused)
+                say = log.info if usual else log.warning
+                say("pbx.action_failed", node=self.name, action=action.name, code=code)
                 failed = failed or (code if action.deciding else "")
         channel = getattr(effect, "channel", "")
         if failed:

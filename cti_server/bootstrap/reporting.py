@@ -20,6 +20,8 @@ from cti_server.store.database import Database
 Result = TypeVar("Result")
 LIVE_KEPT = 200_000
 """Newest records kept in memory while the database is away; it will have the others when it is back."""
+SLICE = timedelta(hours=1)
+"""How much time is read at once: a transaction ends soon, and no two copies of a month are in memory."""
 LONGEST_CALL = timedelta(days=1)
 
 
@@ -28,22 +30,33 @@ def _facts(live: Iterable[Record]) -> Iterator[Fact]:
 
 
 def _work_out(
-    url: str,
-    since: datetime,
-    until: datetime,
-    live: list[Record],
-    work: Callable[[Sequence[Fact]], Result],
+    url: str, time: tuple[datetime, datetime], live: list[Record], work: Callable[[Sequence[Fact]], Result]
 ) -> Result:
-    """In a thread: reading 50,000 contacts of a day and counting them takes some 20 s of processor."""
+    facts: list[Fact] = []
+    _tell_again(url, time, SLICE, live, facts.extend)
+    return work(facts)
 
-    async def read() -> list[Fact]:
-        database = Database(url, pool_size=1)
+
+def _tell_again(
+    url: str,
+    time: tuple[datetime, datetime],
+    at_once: timedelta,
+    live: list[Record],
+    take: Callable[[Sequence[Fact]], None],
+) -> None:
+    """In a thread, with an event loop and a connection of its own."""
+
+    async def read() -> None:
+        database, (at, until) = Database(url, pool_size=1), time
         try:
-            return [*await report_log.events(database, since, until, of_row), *_facts(live)]
+            while at < until:
+                take(await report_log.events(database, at, min(at + at_once, until), of_row))
+                at += at_once
         finally:
             await database.close()
+        take(list(_facts(live)))
 
-    return work(asyncio.run(read()))
+    asyncio.run(read())
 
 
 class StoredReports:
@@ -66,11 +79,6 @@ class StoredReports:
         for record_id in ids:
             self._on_their_way.pop(record_id, None)
 
-    async def facts(self, since: datetime, until: datetime) -> list[Fact]:
-        """Everything that happened in the time, stored or not yet; the same fact may stand there twice."""
-        live = self._live(since, until)
-        return [*await report_log.events(self._database, since, until, of_row), *_facts(live)]
-
     async def worked_out(
         self, since: datetime, until: datetime, work: Callable[[Sequence[Fact]], Result]
     ) -> Result:
@@ -78,7 +86,19 @@ class StoredReports:
         async with self._turn:
             live = self._live(since, until)
             url = self._database.url.render_as_string(hide_password=False)
-            return await in_thread(partial(_work_out, url, since, until, live, work), "report")
+            return await in_thread(partial(_work_out, url, (since, until), live, work), "report")
+
+    async def told_again(
+        self, since: datetime, until: datetime, at_once: timedelta, take: Callable[[Sequence[Fact]], None]
+    ) -> None:
+        """Hand all that happened to `take`, so much time at once, in the thread of the reports.
+
+        Raises StoreUnavailable.
+        """
+        async with self._turn:
+            live = self._live(since, until)
+            url = self._database.url.render_as_string(hide_password=False)
+            await in_thread(partial(_tell_again, url, (since, until), at_once, live, take), "report")
 
     def _live(self, since: datetime, until: datetime) -> list[Record]:
         """Looked at first: what arrives in the database meanwhile comes twice rather than not at all."""

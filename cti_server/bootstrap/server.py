@@ -122,7 +122,7 @@ class Server:
         )
         self.reports = StoredReports(database, lambda: self.site.world.state)
         self.drain = OutboxDrain(outbox, carrier, delivered=self.reports.delivered)
-        self.wallboard = Wallboard(lambda: self.site.world.state, self.reports.facts)
+        self.wallboard = Wallboard(lambda: self.site.world.state, self.reports.told_again)
         self.senders = senders(settings)
         self.messages = StoredMessages(database)
         self.dialler = Dialler(database, lambda: self.site.world.state, self._apply)

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -32,18 +33,25 @@ REST = 0.002
 for as long as there is work."""
 SLICE = timedelta(hours=1)
 """How much of the day is read from the database at once."""
-Facts = Callable[[datetime, datetime], Awaitable[Sequence[Fact]]]
+Take = Callable[[Sequence[Fact]], None]
+Past = Callable[[datetime, datetime, timedelta, Take], Awaitable[None]]
+"""Hands over, beside the event loop, what happened between two instants, so much time at once.
+
+Raises StoreUnavailable.
+"""
 
 
 class Wallboard:
     """`api.ports.Wallboard`. The leader's job: `run`."""
 
     def __init__(
-        self, state: Callable[[], WorldState], facts: Facts, rules: Rules | None = None, utc_offset: int = 480
+        self, state: Callable[[], WorldState], past: Past, rules: Rules | None = None, utc_offset: int = 480
     ) -> None:
-        self._state, self._facts = state, facts
+        self._state, self._past = state, past
         self._rules, self._utc_offset = rules or Rules(), utc_offset
         self._live = LiveFigures(self._rules, utc_offset)
+        self._meanwhile: list[Fact] | None = None
+        """What happens while the day is read."""
         self._working = asyncio.Lock()
         self._tell: WallboardListener = lambda _agent_id, _view: None
         self._told: dict[str, dict[str, Any]] = {}
@@ -51,7 +59,10 @@ class Wallboard:
     def kept(self, records: Sequence[Record]) -> None:
         """These have just happened (or are told again after a restart)."""
         stories = (record for record in records if record.kind == "contact_event")
-        self._live.add(fact for record in stories if (fact := of_record(record)))
+        facts = [fact for record in stories if (fact := of_record(record))]
+        self._live.add(facts)
+        if self._meanwhile is not None:
+            self._meanwhile += facts
 
     def listen(self, tell: WallboardListener) -> None:
         """See the port."""
@@ -77,18 +88,23 @@ class Wallboard:
         return self._view(groups_seen(self._state(), Topic.WALLBOARD, agent_id), now)
 
     async def _read_day(self) -> None:
-        """An hour at a time; from an hour before midnight, for who waits over it."""
-        now = datetime.now(UTC)
-        at = self._live.since(now) - SLICE
-        while at < now + SLICE:
-            try:
-                self._live.add(await self._facts(at, at + SLICE))
-            except StoreUnavailable as error:
-                log.warning("wallboard.day_not_read", code=error.code)
-                await asyncio.sleep(EVERY)
-                continue
-            await self._work()
-            at += SLICE
+        """From an hour before midnight, for who waits over it; until then only what happens now is known."""
+        self._meanwhile = []
+        try:
+            while True:
+                day, now = LiveFigures(self._rules, self._utc_offset), datetime.now(UTC)
+                try:
+                    await self._past(day.since(now) - SLICE, now + SLICE, SLICE, partial(_take, day))
+                except StoreUnavailable as error:
+                    log.warning("wallboard.day_not_read", code=error.code)
+                    await asyncio.sleep(EVERY)
+                    continue
+                async with self._working:
+                    day.add(self._meanwhile)
+                    self._live = day
+                return
+        finally:
+            self._meanwhile = None
 
     async def _work(self) -> None:
         async with self._working:
@@ -135,3 +151,10 @@ class Wallboard:
                 "today": figures[ALL].values(),
             },
         }
+
+
+def _take(day: LiveFigures, facts: Sequence[Fact]) -> None:
+    """In a thread, where nobody waits: what is over is counted and forgotten at once."""
+    day.add(facts)
+    for _ in day.work(datetime.now(UTC)):
+        pass

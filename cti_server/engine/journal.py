@@ -229,14 +229,20 @@ class Journal:
     # --- the Redis behind it ------------------------------------------------------------------------
 
     async def same_server(self) -> bool:
-        """Whether this is the very Redis process the last leader wrote to; remembers the present one.
+        """Whether this is the very Redis process the last leader wrote to.
 
         Another process (restart, failover) may have lost the last moments: histories must not be mixed.
         """
         with _faults():
             info = await self._redis.info("server")
-            known: Any = await self._redis.getset(self._server, info["run_id"])
+            known: Any = await self._redis.get(self._server)
         return bool(known) and _text(known) == info["run_id"]
+
+    async def remember_server(self) -> None:
+        """From now on the present Redis process is the one the last leader wrote to."""
+        with _faults():
+            info = await self._redis.info("server")
+            await self._redis.set(self._server, info["run_id"])
 
 
 def _text(value: bytes | str) -> str:

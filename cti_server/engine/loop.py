@@ -145,6 +145,7 @@ class Loop:
 
     async def _recover(self, term: int) -> None:
         began = time.monotonic()
+        before = self.world, self._position
         recovered = await recovery.recover(self._journal, self.world, self._position, self._replayed)
         self.world, self._position = recovered.world, recovered.position
         if recovered.new_history:
@@ -154,7 +155,13 @@ class Loop:
         if recovered.new_history:
             first.insert(0, s.EpochBegan(0.0, max(int(self._clock()), self.world.state.epoch + 1)))
         first += [s.AgentConnected(0.0, agent_id) for agent_id in self._mailboxes.attached()]
-        await self._apply(term, first)
+        try:
+            await self._apply(term, first)
+            await self._journal.remember_server()
+        except BaseException:
+            if recovered.new_history:  # it has not begun: the next time finds everything as we did
+                self.world, self._position = before
+            raise
         self._settling.begin(self.world.state)
         if recovered.new_history:
             await self._save_snapshot(term)

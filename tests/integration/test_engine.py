@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -422,6 +422,58 @@ async def test_when_redis_lost_everything_our_memory_is_the_truth_in_a_new_histo
         async with running(redis_server) as second:
             await second.leading()
             assert second.site.world.state.agents["1001"].state == "not_ready"
+
+
+async def test_a_new_history_whose_first_write_failed_begins_with_what_we_remember(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis lost what we had written and has no room yet."""
+    async with running(redis_server) as server:
+        await server.leading()
+        await server.post(*NODE_UP)
+        await server.sign_in()
+        epoch = server.site.world.state.epoch
+        monkeypatch.setattr(Journal, "append", _refused_once(Journal.append))
+        client = Redis.from_url(redis_server.url)
+        await client.flushall()
+        await client.aclose()
+        await server.until(lambda: server.site.world.state.epoch != epoch)
+        await server.leading()
+        joined = await server.join(Resume(epoch, 1))
+        assert not joined.resumed
+        assert joined.agent["state"] == "not_ready"
+
+
+async def test_a_fresh_server_whose_first_write_failed_begins_a_new_history_all_the_same(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(redis_server) as first:
+        await first.leading()
+        await first.post(*NODE_UP)
+        await first.sign_in()
+        epoch = first.site.world.state.epoch
+        await first.crash()
+    redis_server.stop()
+    redis_server.start()
+    refuse = _refused_once(Journal.append)
+    monkeypatch.setattr(Journal, "append", refuse)
+    async with running(redis_server) as second:
+        await second.leading()
+        assert second.site.world.state.epoch > epoch
+
+
+def _refused_once(append: Any) -> Any:
+    """The journal's `append`, whose next first batch of a leadership is refused."""
+    refused = False
+
+    async def refusing(journal: Journal, term: int, batch: Sequence[s.Signal], replies: Any = ()) -> Any:
+        nonlocal refused
+        if not refused and any(isinstance(signal, s.LeaderStarted) for signal in batch):
+            refused = True
+            raise JournalUnavailable("no room")
+        return await append(journal, term, batch, replies)
+
+    return refusing
 
 
 async def test_a_fresh_server_on_another_redis_process_begins_a_new_history(

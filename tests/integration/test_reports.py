@@ -86,7 +86,7 @@ async def history(database_url: str, centre: Centre, since: datetime, until: dat
     database = Database(database_url)
     try:
         await database.write(lambda c: write_rows(c, [row_of(r) for r in records(centre)]), deadline=30)
-        return await StoredReports(database, lambda: centre.state).facts(since, until)
+        return await StoredReports(database, lambda: centre.state).worked_out(since, until, list)
     finally:
         await database.close()
 
@@ -166,6 +166,34 @@ def test_periods_together_are_the_whole(centre: Centre) -> None:
                 assert row.values[name] == sum(p.values[name] or 0 for p in parts if p.key == row.key), name
 
 
+async def test_the_wallboard_of_a_new_leader_is_the_report_of_the_day(
+    database_url: str, centre: Centre
+) -> None:
+    """Read hour by hour, the last hour still on its way to the database."""
+    told, now = records(centre), datetime.fromtimestamp(centre.now, UTC)
+    await history(database_url, centre, DAY - MARGIN, DAY + MARGIN)
+    database, live = Database(database_url), LiveFigures(Rules(), 480)
+
+    def take(facts: Sequence[Fact]) -> None:
+        live.add(facts)
+        list(live.work(now))
+
+    try:
+        reports = StoredReports(database, lambda: centre.state)
+        reports.kept(told[-80:])
+        since = live.since(now)
+        await reports.told_again(since, now + timedelta(hours=1), timedelta(minutes=2), take)
+    finally:
+        await database.close()
+    day = Question(By.QUEUE, since, since + timedelta(days=1))
+    facts = [fact for record in told if (fact := of_record(record))]
+    expected = {row.key: row.values for row in report(facts, day, now)}
+    found = {name: one.values() for name, one in together(live.figures, None).items()}
+    assert found.keys() == expected.keys() | {"*"}
+    for name, values in expected.items():
+        assert found[name] == pytest.approx(values, abs=1e-6), name
+
+
 async def test_customers_calls_are_the_contacts_that_are_over(database_url: str, centre: Centre) -> None:
     await history(database_url, centre, DAY - MARGIN, DAY + MARGIN)
     database = Database(database_url)
@@ -217,10 +245,10 @@ async def test_what_is_on_its_way_to_the_database_is_told_until_it_has_arrived(
     try:
         reports = StoredReports(database, lambda: centre.state)
         reports.kept(told)
-        on_their_way = await reports.facts(DAY - MARGIN, DAY + MARGIN)
+        on_their_way = await reports.worked_out(DAY - MARGIN, DAY + MARGIN, list)
         await database.write(lambda c: write_rows(c, [row_of(r) for r in told]), deadline=30)
         reports.delivered([record.id for record in told])
-        arrived = await reports.facts(DAY - MARGIN, DAY + MARGIN)
+        arrived = await reports.worked_out(DAY - MARGIN, DAY + MARGIN, list)
     finally:
         await database.close()
     assert in_order(on_their_way) == in_order(arrived)

@@ -7,7 +7,7 @@ import contextlib
 import json
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast
 
 import httpx
@@ -96,6 +96,13 @@ class FakeReports:
         self.asked.append((since, until))
         return [fact for fact in self.known if since <= fact.at < until]
 
+    async def told_again(
+        self, since: datetime, until: datetime, at_once: timedelta, take: Callable[[Sequence[Fact]], None]
+    ) -> None:
+        while since < until:
+            take(await self.facts(since, since + at_once))
+            since += at_once
+
     async def worked_out(
         self, since: datetime, until: datetime, work: Callable[[Sequence[Fact]], Result]
     ) -> Result:
@@ -129,7 +136,7 @@ class Edge:
         self.centre = centre
         self.credentials, self.log, self.reports = FakeCredentials(centre), FakeLog(), FakeReports()
         self.routing = FakeRouting()
-        self.wallboard = Wallboard(lambda: centre.world.state, self.reports.facts)
+        self.wallboard = Wallboard(lambda: centre.world.state, self.reports.told_again)
         self.voicemails = FakeVoicemails()
         self.registry = CollectorRegistry()
         self.tokens = Tokens([KEY], MemoryOneTimeStore())

@@ -54,7 +54,7 @@ class ContactArrived(PbxFact):
 
 @dataclass(frozen=True, slots=True)
 class MenuAnswered(PbxFact):
-    """A caller answered a question of the menu (FastAGI); see `ivr.pressed`. No PIN is in it."""
+    """A caller answered a question of the menu (FastAGI); see `ivr_walk.pressed`. No PIN is in it."""
 
     channel: str
     serial: int

@@ -5,10 +5,12 @@ import time
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from asterisk_config.surface import CEL_COLUMNS
 from cti_server.asterisk import pbx_link
 from cti_server.asterisk.pbx_link import PbxAddress, PbxLink
+from cti_server.domain import effects as e
 from cti_server.domain import signals as s
 from tests.fakes.ami_server import Answer, FakeAmi, FakeAmiConnection, Received, fake_ami
 from tests.unit.asterisk.test_cel import extra, line
@@ -99,6 +101,34 @@ async def test_a_call_that_ends_between_the_looks_is_not_lost(
         await asyncio.gather(running, return_exceptions=True)
     assert kinds == [s.NodeUp, s.NodeSnapshot]
     assert (signal.channel, signal.group_id, signal.connected_at) == ("pbx-a-1.1", "general", None)
+
+
+async def test_to_hang_up_who_is_gone_is_no_warning() -> None:
+    def refused(connection: FakeAmiConnection, action: Received) -> None:
+        connection.answer(action, "Error", Message="No such channel")
+
+    told: asyncio.Queue[s.Signal] = asyncio.Queue()
+    async with fake_ami() as pbx:
+        pbx.answers |= {"Hangup": refused, "Redirect": refused, "DeviceStateList": _list, "Status": _list}
+        address = PbxAddress("pbx-a", "127.0.0.1", pbx.port, "cti", "secret")
+        link = PbxLink(address, told.put_nowait, lambda: None, lambda: 0.0, called=lambda _call: None)
+        running = asyncio.create_task(link.run())
+        with capture_logs() as logged:
+            async with asyncio.timeout(DEADLINE):
+                while not isinstance(await told.get(), s.NodeSnapshot):
+                    pass
+                link.perform(e.HangUpChannel("pbx-a", "gone"))
+                link.perform(e.ReturnToQueue("pbx-a", "gone"))
+                for _ in range(2):
+                    while not isinstance(await told.get(), s.EffectFailed):
+                        pass
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    failed = [entry for entry in logged if entry["event"] == "pbx.action_failed"]
+    assert [(entry["action"], entry["log_level"]) for entry in failed] == [
+        ("Hangup", "info"),
+        ("Redirect", "warning"),
+    ]
 
 
 async def _snapshot(pbx: FakeAmi) -> s.NodeSnapshot:

@@ -1,21 +1,59 @@
 """The wallboard's work, which nobody's notification may wait for."""
 
 import asyncio
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from cti_server.bootstrap.wallboard import Wallboard
 from cti_server.domain.records import Record
 from cti_server.domain.state import WorldState
-from cti_server.reports.facts import Fact
+from cti_server.reports.facts import Fact, of_record
 from cti_server.reports.live import PORTION
+from cti_server.store.errors import StoreUnavailable
 
 CONTACTS = 5 * PORTION
 
 
-async def no_past(_since: datetime, _until: datetime) -> list[Fact]:
-    return []
+Take = Callable[[Sequence[Fact]], None]
+
+
+async def no_past(_since: datetime, _until: datetime, _at_once: timedelta, _take: Take) -> None:
+    return
+
+
+def queued(number: int, at: float) -> Record:
+    data = {"contact_id": f"pbx-a-1.{number}", "kind": "contact.queued", "data": {"state": "queued"}}
+    return Record(f"1.{number}.0", "contact_event", at, data)
+
+
+async def test_the_day_and_what_happens_while_it_is_read() -> None:
+    """Each once, in whichever of the two it stands; the database may be away at first."""
+    state, now = WorldState(), datetime.now(UTC).timestamp()
+    tries, known = 0, asyncio.Event()
+
+    async def past(_since: datetime, _until: datetime, _at_once: timedelta, take: Take) -> None:
+        nonlocal tries
+        tries += 1
+        wallboard.kept([queued(2, now), queued(3, now)])
+        if tries == 1:
+            raise StoreUnavailable("away")
+        for number in (1, 2):
+            fact = of_record(queued(number, now))
+            assert fact
+            take([fact])
+        known.set()
+
+    wallboard = Wallboard(lambda: state, past)
+    running = asyncio.create_task(wallboard.run())
+    await asyncio.wait_for(known.wait(), 15)
+    wallboard.kept([queued(4, now)])
+    await wallboard.view("1001")
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    asked = sum(figures.asked for figures in wallboard._live.figures.values())
+    assert (tries, asked) == (2, 4)
 
 
 async def test_it_rests_after_each_portion(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,17 +68,7 @@ async def test_it_rests_after_each_portion(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(asyncio, "sleep", sleep)
     state, now = WorldState(), datetime.now(UTC).timestamp()
     wallboard = Wallboard(lambda: state, no_past)
-    wallboard.kept(
-        [
-            Record(
-                f"1.{number}.0",
-                "contact_event",
-                now,
-                {"contact_id": f"pbx-a-1.{number}", "kind": "contact.queued", "data": {"state": "queued"}},
-            )
-            for number in range(CONTACTS)
-        ]
-    )
+    wallboard.kept([queued(number, now) for number in range(CONTACTS)])
     await wallboard.view("1001")
     assert len(rests) >= CONTACTS // PORTION
     assert min(rests) > 0

@@ -61,6 +61,7 @@ def test_the_customer_left(scene, mode):
     back(centre)
     assert contact(centre, contact_id).state is ContactState.WRAP_UP
     assert contact(centre, contact_id).end_reason == "gone_unseen"
+    assert contact(centre, contact_id).recording == "stopped"
 
 
 def test_who_waits_is_not_recorded():
