@@ -138,6 +138,11 @@ TIMERS: dict[str, Callable[[Step, str], None]] = {
 """By the part of the timer's key before the colon; called with the part after it."""
 
 
+BLIND = frozenset({"offer", "overflow", "patience", "consult", "dial", "arrival"})
+"""Timers that conclude from what the PBX has not told: never while it cannot tell anything."""
+LOOK_AGAIN = 1.0
+"""Seconds for which those are put off then."""
+
 MANY = (s.LeaderStarted, s.DirectoryLoaded, s.RoutingChanged, s.NodeSnapshot)
 """Signals after which anybody may be free or not: routing looks at everybody again."""
 
@@ -210,7 +215,18 @@ class World:
             return
         del self.state.timers[signal.key]
         kind, _, key = signal.key.partition(":")
-        TIMERS[kind](step, key)
+        if kind in BLIND and self._unseen(key):
+            step.set_timer(signal.key, LOOK_AGAIN)
+        else:
+            TIMERS[kind](step, key)
+
+    def _unseen(self, contact_id: str) -> bool:
+        """Whether the contact's node is out of reach: what it seems to wait for may have happened there."""
+        contact = self.state.contacts.get(contact_id)
+        if contact is None or contact.to_be_called:
+            return False
+        node = self.state.nodes.get(contact.node)
+        return node is None or not node.up
 
     def _fact(self, step: Step, signal: s.Signal) -> None:
         try:

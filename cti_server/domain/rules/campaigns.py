@@ -22,8 +22,6 @@ MACHINE, NOT_PLACED = "machine", "not_placed"
 RANG_OFF = "hangup"
 """As detection calls it: the called party's own hang-up while it was listened to."""
 HUNG_UP, ABANDONED = "hung_up", "abandoned"
-LOOK_AGAIN = 1.0
-"""Seconds until a person who cannot be seen is thought of again."""
 LISTENING_TIME = 8.0
 """Seconds that detection may take after the answer."""
 MESSAGE_TIME = 60.0
@@ -94,16 +92,9 @@ def heard(step: Step, fact: AnswerHeard) -> None:
 
 
 def nobody_free(step: Step, contact_id: str) -> None:
-    """The person has waited as long as we may let it: it hears an apology, and the contact is over.
-
-    Not while its node is out of reach: there it may talk to an agent by now, whom the dialplan rang alone.
-    """
+    """The person has waited as long as we may let it: it hears an apology, and the contact is over."""
     contact = step.state.contacts.get(contact_id)
     if contact is None or contact.state is not ContactState.QUEUED:
-        return
-    node = step.state.nodes.get(contact.node)
-    if node is None or not node.up:
-        step.set_timer(f"patience:{contact_id}", LOOK_AGAIN)
         return
     step.note_contact(contact, "contact.nobody_free")
     step.do(Apologise(contact.node, contact_id))

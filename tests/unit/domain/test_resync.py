@@ -512,3 +512,27 @@ def test_a_stranger_in_a_conversation_is_hung_up():
     assert told.effects == [e.HangUpChannel("pbx-a", "pbx-a-77.7")]
     centre.settle()
     assert contact(centre, contact_id).state == "active"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_who_was_joined_unheard_talks_on_however_long_nobody_looks(mode):
+    """The server was killed right after it had them joined; the offer runs out before the next looks."""
+    centre = opened()
+    seated(centre, mode=mode)
+    contact_id = called(centre)
+    if mode == PERSISTENT:
+        centre.command(s.Accept, "1001", contact_id)
+    else:
+        centre.settle()
+        centre.pbx.answer(scenes.ringing(centre)[0])
+    while not centre.pbx.channels[contact_id].bridge:
+        if centre.pbx.effects:
+            centre.pbx.carry_out()
+        else:
+            centre.apply(centre.pbx.read(centre.pbx.sources()[0]))
+    centre.restart()
+    centre.pass_time(40.0)
+    centre.connect()
+    centre.settle()
+    assert (contact(centre, contact_id).state, contact(centre, contact_id).agent_id) == ("active", "1001")
+    assert centre.pbx.channels[contact_id].bridge
