@@ -176,6 +176,7 @@ class Sipp:
 
     async def _launch(self) -> None:
         self._sip, self._control = self._port or _free_udp(), _free_udp()
+        self._columns = []  # an earlier attempt's
         sound = 2 * random.SystemRandom().randrange(6_000, 10_000 - _RTP_SPAN // 2)
         files = {f"{{{name}}}": str(self.folder / f"{name}.xml") for name in self._scenarios}
         for name in ("stats.csv", "errors.log"):
