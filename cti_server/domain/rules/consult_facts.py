@@ -26,8 +26,8 @@ from cti_server.domain.signals import ChannelFact, EffectFailed
 from cti_server.domain.signals.facts import UNKNOWN_CAUSE
 from cti_server.domain.step import Step
 
-ELSEWHERE = ("cti-unserved", "cti-wait")
-"""Where the dialplan took a customer who was to be on hold."""
+ELSEWHERE = ("cti-unserved", "cti-wait", "cti-refer")
+"""Where the dialplan, or a phone that passes it on, took a customer who was to be on hold."""
 
 
 _STEPWISE = frozenset(
@@ -182,19 +182,24 @@ def corrected(step: Step, contact: Contact, channels: dict[str, ChannelFact]) ->
         consultation.goal = next((t for t in seen if _shows(contact, t)), consultation.goal)
     if contact.state is ContactState.CONFERENCE and consultation.goal is not Talk.HANDED:
         consultation.goal = Talk.ALL
+    _again(step, contact, consultation, customer)
+
+
+def _again(step: Step, contact: Contact, consultation: Consult, customer: ChannelFact) -> None:
+    """Towards the goal from where the PBX shows the customer."""
     if not customer.bridge and customer.context in ELSEWHERE:
         step.do(Move(contact.node, contact.contact_id, Place.HOLD))
     consult_goals.arrange(step, contact, consultation, consultation.goal)
 
 
-def taken_up(step: Step, contact: Contact) -> None:
+def taken_up(step: Step, contact: Contact, customer: ChannelFact) -> None:
     """After `corrected`, when the link was away: nothing of ours is on its way there any more.
 
     A command under way ended with what the PBX shows, or its step was lost with the server that asked for it.
     """
     consultation, operation = contact.consult, contact.operation
     if consultation and not consultation.settled and operation and operation.kind in _STEPWISE:
-        consult_goals.arrange(step, contact, consultation, consultation.goal)
+        _again(step, contact, consultation, customer)
 
 
 def _shows(contact: Contact, talk: Talk) -> bool:

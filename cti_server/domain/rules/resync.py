@@ -64,7 +64,7 @@ def node_snapshot(step: Step, snapshot: NodeSnapshot) -> None:
     for fact in customers:
         contact = step.state.contacts.get(fact.channel)
         if contact and was_away:
-            consult_facts.taken_up(step, contact)
+            consult_facts.taken_up(step, contact, fact)
     _not_joined(step, customers, since)
     _held_at_phones(step, snapshot, channels)
     audio.corrected(step, snapshot, channels)

@@ -565,3 +565,18 @@ def test_the_two_who_talk_stay_together_while_the_customer_joins_them(mode, thir
     centre.settle()
     assert contact(centre, contact_id).state is ContactState.CONFERENCE
     assert not [x for o in centre.told[asked:] for x in o.effects if isinstance(x, e.Move)]
+
+
+def test_a_customer_whom_the_phone_passes_on_while_the_server_is_killed_is_put_on_hold():
+    """The phone was quicker than the step of the consultation, and nobody heard of it."""
+    centre, contact_id = talking(PERSISTENT)
+    station = contact(centre, contact_id).agent_leg
+    assert station
+    centre.command(s.ConsultParty, "1001", contact_id, Target(TargetKind.NUMBER, "13900000001"))
+    centre.pbx.refer(station.channel, "1003")
+    centre.restart()
+    centre.apply(s.AgentConnected(centre.now, "1001"))
+    centre.connect()
+    centre.settle()
+    assert centre.pbx.channels[contact_id].context == "cti-hold"
+    check_agreement(centre)
