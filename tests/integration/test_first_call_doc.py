@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.support.centre import TestCentre, eventually
-from tests.support.ports import free_port
+from tests.support.port_block import port_block
 from tests.support.whole_centre import SHARED, shared_centre
 
 pytestmark = SHARED
@@ -60,7 +60,12 @@ async def test_word_by_word(centre: TestCentre, tmp_path: Path) -> None:
     accounts, listed, seat = PYTHON
     async with running(tmp_path, sys.executable, "-c", accounts) as program:
         assert await program.wait() == 0
-    (phone / "config").write_text(CONFIG[0].replace("127.0.0.1:15061", f"127.0.0.1:{free_port()}"))
+    with port_block() as ports:  # its own for SIP, the next one for SIP over TLS
+        (phone / "config").write_text(CONFIG[0].replace("127.0.0.1:15061", f"127.0.0.1:{ports[0]}"))
+        await _call(centre, tmp_path, listed, seat)
+
+
+async def _call(centre: TestCentre, tmp_path: Path, listed: str, seat: str) -> None:
     async with (
         running(tmp_path, "baresip", "-f", "var/phone") as baresip,
         centre.customer() as customer,
