@@ -255,6 +255,15 @@ class TestCentre:
         )
         return found[0]
 
+    async def contacts(self) -> set[str]:
+        """The ids of all contacts that the database has."""
+        return {row["contact_id"] for row in await self.rows("contacts")}
+
+    async def contact_after(self, known: set[str]) -> str:
+        """The id of the one contact that is not among the `known`, once the database has it."""
+        found = await eventually(self.contacts, lambda ids: len(ids - known) == 1, "one contact more")
+        return (found - known).pop()
+
     async def story(self, contact_id: str, kind: str) -> list[Row]:
         """The contact's entries of a kind, oldest first, once the database has one."""
         return await eventually(
