@@ -31,6 +31,8 @@ RECONNECT = (0.1, 1.0)
 """Seconds between attempts, at first and at most: the state is right within 2 s of a healed link."""
 GONE_KEPT = 1000
 """Channels that ended lately are remembered: a caller may hang up while it is being asked about."""
+EARLY_KEPT = 1000
+"""Results of Originates kept until the answer to the action is looked at."""
 GONE_LOOKS, GONE_PAUSE = 10, 0.05
 BEAT_EVERY = 0.5
 """Seconds; the dialplan gives the server up after three without a beat."""
@@ -83,7 +85,8 @@ class PbxLink:
         self._last_seen, self._called, self._clock = last_seen, called, clock
         self._registered: dict[str, bool] = {}
         self._originates: dict[str, e.Effect] = {}
-        self._failed_originates: set[str] = set()
+        self._rang_early: dict[str, bool] = {}
+        """Action id → whether it rang, of results that came before the answer was looked at."""
         self._running: set[asyncio.Task[None]] = set()
         self._facts_lost = False
         self._held_back: list[s.Signal] | None = None
@@ -205,7 +208,7 @@ class PbxLink:
         """The link stands: bring our state in line before any buffered event is applied."""
         self._registered.clear()
         self._originates.clear()
-        self._failed_originates.clear()
+        self._rang_early.clear()
         self.numbers.forget()
         since = self._last_seen() - CEL_SLACK
         self._hand_in(s.NodeUp(0.0, self.name))
@@ -387,21 +390,22 @@ class PbxLink:
 
     def _ringing(self, action_id: str, effect: e.Effect) -> None:
         """An Originate was taken; its result comes as an event, perhaps has come already."""
-        if action_id in self._failed_originates:
-            self._failed_originates.discard(action_id)
-            self._effect_failed(effect, "pbx_refused")
-        else:
+        rang = self._rang_early.pop(action_id, None)
+        if rang is None:
             self._originates[action_id] = effect
+        elif not rang:
+            self._effect_failed(effect, "pbx_refused")
 
     def _originate_response(self, message: AmiMessage) -> None:
         action_id = message.get("ActionID", "")
+        rang = message.get("Response") == "Success"
         effect = self._originates.pop(action_id, None)
-        if message.get("Response") == "Success":
-            return
-        if effect:
+        if effect is None:
+            self._rang_early[action_id] = rang
+            if len(self._rang_early) > EARLY_KEPT:  # of Originates that are no effect nobody asks
+                del self._rang_early[next(iter(self._rang_early))]
+        elif not rang:
             self._effect_failed(effect, "pbx_refused")
-        else:
-            self._failed_originates.add(action_id)
 
     def _effect_failed(self, effect: e.Effect, code: str) -> None:
         channel = getattr(effect, "channel", "")

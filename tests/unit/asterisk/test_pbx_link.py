@@ -12,6 +12,7 @@ from cti_server.asterisk import pbx_link
 from cti_server.asterisk.pbx_link import PbxAddress, PbxLink
 from cti_server.domain import effects as e
 from cti_server.domain import signals as s
+from cti_server.domain.agent import StationMode
 from tests.fakes.ami_server import Answer, FakeAmi, FakeAmiConnection, Received, fake_ami
 from tests.unit.asterisk.test_cel import extra, line
 
@@ -129,6 +130,35 @@ async def test_to_hang_up_who_is_gone_is_no_warning() -> None:
         ("Hangup", "info"),
         ("Redirect", "warning"),
     ]
+
+
+async def test_the_result_of_an_originate_may_be_there_before_its_answer_is_looked_at() -> None:
+    """Both come in one reading: a phone that is busy at once, or picks up at once."""
+
+    def at_once(connection: FakeAmiConnection, action: Received) -> None:
+        connection.answer(action)
+        busy = "1002" in action.headers["Channel"]
+        ends = {"ActionID": action.headers["ActionID"], "Response": "Failure" if busy else "Success"}
+        connection.event("OriginateResponse", **ends)
+
+    told: asyncio.Queue[s.Signal] = asyncio.Queue()
+    async with fake_ami() as pbx:
+        pbx.answers |= {"Originate": at_once, "DeviceStateList": _list, "Status": _list}
+        address = PbxAddress("pbx-a", "127.0.0.1", pbx.port, "cti", "secret")
+        link = PbxLink(address, told.put_nowait, lambda: None, lambda: 0.0, called=lambda _call: None)
+        running = asyncio.create_task(link.run())
+        async with asyncio.timeout(DEADLINE):
+            while not isinstance(await told.get(), s.NodeSnapshot):
+                pass
+            for number in ("1001", "1002"):
+                ring = e.RingStation("pbx-a", f"s-{number}", number, StationMode.ON_DEMAND, 20.0)
+                link.perform(ring)
+            while not isinstance(signal := await told.get(), s.EffectFailed):
+                pass
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert (signal.channel, signal.code) == ("s-1002", "pbx_refused")
+    assert not link._originates
 
 
 async def _snapshot(pbx: FakeAmi) -> s.NodeSnapshot:
