@@ -406,13 +406,8 @@ async def test_when_redis_lost_everything_our_memory_is_the_truth_in_a_new_histo
     redis_server: RedisServer,
 ) -> None:
     async with running(redis_server) as server:
-        await server.leading()
-        await server.post(*NODE_UP)
-        await server.sign_in()
-        epoch = server.site.world.state.epoch
-        client = Redis.from_url(redis_server.url)
-        await client.flushall()
-        await client.aclose()
+        epoch = await _begun(server)
+        await _lose_everything(redis_server)
         await server.until(lambda: server.site.world.state.epoch != epoch)
         await server.leading()
         joined = await server.join(Resume(epoch, 1))
@@ -429,14 +424,9 @@ async def test_a_new_history_whose_first_write_failed_begins_with_what_we_rememb
 ) -> None:
     """Redis lost what we had written and has no room yet."""
     async with running(redis_server) as server:
-        await server.leading()
-        await server.post(*NODE_UP)
-        await server.sign_in()
-        epoch = server.site.world.state.epoch
+        epoch = await _begun(server)
         monkeypatch.setattr(Journal, "append", _refused_once(Journal.append))
-        client = Redis.from_url(redis_server.url)
-        await client.flushall()
-        await client.aclose()
+        await _lose_everything(redis_server)
         await server.until(lambda: server.site.world.state.epoch != epoch)
         await server.leading()
         joined = await server.join(Resume(epoch, 1))
@@ -448,10 +438,7 @@ async def test_a_fresh_server_whose_first_write_failed_begins_a_new_history_all_
     redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running(redis_server) as first:
-        await first.leading()
-        await first.post(*NODE_UP)
-        await first.sign_in()
-        epoch = first.site.world.state.epoch
+        epoch = await _begun(first)
         await first.crash()
     redis_server.stop()
     redis_server.start()
@@ -460,6 +447,20 @@ async def test_a_fresh_server_whose_first_write_failed_begins_a_new_history_all_
     async with running(redis_server) as second:
         await second.leading()
         assert second.site.world.state.epoch > epoch
+
+
+async def _begun(server: Server) -> int:
+    """It leads, and an agent is signed in; its epoch."""
+    await server.leading()
+    await server.post(*NODE_UP)
+    await server.sign_in()
+    return server.site.world.state.epoch
+
+
+async def _lose_everything(redis_server: RedisServer) -> None:
+    client = Redis.from_url(redis_server.url)
+    await client.flushall()
+    await client.aclose()
 
 
 def _refused_once(append: Any) -> Any:
@@ -480,10 +481,7 @@ async def test_a_fresh_server_on_another_redis_process_begins_a_new_history(
     redis_server: RedisServer,
 ) -> None:
     async with running(redis_server) as first:
-        await first.leading()
-        await first.post(*NODE_UP)
-        await first.sign_in()
-        epoch = first.site.world.state.epoch
+        epoch = await _begun(first)
         await first.crash()
     redis_server.stop()
     redis_server.start()
