@@ -1,17 +1,19 @@
-"""Facts put together: the course of each contact, the day of each agent."""
+"""Facts put together: the course of each contact."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from cti_server.reports.facts import Fact, in_order
 
+NO_TIME = timedelta()
 TALK = frozenset({"active", "conference"})
 """Contact states in which the customer talks to somebody."""
 AT_PHONE = "held_at_phone"
 """Held by the agent's phone itself: customer and agent still share a bridge."""
+SIGNED_OUT = "signed_out"
 HOLD = frozenset({"held", "consulting", AT_PHONE})
 """Contact states in which the customer waits for its agent."""
 WAITING = frozenset({"queued", "offered"})
@@ -32,10 +34,10 @@ class Span:
     begin: datetime
     end: datetime | None
 
-    def seconds(self, start: datetime, until: datetime) -> float:
+    def within(self, start: datetime, until: datetime) -> timedelta:
         """How much of it lies between the two instants."""
         end = until if self.end is None else min(self.end, until)
-        return max((end - max(self.begin, start)).total_seconds(), 0.0)
+        return max(end - max(self.begin, start), NO_TIME)
 
 
 @dataclass(slots=True)
@@ -72,34 +74,19 @@ class ContactStory:
     after_call: list[Span] = field(default_factory=list)
     """After-call work, of each agent who had it."""
 
-    def time_in(self, states: frozenset[str], now: datetime) -> float:
-        """Seconds in those states, at most until it ended (which may be seen late)."""
+    def time_in(self, states: frozenset[str], now: datetime) -> timedelta:
+        """How long it was in those states, at most until it ended (which may be seen late)."""
         until = now if self.ended_at is None else min(now, self.ended_at)
-        return sum(span.seconds(span.begin, until) for span in self.spans if span.state in states)
+        return sum((span.within(span.begin, until) for span in self.spans if span.state in states), NO_TIME)
 
 
-@dataclass(slots=True)
-class AgentStory:
-    """An agent's work states one after the other, from the first sign-in known of."""
-
-    agent_id: str
-    spans: list[Span] = field(default_factory=list)
-
-
-def stories(facts: Iterable[Fact]) -> tuple[list[ContactStory], list[AgentStory]]:
-    """All contacts and agents that the facts tell of, by their ids."""
+def stories(facts: Iterable[Fact]) -> list[ContactStory]:
+    """All contacts that the facts tell of, by their ids."""
     of_contacts: dict[str, list[Fact]] = {}
-    of_agents: dict[str, list[Fact]] = {}
     for fact in facts:
         if fact.contact_id:
             of_contacts.setdefault(fact.contact_id, []).append(fact)
-        else:
-            of_agents.setdefault(fact.agent_id, []).append(fact)
-    contacts = [
-        _contact(contact_id, in_order(of_contacts.pop(contact_id))) for contact_id in sorted(of_contacts)
-    ]
-    agents = [AgentStory(one, list(_spans(in_order(of_agents.pop(one))))) for one in sorted(of_agents)]
-    return contacts, agents
+    return [story_of(contact_id, of_contacts[contact_id]) for contact_id in sorted(of_contacts)]
 
 
 def _spans(facts: list[Fact]) -> Iterator[Span]:
@@ -111,7 +98,7 @@ def _spans(facts: list[Fact]) -> Iterator[Span]:
         elif (_state(fact), fact.agent_id) != (_state(begun), begun.agent_id):
             yield Span(_state(begun), begun.agent_id, begun.at, fact.at)
             begun = fact
-    if begun is not None and begun.state not in ("ended", "signed_out"):
+    if begun is not None and begun.state != "ended":
         yield Span(_state(begun), begun.agent_id, begun.at, None)
 
 
@@ -124,7 +111,9 @@ def _state(fact: Fact) -> str:
     return fact.state
 
 
-def _contact(contact_id: str, facts: list[Fact]) -> ContactStory:
+def story_of(contact_id: str, told: Iterable[Fact]) -> ContactStory:
+    """One contact's course; its facts in any order, some may come twice."""
+    facts = in_order(told)
     story = ContactStory(contact_id, facts[0].at)
     story.spans = list(_spans(facts))
     story.after_call = [span for span in story.spans if span.state == "wrap_up"]
