@@ -52,8 +52,8 @@ class ReportProcess:
 
         Cancelled, it is stopped at once.
         """
-        asked = await in_thread(partial(pickle.dumps, task), "report")
         try:
+            asked = await in_thread(partial(pickle.dumps, task), "report")
             reader, writer = self._link or await self._start()
             writer.write(len(asked).to_bytes(_LENGTH, "big") + asked)
             await writer.drain()

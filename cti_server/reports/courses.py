@@ -6,8 +6,9 @@ So a report holds what goes on at a time, not all that its range has had.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from cti_server.reports.facts import Fact, in_order
 from cti_server.reports.stories import SIGNED_OUT, ContactStory, Span, story_of
@@ -57,15 +58,11 @@ class ContactCourses:
             facts = self._facts.get(contact_id)
             if facts is None or contact_id in self.kept:
                 continue
-            last = max(facts, key=_at)
+            last = max(facts, key=attrgetter("at"))
             if last.state == "ended" and last.at < before:
                 self._tell(story_of(contact_id, facts))
                 self._told.add(contact_id)
                 del self._facts[contact_id]
-
-
-def _at(fact: Fact) -> datetime:
-    return fact.at
 
 
 class AgentTimes:
@@ -73,27 +70,24 @@ class AgentTimes:
 
     def __init__(self, tell: Callable[[Span], None]) -> None:
         self._tell = tell
-        self.agents: set[str] = set()
-        """Of whom anything was told."""
         self._begun: dict[str, Fact] = {}
 
     def take(self, facts: Iterable[Fact]) -> None:
         """All that happened since the last portion; some may come twice."""
-        of_agents: dict[str, list[Fact]] = {}
-        for fact in facts:
-            if not fact.contact_id:
-                of_agents.setdefault(fact.agent_id, []).append(fact)
-        self.agents |= of_agents.keys()
-        for agent_id, own in of_agents.items():
-            for fact in in_order(own):
-                begun = self._begun.setdefault(agent_id, fact)
-                if begun.state != fact.state:
-                    self._tell(Span(begun.state, agent_id, begun.at, fact.at))
-                    self._begun[agent_id] = fact
+        for fact in in_order(fact for fact in facts if not fact.contact_id):
+            begun = self._begun.get(fact.agent_id)
+            if begun and begun.state != fact.state:
+                self._tell(Span(begun.state, fact.agent_id, begun.at, fact.at))
+            if begun is None or begun.state != fact.state:
+                self._begun[fact.agent_id] = fact
 
     def finish(self) -> None:
         """That was all: what an agent does now lasts."""
         for agent_id, begun in self._begun.items():
             if begun.state != SIGNED_OUT:
                 self._tell(Span(begun.state, agent_id, begun.at, None))
-        self._begun.clear()
+
+    @property
+    def agents(self) -> Collection[str]:
+        """Of whom anything was told."""
+        return self._begun.keys()

@@ -8,7 +8,7 @@ order things are counted, the figures are the same.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 
 from cti_server.reports.stories import HOLD, NO_TIME, SIGNED_OUT, TALK, ContactStory, Span
 
@@ -95,7 +95,7 @@ class ContactFigures:
             self.wait_answered += wait
             self.talk += story.time_in(TALK, now)
             self.hold += story.time_in(HOLD, now)
-            self.after_call += sum((span.within(span.begin, now) for span in story.after_call), NO_TIME)
+            self.after_call += sum([span.until(now) for span in story.after_call], NO_TIME)
 
     def plus(self, other: ContactFigures) -> ContactFigures:
         """Of both together."""
@@ -143,12 +143,13 @@ class AgentFigures:
     ready: timedelta = NO_TIME
     """Free or being offered a contact."""
     signed_in: timedelta = NO_TIME
-    days: set[date] = field(default_factory=set)
-    """Local days on which it was signed in."""
+    presence: list[tuple[datetime, datetime]] = field(default_factory=list)
+    """When it was signed in, from when to when each time."""
 
-    def add_time(self, span: Span, start: datetime, until: datetime, local: tzinfo) -> None:
+    def add_time(self, span: Span, start: datetime, until: datetime) -> None:
         """Count time in a work state between two instants, as far as it lies there."""
-        begin, end = max(span.begin, start), until if span.end is None else min(span.end, until)
+        begin = max(start, span.begin)
+        end = span.end if span.end is not None and span.end < until else until
         if span.state == SIGNED_OUT or begin >= end:
             return
         spent = end - begin
@@ -159,8 +160,18 @@ class AgentFigures:
             self.after_call += spent
         elif span.state in ("ready", "reserved"):
             self.ready += spent
-        first, last = begin.astimezone(local).date(), end.astimezone(local).date()
-        self.days |= {first + timedelta(days=day) for day in range((last - first).days + 1)}
+        if self.presence and self.presence[-1][1] == begin:
+            self.presence[-1] = self.presence[-1][0], end
+        else:
+            self.presence.append((begin, end))
+
+    def days(self, local: tzinfo) -> int:
+        """Local days on which it was signed in."""
+        found = set()
+        for begin, end in self.presence:
+            first, last = begin.astimezone(local).date(), end.astimezone(local).date()
+            found |= {first + timedelta(days=day) for day in range((last - first).days + 1)}
+        return len(found)
 
     def add_contact(self, agent_id: str, story: ContactStory, start: datetime, until: datetime) -> None:
         """Count what the agent did with a contact between two instants."""
@@ -170,9 +181,9 @@ class AgentFigures:
         own = (span for span in story.spans if span.agent_id == agent_id and span.state in HOLD)
         self.hold += sum((span.within(start, until) for span in own), NO_TIME)
 
-    def values(self) -> dict[str, float | int | None]:
+    def values(self, local: tzinfo) -> dict[str, float | int | None]:
         """Every figure by its name on the wire; averages in seconds per contact, rates 0 to 1."""
-        busy, days = self.talking + self.after_call, len(self.days)
+        busy, days = self.talking + self.after_call, self.days(local)
         return {
             "contacts": self.contacts,
             "transfers": self.transfers,

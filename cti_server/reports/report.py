@@ -101,6 +101,7 @@ class Report:
     def __init__(self, question: Question, now: datetime) -> None:
         self._question, self._now = question, now
         self._cut = list(periods(question))
+        self._begins = [begin for begin, _ in self._cut]
         self.since, self.until = question.start - MARGIN, question.until + MARGIN
         self.of_agents = question.by is By.AGENT
         alone = self.of_agents and question.only is not None and len(question.only) == 1
@@ -137,7 +138,7 @@ class Report:
         since, key = story.queued_at or story.dialled_at, self._key(story)
         if since is None or not question.start <= since < question.until or not question.asks_for(key):
             return
-        figures = self._figures[_place(self._cut, since)]
+        figures = self._figures[self._place(since)]
         figures.setdefault(key, ContactFigures()).add(story, question.rules, self._now)
 
     def _key(self, story: ContactStory) -> str:
@@ -153,9 +154,8 @@ class Report:
     def _spent(self, span: Span) -> None:
         if not self._question.asks_for(span.agent_id):
             return
-        local = timezone(timedelta(minutes=self._question.utc_offset))
         for number in self._places(span.begin, span.end or self._now):
-            self._of(span.agent_id, number).add_time(span, *self._period(number), local)
+            self._of(span.agent_id, number).add_time(span, *self._period(number))
 
     def _agents_part(self, story: ContactStory) -> None:
         """A contact counts for whoever had it, handed it on or let its customer wait."""
@@ -167,9 +167,13 @@ class Report:
     def _of(self, agent_id: str, number: int) -> AgentFigures:
         return self._agents[number].setdefault(agent_id, AgentFigures())
 
+    def _place(self, at: datetime) -> int:
+        """Which period an instant lies in; the first or the last one for what lies outside."""
+        return max(bisect_right(self._begins, at) - 1, 0)
+
     def _places(self, first: datetime, last: datetime) -> range:
-        """The periods that a time may lie in, the first or the last one for what lies outside."""
-        return range(_place(self._cut, first), _place(self._cut, last) + 1) if self._cut else range(0)
+        """The periods that a time may lie in."""
+        return range(self._place(first), self._place(last) + 1) if self._cut else range(0)
 
     def _period(self, number: int) -> tuple[datetime, datetime]:
         begin, end = self._cut[number]
@@ -177,24 +181,12 @@ class Report:
 
     def _agent_rows(self) -> Iterator[Row]:
         """Of agents who worked or had a contact in the period, and of whom anything was told."""
+        local = timezone(timedelta(minutes=self._question.utc_offset))
         for (begin, end), found in zip(self._cut, self._agents, strict=True):
             for agent_id in sorted(found.keys() & self._times.agents):
                 figures = found[agent_id]
                 if figures.signed_in or figures.contacts:
-                    yield Row(begin, end, agent_id, figures.values())
-
-
-Cut = list[tuple[datetime, datetime]]
-"""The periods, one after the other without a gap."""
-
-
-def _place(cut: Cut, at: datetime) -> int:
-    """Which period an instant lies in; the first or the last one for what lies outside."""
-    return max(bisect_right(cut, at, key=_begin) - 1, 0)
-
-
-def _begin(period: tuple[datetime, datetime]) -> datetime:
-    return period[0]
+                    yield Row(begin, end, agent_id, figures.values(local))
 
 
 def _parts(story: ContactStory, now: datetime) -> dict[str, tuple[datetime, datetime]]:
