@@ -7,7 +7,7 @@ is going on, not as much as the day has had.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 from cti_server.reports.facts import Fact
 from cti_server.reports.figures import ContactFigures, Rules
@@ -77,14 +77,14 @@ class LiveFigures:
         return now.astimezone(self._local).replace(hour=0, minute=0, second=0, microsecond=0)
 
     def _begin_day(self, now: datetime) -> None:
-        day = self.since(now)
+        day = self.since(now).astimezone(UTC)  # as facts have it
         if self._day != day:
             self._day, self._totals, self._over = day, {}, {}
             self.figures = {}
 
     def _count(self, among: dict[str, ContactFigures], story: ContactStory, now: datetime) -> None:
         counts_at = story.queued_at or story.dialled_at
-        if counts_at is not None and counts_at >= self.since(now):
+        if counts_at is not None and self._day is not None and counts_at >= self._day:
             among.setdefault(story.group_id, ContactFigures()).add(story, self._rules, now)
 
 
