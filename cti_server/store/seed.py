@@ -42,7 +42,7 @@ _POLICIES: dict[str, dict[str, Any]] = {
         "preference_time": 20.0,
         "last_agent_within": 86_400.0,
     },
-    "vtm": {},
+    "vtm": {"overflow_to": "voicemail", "overflow_after": 15.0},
 }
 _CUSTOMERS = (
     # number, name, tier, elder, language, dedicated agent, card or customer number
