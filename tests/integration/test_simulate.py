@@ -39,7 +39,7 @@ async def ended(process: asyncio.subprocess.Process) -> tuple[int, str]:
 
 async def test_everything_and_all_witnesses_agree(centre: TestCentre, tmp_path: Path) -> None:
     before, file = set(cel_calls(centre)), tmp_path / "report.json"
-    load = ("--agents", "6", "--pace", "5", "--rate", "4", "--duration", "4", "--seed", "3")
+    load = ("--agents", "6", "--pace", "5", "--rate", "4", "--duration", "4", "--seed", "6")
     code, told = await ended(await started(centre, "everything", *load, "--json", str(file)))
     report: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
     assert code == 0, (told, report)
@@ -61,7 +61,7 @@ async def test_everything_and_all_witnesses_agree(centre: TestCentre, tmp_path: 
 
 async def test_call_backs_are_made_and_messages_are_kept(centre: TestCentre, tmp_path: Path) -> None:
     file = tmp_path / "report.json"
-    load = ("--agents", "2", "--pace", "5", "--rate", "1.5", "--duration", "6", "--seed", "3")
+    load = ("--agents", "2", "--pace", "5", "--rate", "1.5", "--duration", "6", "--seed", "4")
     code, told = await ended(await started(centre, "queueing", *load, "--json", str(file)))
     report: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
     assert code == 0, (told, report)
@@ -79,8 +79,8 @@ async def test_call_backs_are_made_and_messages_are_kept(centre: TestCentre, tmp
 async def test_ctrl_c_ends_it_with_a_report_and_nothing_is_left(centre: TestCentre, tmp_path: Path) -> None:
     """Not even a promise: who was to be called back is called back."""
     file = tmp_path / "report.json"
-    load = ("--agents", "2", "--station-mode", "on_demand", "--duration", "600", "--json", str(file))
-    process = await started(centre, "queueing", *load)
+    load = ("--agents", "2", "--pace", "3", "--rate", "3", "--duration", "600", "--json", str(file))
+    process = await started(centre, "queueing", "--station-mode", "on_demand", *load)
 
     async def promised() -> int:
         return len(await centre.rows("contacts", end_reason="callback"))
