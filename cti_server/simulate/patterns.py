@@ -61,7 +61,7 @@ PATTERNS: Final[Mapping[str, Pattern]] = {
     "steady": _STEADY,
     "surge": Pattern(rates=(1.0, 3.0, 3.0, 1.0, 0.5), impatient=0.1, impatience=(10.0, 60.0)),
     "abandoning": Pattern(rates=(1.6,), impatient=0.6),
-    "queueing": Pattern(rates=(2.5, 2.5, 1.0), call_back=0.4, message=0.1),
+    "queueing": Pattern(rates=(3.0, 3.0, 1.0), call_back=0.4, message=0.1),
     "transferring": Pattern(transfer=0.3, consult=0.4, hold=0.2),
     "everything": Pattern(
         rates=(0.8, 1.5, 2.5, 1.0, 0.5),
