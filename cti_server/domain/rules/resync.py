@@ -28,6 +28,7 @@ from cti_server.domain.signals import (
     PhoneRetrieved,
     StationChanged,
     StationPlaced,
+    StrangerInBridge,
 )
 from cti_server.domain.signals.facts import UNKNOWN_CAUSE
 from cti_server.domain.state import Node
@@ -35,6 +36,8 @@ from cti_server.domain.step import Step
 
 UNDER_WAY = 1.0
 """Seconds that what was asked of the PBX may take until it shows in a snapshot."""
+ARRIVAL = "cti-inbound"
+"""Where calls come in: who talks to somebody there took another's place while nobody looked."""
 LET_GO_FROM = ("cti-wait", "cti-unserved")
 """Contexts in which a caller whose contact has ended still waits."""
 
@@ -176,5 +179,7 @@ def _strays(step: Step, snapshot: NodeSnapshot) -> None:
         known = fact.channel in step.state.station_channels or fact.channel in step.state.channels
         if ours and not known and (not fact.bridge or fact.bridge not in served):
             step.do(HangUpChannel(snapshot.node, fact.channel))
+        elif fact.context == ARRIVAL and fact.bridge:
+            channel_facts.stranger(step, StrangerInBridge(step.at, snapshot.node, fact.channel))
         elif fact.channel in step.state.ended and fact.context in LET_GO_FROM and not fact.bridge:
             step.do(Apologise(snapshot.node, fact.channel))  # it was let go, and nobody told it so
