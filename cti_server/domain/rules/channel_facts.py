@@ -33,6 +33,9 @@ from cti_server.domain.signals import (
 from cti_server.domain.station import Station
 from cti_server.domain.step import Step
 
+TALKING = (ContactState.ACTIVE, ContactState.OUTSIDE)
+"""States in which who leaves the bridge leaves a conversation."""
+
 
 def contact_on(step: Step, channel: str) -> Contact | None:
     """The contact that has a leg on the channel."""
@@ -117,7 +120,7 @@ def left_bridge(step: Step, fact: ChannelLeftBridge) -> None:
         return
     if contact.consult:
         consult_facts.moved(step, contact)
-    elif (contact.state is ContactState.ACTIVE or contact.held_at_phone) and contact.operation is None:
+    elif (contact.state in TALKING or contact.held_at_phone) and contact.operation is None:
         watching.watch(step, contact, APART_TIME)
 
 

@@ -515,6 +515,19 @@ def test_a_stranger_in_a_conversation_is_hung_up():
 
 
 @pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("whose", ["the customer's", "the agent's"])
+def test_a_stranger_who_came_while_nobody_looked_is_hung_up(mode, whose):
+    """Found by the machine: it talked on for as long as it liked."""
+    centre, contact_id = talking(mode)
+    phone = scenes.agent_channel(centre, contact_id)
+    centre.disconnect()
+    centre.pbx.takes_its_place(contact_id if whose == "the customer's" else phone)
+    back(centre)
+    assert not [channel for channel in centre.pbx.channels.values() if channel.stranger]
+    assert contact(centre, contact_id).state == "active"
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_who_was_joined_unheard_talks_on_however_long_nobody_looks(mode):
     """The server was killed right after it had them joined; the offer runs out before the next looks."""
     centre = opened()
