@@ -23,8 +23,12 @@ LEFT_FOR = {"contact.callback_agreed": "callback", "contact.message_left": "voic
 """What customers leave the queue for, by the entry that tells of it."""
 UNSEEN = frozenset({"contact.recovered", "contact.answered_unserved", "contact.ended_unseen"})
 """Entries that the PBX's own log told of."""
-_TELLING = UNSEEN | LEFT_FOR.keys() | {"contact.unserved", "contact.transferred", "contact.wrapped_up"}
-"""Entries that tell more than the state."""
+_TELLING = (
+    UNSEEN
+    | LEFT_FOR.keys()
+    | {"contact.unserved", "contact.transferred", "contact.wrapped_up", "contact.waits_again"}
+)
+"""Entries that tell more than the state: those that `_told` looks at."""
 _TWOFOLD = frozenset({"held", "consulting"})
 _NONE = Fact("", datetime.min.replace(tzinfo=UTC), "", "")
 
