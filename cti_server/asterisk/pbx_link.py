@@ -6,7 +6,7 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,6 +90,8 @@ class PbxLink:
         self._rang_early: dict[str, bool] = {}
         """Action id → whether it rang, of results that came before the answer was looked at."""
         self._running: set[asyncio.Task[None]] = set()
+        self._farewells: list[s.ChannelGone] = []
+        """Gone, not told yet."""
         self._facts_lost = False
         self._held_back: list[s.Signal] | None = None
         self._beating = self._following = self._over = False
@@ -153,9 +155,7 @@ class PbxLink:
             asyncio.get_running_loop().call_soon(self._effect_failed, effect, error.code)
             return
         if isinstance(effect, e.SendDigits):
-            task = asyncio.create_task(self._digits(effect, recipe))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._keep(asyncio.create_task(self._digits(effect, recipe)))
         else:
             self._when_answered(effect, [(action, self._send(action)) for action in recipe])
 
@@ -185,12 +185,24 @@ class PbxLink:
         for fact in translate.facts(self.name, message):
             if isinstance(fact, s.ChannelGone):
                 self._gone.append(fact.channel)
+                if translate.after_farewell(message):
+                    self._farewell(fact)
+                    continue
             if isinstance(fact, s.StationChanged) and self._known_state(fact):
                 continue
             if self._held_back is None:
                 self._hand_in(fact)
             else:
                 self._held_back.append(fact)
+
+    def _farewell(self, gone: s.ChannelGone) -> None:
+        self._farewells.append(gone)
+        if len(self._farewells) == 1:
+            self._keep(asyncio.create_task(self._tell_farewells()))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
 
     def _known_state(self, fact: s.StationChanged) -> bool:
         """Whether the registration is as last told: a phone in use changes its device state often."""
@@ -220,9 +232,8 @@ class PbxLink:
             await self._unseen_calls(seen + ahead - CEL_SLACK)
         await self._snapshot(first=True)
         if seen > 0:
-            again = asyncio.create_task(self._unseen_since(looked - CEL_SLACK, self._clock() + ahead))
-            self._running.add(again)
-            again.add_done_callback(self._running.discard)
+            until = self._clock() + ahead
+            self._keep(asyncio.create_task(self._unseen_since(looked - CEL_SLACK, until)))
 
     async def _ahead(self) -> float:
         """Seconds by which the node's clock goes before ours; 0 where they agree."""
@@ -265,7 +276,20 @@ class PbxLink:
         await asyncio.sleep(CEL_WRITTEN)
         await self._unseen_calls(since, until)
 
-    async def _unseen_calls(self, since: float, until: float = math.inf) -> None:
+    async def _tell_farewells(self) -> None:
+        """Callers whose conversation was over while no server lived, and who are gone now.
+
+        The log tells of them first: nobody else knows that they talked, perhaps not even that they called.
+        """
+        await asyncio.sleep(CEL_WRITTEN)
+        gone, self._farewells = self._farewells, []
+        await self._unseen_calls(0.0, only={fact.channel for fact in gone})
+        for fact in gone:
+            self._hand_in(fact)
+
+    async def _unseen_calls(
+        self, since: float, until: float = math.inf, only: Container[str] | None = None
+    ) -> None:
         path = self._address.cel_file
         if path is None:
             return
@@ -276,7 +300,7 @@ class PbxLink:
             log.exception("pbx.unseen_calls_unread", node=self.name)
             return
         for call in calls:
-            if call.ended_at <= until:
+            if call.ended_at <= until and (only is None or call.channel in only):
                 self._hand_in(call)
 
     def _resync(self) -> None:

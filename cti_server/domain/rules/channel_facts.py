@@ -17,6 +17,7 @@ from cti_server.domain.rules import (
     seats,
     supervision,
     transfers,
+    unseen,
     watching,
 )
 from cti_server.domain.rules.watching import APART_TIME
@@ -118,6 +119,8 @@ def left_bridge(step: Step, fact: ChannelLeftBridge) -> None:
     leg.bridge = ""
     if leg.role is LegRole.COLLEAGUE:
         return
+    if leg.role is LegRole.CUSTOMER:
+        unseen.waits_again(step, contact)
     if contact.consult:
         consult_facts.moved(step, contact)
     elif (contact.state in TALKING or contact.held_at_phone) and contact.operation is None:

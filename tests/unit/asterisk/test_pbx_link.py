@@ -162,6 +162,49 @@ async def test_a_call_that_ends_between_the_looks_is_not_lost(
     assert (signal.channel, signal.group_id, signal.connected_at) == ("pbx-a-1.1", "general", None)
 
 
+async def test_who_hears_goodbye_when_a_server_is_back_is_not_lost_to_the_log(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Found by a storm: its talk was over before the look, its call after it."""
+    monkeypatch.setattr(pbx_link, "CEL_WRITTEN", 0.01)
+    path, began = tmp_path / "cel.csv", time.time() - 100
+    trunk, station, call = "PJSIP/trunk-00000001", "PJSIP/1006-00000002", "pbx-a-1.1"
+    entry = {"userdeftype": "CTI_ENTRY", "eventextra": extra(extra="4000:general")}
+    rows = [
+        line("CHAN_START", began, trunk, call),
+        line("CTI_ENTRY", began, trunk, call, **entry),
+        line("BRIDGE_ENTER", began + 5, station, "x-2", eventextra=extra(bridge_id="b")),
+        line("BRIDGE_ENTER", began + 5, trunk, call, eventextra=extra(bridge_id="b")),
+        line("CHAN_END", began + 10, trunk, call),
+    ]
+
+    def ends(connection: FakeAmiConnection, action: Received) -> None:
+        _list(connection, action)
+        path.write_text("\n".join(rows))
+        connection.event("Hangup", Uniqueid=call, Context="cti-farewell", Cause="16")
+
+    told: asyncio.Queue[s.Signal] = asyncio.Queue()
+    async with fake_ami() as pbx:
+        pbx.answers |= {"QueueStatus": ends, "Status": _list, "DeviceStateList": _list}
+        address = PbxAddress("pbx-a", "127.0.0.1", pbx.port, "cti", "secret", path, CEL_COLUMNS)
+        link = PbxLink(address, told.put_nowait, lambda: None, time.time, called=lambda _call: None)
+        running = asyncio.create_task(link.run())
+        signals: list[s.Signal] = []
+        async with asyncio.timeout(DEADLINE):
+            while not isinstance(signals[-1] if signals else None, s.ChannelGone):
+                signals.append(await told.get())
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert [type(signal) for signal in signals] == [
+        s.NodeUp,
+        s.NodeSnapshot,
+        s.ContactRecovered,
+        s.ChannelGone,
+    ]
+    recovered = next(signal for signal in signals if isinstance(signal, s.ContactRecovered))
+    assert (recovered.channel, recovered.station) == (call, "1006")
+
+
 async def test_to_hang_up_who_is_gone_is_no_warning() -> None:
     def refused(connection: FakeAmiConnection, action: Received) -> None:
         connection.answer(action, "Error", Message="No such channel")

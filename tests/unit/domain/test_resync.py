@@ -311,6 +311,29 @@ def test_a_phone_outside_the_seats_took_a_call():
     assert rows[-1]["connected_at"]
 
 
+@pytest.mark.parametrize("seen", [True, False])
+def test_who_talked_to_a_phone_outside_the_seats_and_waits_again_talks_no_more(seen):
+    """Fetched back in the moment it was taken: the talk is over then, not when it leaves at last."""
+    centre = opened()
+    seated(centre, "1001", ON_DEMAND, ready=False)
+    centre.settle()
+    contact_id = called(centre)
+    centre.disconnect()
+    alone(centre, contact_id)
+    centre.command(s.SignOut, "1001")
+    back(centre)
+    if not seen:
+        centre.disconnect()
+    centre.pbx.ask([e.ReturnToQueue("pbx-a", contact_id)])
+    if not seen:
+        centre.pbx.link = True
+        centre.pbx.carry_out()
+        centre.pbx.facts.clear()
+    back(centre)
+    assert contact(centre, contact_id).state is ContactState.QUEUED
+    assert scenes.kinds(centre, contact_id).count("contact.waits_again") == 1
+
+
 def test_a_call_taken_from_the_fallback_queue_while_we_live():
     centre = opened()
     seated(centre, mode=ON_DEMAND, ready=False)
