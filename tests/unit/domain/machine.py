@@ -9,7 +9,6 @@ from tests.unit.domain.life.crossings import Crossings
 from tests.unit.domain.life.customers import Customers
 from tests.unit.domain.life.faults import Faults
 from tests.unit.domain.life.phones import Phones
-from tests.unit.domain.life.programs import Programs
 from tests.unit.domain.life.promises import Promises
 from tests.unit.domain.life.rest import Rest
 from tests.unit.domain.life.talks import Talks
