@@ -14,7 +14,5 @@ from tests.unit.domain.life.rest import Rest
 from tests.unit.domain.life.talks import Talks
 
 
-class Life(
-    Agents, Programs, Customers, Crossings, Phones, Talks, Consultations, Calling, Faults, Promises, Rest
-):
+class Life(Agents, Customers, Crossings, Phones, Talks, Consultations, Calling, Faults, Promises, Rest):
     """Everything that may happen, what must hold meanwhile, and what must come about."""
