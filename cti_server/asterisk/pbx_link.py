@@ -73,12 +73,13 @@ class PbxLink:
         gate: Callable[[], None],
         last_seen: Callable[[], float],
         *,
-        called: Callable[[Call], None],
+        called: Callable[[Call], asyncio.Future[None] | None],
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`last_seen`: until when all that happened there was seen, in epoch seconds; 0 for never.
 
-        `called` is told of each call that comes.
+        `called` is told of each call that comes; what it returns is done when the call is a contact, or
+        cannot be one for now.
         """
         self.name = address.name
         self._address, self._post, self._gate = address, post, gate
@@ -87,6 +88,8 @@ class PbxLink:
         self._originates: dict[str, e.Effect] = {}
         self._rang_early: dict[str, bool] = {}
         """Action id → whether it rang, of results that came before the answer was looked at."""
+        self._early: dict[str, list[s.Signal]] = {}
+        """What legs did that were rung ahead for calls under way."""
         self._running: set[asyncio.Task[None]] = set()
         self._facts_lost = False
         self._held_back: list[s.Signal] | None = None
@@ -179,16 +182,28 @@ class PbxLink:
         if message.name == "OriginateResponse":
             self._originate_response(message)
         elif (call := translate.call(self.name, message)) is not None:
-            self._called(call)
+            self._undecided(call.ahead, self._called(call))
         for fact in translate.facts(self.name, message):
             if isinstance(fact, s.ChannelGone):
                 self._gone.append(fact.channel)
             if isinstance(fact, s.StationChanged) and self._known_state(fact):
                 continue
-            if self._held_back is None:
+            if (early := self._early.get(getattr(fact, "channel", ""))) is not None:
+                early.append(fact)
+            elif self._held_back is None:
                 self._hand_in(fact)
             else:
                 self._held_back.append(fact)
+
+    def _undecided(self, ahead: str, met: asyncio.Future[None] | None) -> None:
+        """Of a leg rung ahead nothing is told before the world has the call that it was rung for."""
+        if ahead and met:
+            self._early[ahead] = []
+            met.add_done_callback(lambda _: self._decided(ahead))
+
+    def _decided(self, ahead: str) -> None:
+        for fact in self._early.pop(ahead, ()):
+            self._hand_in(fact)
 
     def _known_state(self, fact: s.StationChanged) -> bool:
         """Whether the registration is as last told: a phone in use changes its device state often."""

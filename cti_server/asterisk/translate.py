@@ -46,6 +46,7 @@ SNAPSHOT_VARIABLES = (
     "CTI_GROUP",
     "CTI_DIRECTION",
     "CTI_STATION",
+    "CTI_FOR",
     "CTI_THIRD",
     "CTI_IDLE",
     "CTI_MUTED",
@@ -78,6 +79,8 @@ def call(node: str, message: AmiMessage) -> Call | None:
         message.get("Greeting", ""),
         _caller(message),
         message.get("Language", ""),
+        message.get("Ahead", ""),
+        message.get("Station", ""),
     )
 
 

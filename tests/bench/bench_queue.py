@@ -160,7 +160,7 @@ done, so none of this can be done at the same time (adr/0014).
 async def _measured(folder: Path) -> dict[Way, list[Call]]:
     calls: dict[Way, list[Call]] = {way: [] for way in WAYS}
     async with (
-        whole_centre(folder, greeted=False) as centre,
+        whole_centre(folder, greeted=False, policies={"credit_card": {"ring_ahead": True}}) as centre,
         _agents(centre) as agents,
         AsyncExitStack() as stack,
     ):

@@ -32,6 +32,7 @@ class PolicyModel(Model):
     requires: Skills
     preference_time: Seconds = 0.0
     last_agent_within: Annotated[float, Field(ge=0, le=604_800, allow_inf_nan=False)] = 0.0
+    ring_ahead: bool = False
     overflow_to: OptionalWord = ""
     overflow_after: Seconds = 0.0
     overflow_length: int = Field(default=0, ge=0, le=10_000)

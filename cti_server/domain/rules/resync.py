@@ -5,6 +5,7 @@ from __future__ import annotations
 from cti_server.domain.effects import Apologise, HangUpChannel
 from cti_server.domain.leg import LegRole, LegState
 from cti_server.domain.rules import (
+    ahead,
     audio,
     channel_facts,
     consult_facts,
@@ -49,6 +50,7 @@ def node_snapshot(step: Step, snapshot: NodeSnapshot) -> None:
     customers = [
         fact for fact in snapshot.channels if _is_customer(fact) and not _moved_since(step, since, fact)
     ]
+    ahead.seen(step, customers)
     partners = {fact.channel: partner for fact in customers if (partner := _partner(fact, channels))}
     _customers_gone(step, snapshot, channels)
     for fact in customers:
@@ -159,6 +161,7 @@ def _strays(step: Step, snapshot: NodeSnapshot) -> None:
             or (fact.peer_station and fact.context == "cti-station")
         )
         known = fact.channel in step.state.station_channels or fact.channel in step.state.channels
+        known = known or ahead.undecided(step, fact)
         if ours and not known and (not fact.bridge or fact.bridge not in served):
             step.do(HangUpChannel(snapshot.node, fact.channel))
         elif fact.channel in step.state.ended and fact.context in LET_GO_FROM and not fact.bridge:
