@@ -1,7 +1,7 @@
 """The dialplan rings an on-demand phone before we hear of the call: on our guess who would get it (ADR 16).
 
-The guess decides nothing. A call is looked up, journaled and routed like any other; the leg that rings already
-is taken for the one that would have been begun, or is hung up.
+The guess decides nothing. A call is looked up, journaled and routed like any other; the leg that rings by
+then is taken for the one that would have been begun, or is hung up.
 """
 
 from __future__ import annotations

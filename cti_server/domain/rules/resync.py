@@ -71,7 +71,7 @@ def node_snapshot(step: Step, snapshot: NodeSnapshot) -> None:
     _held_at_phones(step, snapshot, channels)
     audio.corrected(step, snapshot, channels)
     supervision.corrected(step, snapshot.node, channels)
-    _strays(step, snapshot)
+    _strays(step, snapshot, was_away=was_away)
     fallback.corrected(step, snapshot)
     reroute.note_numbers(step, snapshot.node)
 
@@ -151,7 +151,7 @@ def _held_at_phones(step: Step, snapshot: NodeSnapshot, channels: dict[str, Chan
                 channel_facts.phone_retrieved(step, PhoneRetrieved(step.at, snapshot.node, leg.channel))
 
 
-def _strays(step: Step, snapshot: NodeSnapshot) -> None:
+def _strays(step: Step, snapshot: NodeSnapshot, *, was_away: bool) -> None:
     """Channels of ours that nobody waits for: no phone hangs in an empty place, or with an agent for ever."""
     served = {fact.bridge for fact in snapshot.channels if _is_customer(fact)}
     for fact in snapshot.channels:
@@ -161,7 +161,7 @@ def _strays(step: Step, snapshot: NodeSnapshot) -> None:
             or (fact.peer_station and fact.context == "cti-station")
         )
         known = fact.channel in step.state.station_channels or fact.channel in step.state.channels
-        known = known or ahead.undecided(step, fact)
+        known = known or (not was_away and ahead.undecided(step, fact))
         if ours and not known and (not fact.bridge or fact.bridge not in served):
             step.do(HangUpChannel(snapshot.node, fact.channel))
         elif fact.channel in step.state.ended and fact.context in LET_GO_FROM and not fact.bridge:
