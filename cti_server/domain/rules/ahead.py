@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from cti_server.domain.agent import Agent, StationMode
-from cti_server.domain.contact import Contact
+from cti_server.domain.contact import Contact, ContactState, RecordingState
 from cti_server.domain.effects import HangUpChannel, LetJoin, RingAhead
+from cti_server.domain.events import Event
 from cti_server.domain.queue import Group
 from cti_server.domain.routing import Lane, Router
 from cti_server.domain.signals import ChannelFact, ContactArrived
@@ -128,3 +129,25 @@ def undecided(step: Step, fact: ChannelFact) -> bool:
     """Whether a channel that nobody knows rings ahead for a call that is about to be told."""
     caller = fact.variables.get("CTI_FOR", "")
     return bool(caller) and not fact.up and caller not in step.state.contacts
+
+
+def recording_is_known(contact: Contact, *, recording: bool) -> bool:
+    """Whether a recording that begins or ends is one that waits for the customer to be joined."""
+    before = contact.recorded_ahead
+    contact.recorded_ahead = recording and (before or bool(contact.joins_itself))
+    return before or contact.recorded_ahead
+
+
+def recording_seen(contact: Contact) -> bool:
+    """Whether a recording that a look at the PBX found begun is such a one."""
+    if contact.joins_itself or contact.state is ContactState.QUEUED:
+        contact.recorded_ahead = True
+    return contact.recorded_ahead
+
+
+def recorded(step: Step, contact: Contact) -> None:
+    """They talk: now it is written."""
+    if contact.recorded_ahead:
+        contact.recorded_ahead = False
+        contact.recording = RecordingState.RECORDING
+        step.tell_contact(contact, Event.RECORDING_STARTED)

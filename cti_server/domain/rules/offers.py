@@ -281,6 +281,7 @@ def connected(step: Step, contact: Contact) -> None:
         step.clear_timer(f"operation:{contact.contact_id}")
     step.tell_agent(agent, Event.AGENT_STATE_CHANGED)
     step.tell_contact(contact, Event.CONTACT_CONNECTED)
+    ahead.recorded(step, contact)
     callbacks.served(step, contact)
 
 

@@ -46,6 +46,7 @@ class Ahead(Bridges):
             return False
         self._place(customer, "wait")
         customer.context = "cti-ahead"
+        self._record(customer, leg)
         self._joins(customer)
         return True
 
@@ -55,7 +56,6 @@ class Ahead(Bridges):
         if leg and confirmed and leg.up and not leg.bridge and customer.context == "cti-ahead":
             customer.variables |= {"CTI_PEER": leg.channel, "CTI_CONNECTED": "1"}
             customer.context = "cti-connect"
-            self._record(customer, leg.channel)
             self._join(customer, leg)
 
     def _picked_up(self, leg: Channel) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from cti_server.domain import signals as s
 from cti_server.domain.agent import AgentState
-from cti_server.domain.contact import ContactState
+from cti_server.domain.contact import ContactState, RecordingState
 from cti_server.domain.effects import Connect, HangUpChannel, LetJoin, ReturnToQueue, RingAhead, RingStation
 from cti_server.domain.policy import Greeting, Opening, Policy
 from tests.unit.domain.centre import GROUPS, Centre, directory
@@ -81,9 +81,12 @@ def test_the_leg_that_rings_is_the_offers_and_the_customer_joins_it() -> None:
     assert asked(centre, RingStation) == []
     assert centre.pbx.guesses == {"4000": ""}
     centre.pbx.greeted(channel)
+    centre.settle()
+    assert contact(centre, channel).recording is RecordingState.OFF
     centre.pbx.answer(leg)
     centre.settle()
     assert contact(centre, channel).state is ContactState.ACTIVE
+    assert contact(centre, channel).recording is RecordingState.RECORDING
     assert agent(centre).state is AgentState.TALKING
     centre.pass_time(3.0)
     centre.settle()
