@@ -84,6 +84,11 @@ def call(node: str, message: AmiMessage) -> Call | None:
     )
 
 
+def rings_ahead(message: AmiMessage) -> bool:
+    """Whether the dialplan is about to ring this channel for a call that it has not told of yet."""
+    return message.name == "UserEvent" and message.get("UserEvent") == "CTIAhead"
+
+
 def _caller(message: AmiMessage) -> str:
     """The caller's number; empty when it is withheld, whatever the manager writes for that."""
     number = message.get("CallerIDNum", "")

@@ -112,6 +112,11 @@ class Surroundings:
         """See `Outside.kept`."""
         await self._keeper.kept()
 
+    async def ahead_of(self, node: str, channel: str) -> tuple[str, str]:
+        """The leg that the node rings ahead for a call, and the station's address."""
+        link = self._links.get(node)
+        return await link.ahead_of(channel) if link else ("", "")
+
     async def channel_life(self, node: str, channel: str) -> ChannelLife:
         """Whether the node has this channel, or had it a moment ago."""
         link = self._links.get(node)

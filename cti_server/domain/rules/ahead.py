@@ -21,6 +21,7 @@ from cti_server.domain.step import Step
 
 JOINS_FROM = ("cti-entry", "cti-ahead")
 """Contexts of the dialplan on the customer's way to joining by itself."""
+_NOT_JOINED = (ContactState.QUEUED, ContactState.OFFERED)
 UNTOLD = "?"
 """In place of what a node was told when it may have forgotten that."""
 
@@ -90,7 +91,7 @@ def adopted(step: Step, contact: Contact, station: Station) -> str:
     step.arrived = None
     station.channel, station.answered = fact.ahead, False
     step.state.station_channels[fact.ahead] = station.address
-    contact.joins_itself = fact.ahead
+    contact.joins_itself, contact.rung_ahead = fact.ahead, True
     step.do(LetJoin(contact.node, contact.contact_id, fact.ahead))
     return fact.ahead
 
@@ -133,20 +134,25 @@ def undecided(step: Step, fact: ChannelFact) -> bool:
 
 def recording_is_known(contact: Contact, *, recording: bool) -> bool:
     """Whether a recording that begins or ends is one that waits for the customer to be joined."""
-    before = contact.recorded_ahead
-    contact.recorded_ahead = recording and (before or bool(contact.joins_itself))
-    return before or contact.recorded_ahead
+    if recording:
+        contact.recorded_ahead = contact.rung_ahead and contact.state in _NOT_JOINED
+        return contact.recorded_ahead
+    before, contact.recorded_ahead = contact.recorded_ahead, False
+    contact.rung_ahead = contact.rung_ahead and not before
+    return before
 
 
 def recording_seen(contact: Contact) -> bool:
     """Whether a recording that a look at the PBX found begun is such a one."""
-    if contact.joins_itself or contact.state is ContactState.QUEUED:
-        contact.recorded_ahead = True
+    contact.recorded_ahead = contact.state is ContactState.QUEUED or (
+        contact.rung_ahead and contact.state in _NOT_JOINED
+    )
     return contact.recorded_ahead
 
 
 def recorded(step: Step, contact: Contact) -> None:
     """They talk: now it is written."""
+    contact.joins_itself, contact.rung_ahead = "", False
     if contact.recorded_ahead:
         contact.recorded_ahead = False
         contact.recording = RecordingState.RECORDING

@@ -267,7 +267,7 @@ def connected(step: Step, contact: Contact) -> None:
     contact.apply(ContactEvent.CONNECT)
     hangs_up = contact.operation is not None and contact.operation.kind is OperationKind.HANG_UP
     contact.connected_at = contact.connected_at or step.at
-    contact.on_its_way, contact.joins_itself = False, ""
+    contact.on_its_way = False
     contact.end_reason = "agent_hung_up" if hangs_up else ""
     contact.dialling, contact.patience = None, 0.0
     contact.waits_in = ""  # should it wait again, its time in that queue begins again

@@ -123,6 +123,7 @@ async def test_of_a_leg_rung_ahead_nothing_is_told_before_its_call() -> None:
             while not isinstance(await told.get(), s.NodeSnapshot):
                 pass
             for event in (
+                "UserEvent|UserEvent: CTIAhead|Uniqueid: leg-1",
                 "UserEvent|UserEvent: CTICall|Uniqueid: c-1|Number: 4000|Ahead: leg-1|Station: 1001",
                 "UserEvent|UserEvent: CTIPlace|Uniqueid: leg-1|Place: station",
                 "Hangup|Uniqueid: leg-2",
