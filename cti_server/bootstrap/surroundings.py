@@ -32,7 +32,7 @@ class Surroundings:
         links: Callable[[], Mapping[str, PbxLink]],
         keeper: RecordKeeper,
         drain: OutboxDrain,
-        ended: Callable[[str, str], None],
+        ended: Callable[[str, str, bool], None],
         reports: Callable[[Sequence[Record]], None],
         *,
         jobs: Sequence[Callable[[], Coroutine[None, None, None]]] = (),
@@ -41,7 +41,7 @@ class Surroundings:
     ) -> None:
         """`links` makes fresh ones for each leadership, in which `jobs` run, too.
 
-        `ended(node, contact_id)` is told of ends, `reports` of every record.
+        `ended(node, contact_id, talked)` is told of ends, `reports` of every record.
         """
         self._disks, self._log_file = disks, log_file
         self._jobs = jobs
@@ -106,7 +106,8 @@ class Surroundings:
         for record in records:
             # The contact's row, as of the moment its conversation ended (with an agent, or outside).
             if record.kind == "contact" and record.data["state"] in ("wrap_up", "ended"):
-                self._ended(record.data["node"], record.data["contact_id"])
+                talked = record.data["connected_at"] is not None
+                self._ended(record.data["node"], record.data["contact_id"], talked)
 
     async def kept(self) -> None:
         """See `Outside.kept`."""

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import pytest_asyncio
 
 from tests.support.audio import COLLEAGUE_TONE
-from tests.support.callers import SippCallers
 from tests.support.centre import TestCentre, eventually
 from tests.support.phones import BaresipPhone
 from tests.support.seats import Seat, crew, seat, work_off
@@ -128,23 +128,26 @@ async def test_callers_who_give_up_leave_no_phone_ringing(centre: TestCentre, cu
     async with seat(centre, "1001", answermode="manual") as agent:
         await guessed(centre, "1001")
         await customer.dial(NUMBER)
-        await agent.offered()
+        contact_id = await agent.offered()
         await agent.phone.event("CALL_INCOMING")
         await customer.hang_up()
         await agent.phone.event("CALL_CLOSED")
         await agent.in_state("ready")
         await guessed(centre, "1001")
     await centre.empty()
+    await centre.logged(contact_id, state="ended", end_reason="abandoned")
+    assert not await centre.rows("recordings", contact_id=contact_id)
 
 
 async def test_many_at_once(centre: TestCentre) -> None:
     """More callers than agents; whoever is rung ahead, each is served once."""
     known = set(cel_calls(centre))
-    async with crew(centre, ["1001", "1002", "1003"], "on_demand") as seats:
-        async with SippCallers(centre.sip, NUMBER, calls=12, rate=100, talk_ms=None) as callers:
-            served = await work_off(seats, 12)
-            stats = await callers.finished()
-        assert (stats.answered, stats.failed, len(set(served))) == (12, 0, 12)
+    async with AsyncExitStack() as stack:
+        phones = [await stack.enter_async_context(centre.customer(f"1380000000{n}")) for n in range(4)]
+        async with crew(centre, ["1001", "1002"], "on_demand") as seats:
+            await asyncio.gather(*(phone.dial(NUMBER) for phone in phones))
+            served = await work_off(seats, len(phones))
+    assert len(set(served)) == len(phones)
     await centre.empty()
     assert set(served) == set(cel_calls(centre)) - known
 
