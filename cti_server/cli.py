@@ -37,6 +37,7 @@ class Pattern(StrEnum):
     STEADY = "steady"
     SURGE = "surge"
     ABANDONING = "abandoning"
+    QUEUEING = "queueing"
     TRANSFERRING = "transferring"
     EVERYTHING = "everything"
 

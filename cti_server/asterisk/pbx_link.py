@@ -6,13 +6,13 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
-from cti_server.asterisk import cel, translate
+from cti_server.asterisk import cel, look, translate
 from cti_server.asterisk.ami_client import AmiClient
 from cti_server.asterisk.ami_codec import AmiMessage
 from cti_server.asterisk.ami_fields import Fields
@@ -47,6 +47,8 @@ UNREACHED = 3.0
 """Seconds after which a node that a new leader has not reached yet is told to be out of reach."""
 CEL_WRITTEN = 1.0
 """Seconds after which what happened is in CEL's file."""
+CLOCKS_AGREE = 2.0
+"""Seconds that a node's clock may differ from ours without a word."""
 CEL_SLACK = 5.0
 """Seconds before the last known moment from which unseen calls are looked for (clocks, buffered rows)."""
 Sent = Sequence[tuple[Action, asyncio.Future[AmiMessage]]]
@@ -94,6 +96,8 @@ class PbxLink:
         self._early: dict[str, list[s.Signal]] = {}
         """What legs did that were rung ahead for calls under way."""
         self._running: set[asyncio.Task[None]] = set()
+        self._farewells: list[s.ChannelGone] = []
+        """Gone, not told yet."""
         self._facts_lost = False
         self._held_back: list[s.Signal] | None = None
         self._beating = self._following = self._over = False
@@ -157,9 +161,7 @@ class PbxLink:
             asyncio.get_running_loop().call_soon(self._effect_failed, effect, error.code)
             return
         if isinstance(effect, e.SendDigits):
-            task = asyncio.create_task(self._digits(effect, recipe))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._keep(asyncio.create_task(self._digits(effect, recipe)))
         else:
             self._when_answered(effect, [(action, self._send(action)) for action in recipe])
 
@@ -203,6 +205,9 @@ class PbxLink:
         for fact in translate.facts(self.name, message):
             if isinstance(fact, s.ChannelGone):
                 self._gone.append(fact.channel)
+                if translate.after_farewell(message):
+                    self._farewell(fact)
+                    continue
             if isinstance(fact, s.StationChanged) and self._known_state(fact):
                 continue
             if (early := self._early.get(getattr(fact, "channel", ""))) is not None:
@@ -225,6 +230,15 @@ class PbxLink:
         for fact in self._early.pop(leg, ()):
             self._hand_in(fact)
 
+    def _farewell(self, gone: s.ChannelGone) -> None:
+        self._farewells.append(gone)
+        if len(self._farewells) == 1:
+            self._keep(asyncio.create_task(self._tell_farewells()))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
     def _known_state(self, fact: s.StationChanged) -> bool:
         """Whether the registration is as last told: a phone in use changes its device state often."""
         known = self._registered.get(fact.address) == fact.registered
@@ -245,15 +259,25 @@ class PbxLink:
         self._originates.clear()
         self._rang_early.clear()
         self.numbers.forget()
-        since = self._last_seen() - CEL_SLACK
+        seen = self._last_seen()
         self._hand_in(s.NodeUp(0.0, self.name))
-        looked = self._clock()
-        await self._unseen_calls(since)
+        ahead = await self._ahead()  # CEL has the node's times
+        looked = self._clock() + ahead
+        if seen > 0:
+            await self._unseen_calls(seen + ahead - CEL_SLACK)
         await self._snapshot(first=True)
-        if since > 0:
-            again = asyncio.create_task(self._unseen_since(looked - CEL_SLACK, self._clock()))
-            self._running.add(again)
-            again.add_done_callback(self._running.discard)
+        if seen > 0:
+            until = self._clock() + ahead
+            self._keep(asyncio.create_task(self._unseen_since(looked - CEL_SLACK, until)))
+
+    async def _ahead(self) -> float:
+        """Seconds by which the node's clock goes before ours; 0 where they agree."""
+        there = await look.time_there(self.client, timeout=BEAT_EVERY * 2)
+        ahead = there - self._clock() if there else 0.0
+        if abs(ahead) <= CLOCKS_AGREE:
+            return 0.0
+        log.warning("pbx.clock_differs", node=self.name, ahead=round(ahead))
+        return ahead
 
     def _on_down(self, reason: str) -> None:
         self._beating = self._following = False
@@ -273,49 +297,36 @@ class PbxLink:
                 # Until the beat they went back to their agents by themselves; no retrieval must cross that.
                 await asyncio.sleep(ON_THE_WAY)
                 taken_at, status = await self._status()
-        held = await self._held(status)
+        held = await look.held(self.client, status)
         devices = await self.client.list_action("DeviceStateList", {})
-        queues = await self._queues()
+        queues = await look.queues(self.client)
         self._hand_in(translate.snapshot(self.name, status, devices, taken_at, queues, held=held))
-
-    async def _held(self, status: list[AmiMessage]) -> set[str]:
-        """Channels whose phone holds the call; one that is gone by now does not."""
-        asked = [message["Uniqueid"] for message in status if translate.may_be_held(message)]
-        with self.client.together():
-            answers = [
-                self.client.begin("Getvar", {"Channel": channel, "Variable": translate.HELD})
-                for channel in asked
-            ]
-        found = await asyncio.gather(*answers, return_exceptions=True)
-        for answer in found:
-            if isinstance(answer, BaseException) and not isinstance(answer, AmiRefused):
-                raise answer
-        return {
-            channel
-            for channel, answer in zip(asked, found, strict=True)
-            if isinstance(answer, AmiMessage) and answer.get("Value", "") == "1"
-        }
-
-    async def _queues(self) -> list[AmiMessage] | None:
-        """The fallback queues' members; None when Asterisk has no queues to tell of."""
-        try:
-            return await self.client.list_action("QueueStatus", {})
-        except AmiRefused:
-            return None
 
     async def _status(self) -> tuple[float, list[AmiMessage]]:
         """All channels, and when they were asked for."""
-        fields = {"Variables": ",".join(translate.SNAPSHOT_VARIABLES), "AllVariables": "false"}
-        return self._clock(), await self.client.list_action("Status", fields)
+        return self._clock(), await look.status(self.client)
 
     async def _unseen_since(self, since: float, until: float) -> None:
         """Once more, when its rows are written: who ended just after the first look is in no snapshot."""
         await asyncio.sleep(CEL_WRITTEN)
         await self._unseen_calls(since, until)
 
-    async def _unseen_calls(self, since: float, until: float = math.inf) -> None:
+    async def _tell_farewells(self) -> None:
+        """Callers whose conversation was over while no server lived, and who are gone now.
+
+        The log tells of them first: nobody else knows that they talked, perhaps not even that they called.
+        """
+        await asyncio.sleep(CEL_WRITTEN)
+        gone, self._farewells = self._farewells, []
+        await self._unseen_calls(0.0, only={fact.channel for fact in gone})
+        for fact in gone:
+            self._hand_in(fact)
+
+    async def _unseen_calls(
+        self, since: float, until: float = math.inf, only: Container[str] | None = None
+    ) -> None:
         path = self._address.cel_file
-        if path is None or since <= 0:
+        if path is None:
             return
         try:
             rows = await asyncio.to_thread(cel.read_rows, path, self._address.cel_columns)
@@ -324,7 +335,7 @@ class PbxLink:
             log.exception("pbx.unseen_calls_unread", node=self.name)
             return
         for call in calls:
-            if call.ended_at <= until:
+            if call.ended_at <= until and (only is None or call.channel in only):
                 self._hand_in(call)
 
     def _resync(self) -> None:
@@ -360,8 +371,10 @@ class PbxLink:
             await asyncio.sleep(BEAT_EVERY)
 
     async def _beat_once(self) -> None:
-        beat = {"Variable": "GLOBAL(CTI_BEAT)", "Value": str(int(self._clock()))}
+        """By the node's own clock: the dialplan compares it with that, not with ours."""
         try:
+            now = await look.time_there(self.client, timeout=BEAT_EVERY * 2)
+            beat = {"Variable": "GLOBAL(CTI_BEAT)", "Value": str(int(now or self._clock()))}
             await self.client.action("Setvar", beat, timeout=BEAT_EVERY * 2)
             self._beating = True
         except CtiError as error:

@@ -225,6 +225,11 @@ def is_on_hold(message: AmiMessage) -> bool:
     return message.get("Context", "") == "cti-hold" and not message.get("BridgeID", "")
 
 
+def after_farewell(message: AmiMessage) -> bool:
+    """Whether a `Hangup` is of a caller who heard goodbye: it had talked, and then no server lived."""
+    return message.get("Context", "") == "cti-farewell"
+
+
 def may_be_held(message: AmiMessage) -> bool:
     """Whether a row of `Status` is a phone that talks to somebody."""
     station = _STATION_CHANNEL.fullmatch(message.get("Channel", ""))

@@ -59,6 +59,8 @@ class ContactStory:
     """What it left the queue for: `callback`, `voicemail`."""
     unserved_at: datetime | None = None
     """When it was answered without a server (fallback queue)."""
+    waits_again_at: datetime | None = None
+    """When that was over and it waited on."""
     fetched: list[datetime] = field(default_factory=list)
     """When it was fetched back from the fallback queue."""
     unseen_end: datetime | None = None
@@ -163,6 +165,8 @@ def _unseen(story: ContactStory, fact: Fact) -> None:
         story.answered_at = story.answered_at or story.unserved_at
         story.queued_at = story.queued_at or story.arrived_at
         story.group_id = story.group_id or fact.data.get("group", "")
+    if fact.kind == "contact.waits_again":
+        story.waits_again_at = story.waits_again_at or fact.at
     if fact.kind == "contact.recovered" and "arrived_at" in fact.data:
         story.group_id = fact.data.get("group", "")
         story.arrived_at = story.queued_at = _instant(fact.data["arrived_at"])
@@ -173,11 +177,12 @@ def _unseen(story: ContactStory, fact: Fact) -> None:
 
 
 def _unserved_talk(story: ContactStory) -> None:
-    """From the answer without a server until the end, or until a seat took the contact over."""
+    """From the answer without a server until the end, or until it waited on, or a seat took it over."""
     if story.unserved_at is None:
         return
     taken = [span.begin for span in story.spans if span.state in TALK and span.begin >= story.unserved_at]
-    story.spans.append(Span("active", "", story.unserved_at, min(taken, default=None)))
+    over = [at for at in (story.waits_again_at, *taken) if at]
+    story.spans.append(Span("active", "", story.unserved_at, min(over, default=None)))
 
 
 def _own_part(story: ContactStory, fact: Fact) -> None:

@@ -13,6 +13,7 @@ from typing import Final
 
 from cti_server.simulate.party import BEGUN, CURRENT, FAILED, Party, marked, scenario
 from cti_server.simulate.sipp import Sipp
+from cti_server.simulate.wants import KEYS, Wants
 
 _TICK: Final = 0.2
 _AHEAD: Final = 0.4
@@ -22,6 +23,8 @@ _AGAIN: Final = 1.0
 seconds, and after twice as many each time."""
 _LONGEST: Final = 32.0
 _AT_ONCE, _BREATH = 50, 0.05
+_FIRST_TURN, _TURNS = 2, 120
+"""CSeq of a call's first key; keys that one customer presses at most."""
 _ROUNDS: Final = 3
 """So often when everybody has to go."""
 
@@ -35,6 +38,9 @@ class PlannedCall:
     customer: str
     patience: float
     """Hangs up when the call is so old, whether it waits or talks."""
+    wants: Wants = Wants.PERSON
+    presses_at: float = 0.0
+    """When the call is so old, who does not want a person begins to press its key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,12 @@ class CustomerCounts:
     ended_by_customer: int = 0
     crossed: int = 0
     """Of those ended by the customer: the centre hung up in the same moment."""
+    call_backs: int = 0
+    """Of those answered: who wanted a call-back."""
+    messages: int = 0
+    """Of those answered: who wanted to leave a message."""
+    keys: int = 0
+    """Keys pressed."""
 
 
 _COLUMNS: Final = {
@@ -59,6 +71,9 @@ _COLUMNS: Final = {
     "ended_by_centre": marked(2),
     "ended_by_customer": marked(3),
     "crossed": marked(4),
+    "call_backs": marked(5),
+    "messages": marked(6),
+    "keys": marked(7),
 }
 
 
@@ -73,12 +88,15 @@ class Customers(Party):
         most = max(len(calls), 1)
         rows = (f"{call.customer};{call.number};" for call in calls)
         load = ["-sf", "{customer}", "-m", str(most), "-l", str(at_once or most), "-r", "0"]
-        super().__init__(Sipp(node_sip, {"customer": scenario("customer")}, rows, load))
+        text = scenario("customer", call_back=Wants.CALL_BACK, message=Wants.MESSAGE)
+        super().__init__(Sipp(node_sip, {"customer": text}, rows, load))
         self._steering: asyncio.Task[None] | None = None
         self._seen = 0
         """Calls that were known to have begun."""
         self._leaving: list[tuple[float, int, float]] = []
         """When to say it, the call (from 0), how long after that to say it again."""
+        self._pressing: list[tuple[float, int, int]] = []
+        """When to press a key, the call (from 0), the CSeq of that."""
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -146,10 +164,22 @@ class Customers(Party):
             due = bisect_right(times, now + _AHEAD)
             self._sipp.rate(max(0, due - created) / _AHEAD)
             for number in range(self._seen, created):
-                heapq.heappush(self._leaving, (now + self._calls[number].patience, number, _AGAIN))
+                call = self._calls[number]
+                heapq.heappush(self._leaving, (now + call.patience, number, _AGAIN))
+                if call.wants in KEYS:
+                    heapq.heappush(self._pressing, (now + call.presses_at, number, _FIRST_TURN))
             self._seen = max(self._seen, created)
+            self._press(now)
             self._let_go(now)
             await asyncio.sleep(_TICK)
+
+    def _press(self, now: float) -> None:
+        while self._pressing and self._pressing[0][0] <= now:
+            _, call, turn = heapq.heappop(self._pressing)
+            key = KEYS[self._calls[call].wants]
+            self._sipp.press(call + 1, key.key, turn)
+            if turn < _TURNS:
+                heapq.heappush(self._pressing, (now + key.each, call, turn + 1))
 
     def _let_go(self, now: float) -> None:
         while self._leaving and self._leaving[0][0] <= now:

@@ -28,10 +28,8 @@ async def run_in_front(var: Path, wish: Wish, as_json: Path | None, console: Con
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     console.print(f"simulate 仿真 {wish.pattern}: {wish.agents} agents, seed {wish.seed}", highlight=False)
-    if wish.behaviour.dial and not about.outside_port:
-        console.print(
-            "nobody outside to be called here, colleagues only 无外线目标,仅内部呼叫", highlight=False
-        )
+    if wish.behaviour.calls_outside and not about.outside_port:
+        console.print("nobody outside to be called here 无外线目标,不呼叫外线", highlight=False)
     with Progress(console) as show:
         report = await simulate(about, wish, show, stop)
     for table in tables(report):

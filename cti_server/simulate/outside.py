@@ -10,6 +10,7 @@ from typing import Final
 from cti_server.simulate.party import BEGUN, CURRENT, FAILED, Party, marked, scenario
 from cti_server.simulate.sipp import FOR_EVER, Sipp
 from cti_server.simulate.waiting import until
+from cti_server.simulate.wants import Wants
 
 FIRST_OUTSIDE: Final = 1_380_000_000
 
@@ -44,6 +45,7 @@ _DIALLED: Final = {
     Kind.NO_NUMBER: 1,
 }
 _CONSULTED: Final = {Kind.QUICK: 4, Kind.SLOW: 2, Kind.LEAVES: 2, Kind.BUSY: 1}
+_CALLED_BACK: Final = {Kind.QUICK: 4, Kind.SLOW: 2, Kind.LATE: 1, Kind.LEAVES: 3}
 
 
 def dialled_number(chance: Random) -> str:
@@ -56,8 +58,17 @@ def consulted_number(chance: Random) -> str:
     return _anybody(_CONSULTED, chance)
 
 
+def called_back_number(order: int, chance: Random) -> str:
+    """The number of the so-manieth customer, who is there when it is called back."""
+    return f"{Wants.CALL_BACK}{order:07}{_kind(_CALLED_BACK, chance)}"
+
+
 def _anybody(kinds: dict[Kind, int], chance: Random) -> str:
-    return number_of(chance.randrange(100), chance.choices([*kinds], [*kinds.values()])[0])
+    return number_of(chance.randrange(100), _kind(kinds, chance))
+
+
+def _kind(kinds: dict[Kind, int], chance: Random) -> Kind:
+    return chance.choices([*kinds], [*kinds.values()])[0]
 
 
 def number_of(order: int, kind: Kind) -> str:
@@ -84,6 +95,8 @@ class OutsideCounts:
     """Rung until the centre gave up."""
     ended_by_centre: int = 0
     failed: int = 0
+    called_back: int = 0
+    """Of those who answered: who had wanted it."""
 
 
 _COLUMNS: Final = {
@@ -96,6 +109,7 @@ _COLUMNS: Final = {
     "in_vain": marked(5),
     "ended_by_centre": marked(6),
     "failed": FAILED,
+    "called_back": marked(7),
 }
 
 
@@ -106,7 +120,7 @@ class Outside(Party):
     """
 
     def __init__(self, node_sip: str, port: int, *, stay_ms: int = FOR_EVER) -> None:
-        text = scenario("outside", stay_ms=stay_ms)
+        text = scenario("outside", stay_ms=stay_ms, call_back=Wants.CALL_BACK)
         super().__init__(Sipp(node_sip, {"outside": text}, [";"], ["-sf", "{outside}"], port))
 
     async def empty(self, seconds: float) -> None:

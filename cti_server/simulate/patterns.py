@@ -9,8 +9,9 @@ from random import Random
 from typing import Final
 
 from cti_server.simulate.customers import PlannedCall
+from cti_server.simulate.outside import called_back_number
+from cti_server.simulate.wants import PATIENT, Offers, Wants, first_press
 
-FIRST_CUSTOMER: Final = 13_000_000_000
 Range = tuple[float, float]
 
 
@@ -25,6 +26,10 @@ class Pattern:
     impatient: float = 0.0
     """Share of customers who stay for `impatience` only."""
     impatience: Range = (3.0, 15.0)
+    call_back: float = 0.0
+    """Share of customers who want to be called back as soon as they are offered it."""
+    message: float = 0.0
+    """Share of customers who leave a message."""
     talk: Range = (3.0, 8.0)
     after_call: Range = (0.3, 1.5)
     hesitation: Range = (0.1, 0.6)
@@ -45,16 +50,24 @@ class Pattern:
     """After a contact: not ready for `rest`."""
     rest: Range = (2.0, 6.0)
 
+    @property
+    def calls_outside(self) -> bool:
+        """Whether anybody outside is called: by agents who dial, or back."""
+        return bool(self.dial or self.call_back)
+
 
 _STEADY = Pattern()
 PATTERNS: Final[Mapping[str, Pattern]] = {
     "steady": _STEADY,
     "surge": Pattern(rates=(1.0, 3.0, 3.0, 1.0, 0.5), impatient=0.1, impatience=(10.0, 60.0)),
     "abandoning": Pattern(rates=(1.6,), impatient=0.6),
+    "queueing": Pattern(rates=(3.0, 3.0, 1.0), call_back=0.4, message=0.1),
     "transferring": Pattern(transfer=0.3, consult=0.4, hold=0.2),
     "everything": Pattern(
         rates=(0.8, 1.5, 2.5, 1.0, 0.5),
         impatient=0.25,
+        call_back=0.15,
+        message=0.05,
         hold=0.25,
         sound=0.2,
         transfer=0.15,
@@ -95,22 +108,38 @@ def usual_rate(pattern: Pattern, agents: int) -> float:
 
 
 def plan(
-    pattern: Pattern, numbers: Mapping[str, int], *, rate: float, duration: float, chance: Random
+    pattern: Pattern, offers: Offers, *, rate: float, duration: float, chance: Random
 ) -> list[PlannedCall]:
-    """The calls of `duration` seconds, in order; arrivals are Poisson. The same chance, the same plan.
+    """The calls of `duration` seconds, in order; arrivals are Poisson. The same chance, the same plan."""
+    arrivals = _arrivals(pattern, rate, duration, chance)
+    return [_call(order, at, pattern, offers, chance) for order, at in enumerate(arrivals)]
 
-    `numbers` are service numbers with their weights.
-    """
-    names, weights = list(numbers), list(numbers.values())
-    return [
-        PlannedCall(
-            at,
-            chance.choices(names, weights)[0],
-            str(FIRST_CUSTOMER + order),
-            _patience(pattern, chance),
-        )
-        for order, at in enumerate(_arrivals(pattern, rate, duration, chance))
-    ]
+
+def _call(order: int, at: float, pattern: Pattern, offers: Offers, chance: Random) -> PlannedCall:
+    wants = _wanted(pattern, offers, chance)
+    if wants is Wants.PERSON:
+        number, patience = _any(offers.person, chance), _patience(pattern, chance)
+        return PlannedCall(at, number, f"{wants}{order:08}", patience)
+    if wants is Wants.CALL_BACK:
+        number, caller, waits = _any(offers.call_back, chance), called_back_number(order, chance), 0.0
+    else:
+        number, caller = chance.choice([*offers.message]), f"{wants}{order:08}"
+        waits = offers.message[number]
+    return PlannedCall(at, number, caller, PATIENT, wants, first_press(wants, waits, chance))
+
+
+def _any(numbers: Mapping[str, int], chance: Random) -> str:
+    return chance.choices([*numbers], [*numbers.values()])[0]
+
+
+def _wanted(pattern: Pattern, offers: Offers, chance: Random) -> Wants:
+    """What is not offered is not wanted."""
+    share = chance.random() if pattern.call_back or pattern.message else 1.0
+    if share < pattern.call_back and offers.call_back:
+        return Wants.CALL_BACK
+    if pattern.call_back <= share < pattern.call_back + pattern.message and offers.message:
+        return Wants.MESSAGE
+    return Wants.PERSON
 
 
 def _patience(pattern: Pattern, chance: Random) -> float:

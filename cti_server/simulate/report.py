@@ -7,38 +7,27 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
+from cti_server.simulate.comparison import Comparison
 from cti_server.simulate.customers import CustomerCounts
+from cti_server.simulate.messages import Heard
 from cti_server.simulate.outside import OutsideCounts
 from cti_server.simulate.passed_on import PassedOn
 from cti_server.simulate.promises import Promises
 from cti_server.simulate.tally import Tally
+from cti_server.simulate.wants import CALL_BACK, VOICEMAIL
+from cti_server.simulate.wished import CallBacks, Messages, call_backs, messages, of_call_backs, of_messages
 
 BY_CUSTOMER: Final = frozenset({"customer_hung_up", "abandoned"})
 EITHER_WAY: Final = "transferred_outside"
 """Customer and a number outside talked, and one of them hung up."""
-BY_CENTRE: Final = frozenset({"agent_hung_up", "closed", EITHER_WAY})
+GOODBYE: Final = frozenset({CALL_BACK, VOICEMAIL})
+"""The customer is told goodbye; if the run is interrupted just then, it hangs up by itself."""
+BY_CENTRE: Final = frozenset({"agent_hung_up", "closed", EITHER_WAY, *GOODBYE})
 DIRECTIONS: Final = ("inbound", "outbound", "internal")
 NOT_ENDED: Final = "not ended"
 IN_TIME: Final = 20.0
 _CLOSE: Final = 0.01
 """Seconds by which means of waits may differ: the wire has milliseconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Two witnesses of one thing. They agree when they differ by at most `within`."""
-
-    what: str
-    one: str
-    one_says: float
-    other: str
-    other_says: float
-    within: float = 0.0
-
-    @property
-    def agrees(self) -> bool:
-        """Whether they do."""
-        return abs(self.one_says - self.other_says) <= self.within
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +88,11 @@ class Report:
     """What SIPp counted of the calls to numbers outside; None: nobody was called there."""
     passed_on: PassedOn = field(default_factory=PassedOn)
     """Customers passed on to numbers outside, as the interaction log tells it."""
+    call_backs: CallBacks = field(default_factory=CallBacks)
+    messages: Messages = field(default_factory=Messages)
     left_out: tuple[str, ...] = ()
-    """Parts of the pattern that could not be done here: `no_outside_target`, `outside_port_in_use`."""
+    """Parts of the pattern that could not be done here: `no_outside_target`, `outside_port_in_use`,
+    `no_call_back_offered`, `no_voicemail`."""
 
     @property
     def disagreements(self) -> list[Comparison]:
@@ -131,6 +123,7 @@ def made(
     left_over: LeftOver,
     outside: OutsideCounts | None = None,
     passed: PassedOn | None = None,
+    heard: Heard | None = None,
 ) -> Report:
     """The report of a run. `setting` has its first fields; `log` the contacts of the interaction log."""
     directions = {
@@ -139,6 +132,9 @@ def made(
     reasons = Counter(directions["inbound"].end_reasons)
     waits = sorted(tally.waits.values())
     asked = centre.get("asked") or 0
+    either = [EITHER_WAY, *(GOODBYE if setting["interrupted"] else ())]
+    crossed = customers.crossed + sum(reasons[reason] for reason in either)
+    back, spoken = call_backs(customers, log), messages(customers, log, heard or Heard())
     return Report(
         **setting,
         customers=customers,
@@ -155,12 +151,16 @@ def made(
         centre=centre,
         left_over=left_over,
         comparisons=(
-            *_comparisons(customers, tally, inbound(log), centre, reasons),
+            *_comparisons(customers, tally, inbound(log), centre, crossed),
             *_of_our_calls(tally, directions, centre, outside, passed or PassedOn()),
+            *of_call_backs(back, tally, centre, outside),
+            *of_messages(spoken),
         ),
         directions=directions,
         outside=outside,
         passed_on=passed or PassedOn(),
+        call_backs=back,
+        messages=spoken,
     )
 
 
@@ -217,15 +217,15 @@ def _comparisons(
     tally: Tally,
     log: Sequence[dict[str, Any]],
     centre: dict[str, Any],
-    reasons: Counter[str],
+    crossed: int,
 ) -> list[Comparison]:
     sipp, programs, contacts, reports = "SIPp", "agents' programs", "interaction log", "reports API"
+    reasons = Counter(contact["end_reason"] for contact in log)
     queued = sum(contact["queued_at"] is not None for contact in log)
     asked = int(centre.get("asked") or 0) + int(centre.get("short_abandons") or 0)
     waits = tally.waits.values()
     by_customer = sum(count for reason, count in reasons.items() if reason in BY_CUSTOMER)
     by_centre = sum(count for reason, count in reasons.items() if reason in BY_CENTRE)
-    crossed = customers.crossed + reasons[EITHER_WAY]
     found = [
         Comparison("calls taken", sipp, customers.answered, contacts, len(log)),
         Comparison(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from cti_server.simulate.about import About, Person
 from cti_server.simulate.agent import SimulatedAgent
 from cti_server.simulate.customers import CustomerCounts, Customers
 from cti_server.simulate.log_reader import LogReader
+from cti_server.simulate.messages import work_off
 from cti_server.simulate.outside import Outside, OutsideCounts
 from cti_server.simulate.passed_on import passed_on
 from cti_server.simulate.patterns import PATTERNS, Pattern, plan, quicker, usual_rate
@@ -25,6 +26,7 @@ from cti_server.simulate.report import LeftOver, Report, inbound, made
 from cti_server.simulate.show import Moment
 from cti_server.simulate.tally import Tally
 from cti_server.simulate.waiting import until
+from cti_server.simulate.wants import Offers, Wants, wanting
 
 _TICK: Final = 0.25
 _DRAIN: Final = 90.0
@@ -62,8 +64,9 @@ async def simulate(about: About, wish: Wish, show: Callable[[Moment], None], sto
     pattern, chance = wish.behaviour, Random(wish.seed)  # noqa: S311  # to be repeated, no secret
     people = about.agents(wish.agents)
     rate = wish.rate or usual_rate(pattern, len(people))
-    calls = plan(pattern, about.called(people), rate=rate, duration=wish.duration, chance=chance)
     reader = LogReader(about)
+    offers = Offers.of(about.called(people), await reader.routing(), outside=bool(about.outside_port))
+    calls = plan(pattern, offers, rate=rate, duration=wish.duration, chance=chance)
     tally, began = Tally(), datetime.now(UTC)
     loop = asyncio.get_running_loop()
     async with (
@@ -83,6 +86,8 @@ async def simulate(about: About, wish: Wish, show: Callable[[Moment], None], sto
         await _watch(customers, working, stop, wish.duration + _DRAIN, look)
         still = customers.counts.current
         await customers.hang_up()
+        if offers.call_back:
+            await _promises_kept(reader, look)
         await _rest(crew, working)
         counts = customers.counts
         seconds, interrupted = loop.time() - zero, stop.is_set()
@@ -94,6 +99,7 @@ async def simulate(about: About, wish: Wish, show: Callable[[Moment], None], sto
     log = await _settled_log(reader, began, counts.answered)
     promised = promises([await reader.story(one["contact_id"]) for one in inbound(log) if _waited(one)])
     passed = passed_on([await reader.story(contact_id) for contact_id in tally.passed_on])
+    heard = await work_off(about, wanting(log, Wants.MESSAGE))
     figures = await reader.figures(began, datetime.now(UTC))
     left = await _left_over(about, reader, stuck, 0 if interrupted else still)
     setting = {
@@ -113,15 +119,26 @@ async def simulate(about: About, wish: Wish, show: Callable[[Moment], None], sto
         left_over=left,
         outside=reached,
         passed=passed,
+        heard=heard,
     )
-    left_out = (about.why_nobody_outside,) if pattern.dial and outside is None else ()
+    left_out = tuple(_left_out(pattern, offers, "" if outside else about.why_nobody_outside))
     return replace(report, promises=promised, left_out=left_out)
+
+
+def _left_out(pattern: Pattern, offers: Offers, nobody_outside: str) -> Iterator[str]:
+    """Codes of what the pattern has and this centre has not."""
+    if nobody_outside and pattern.calls_outside:
+        yield nobody_outside
+    if pattern.call_back and not offers.call_back and not nobody_outside:
+        yield "no_call_back_offered"
+    if pattern.message and not offers.message:
+        yield "no_voicemail"
 
 
 @asynccontextmanager
 async def _outside(about: About, wish: Wish) -> AsyncIterator[Outside | None]:
     """Who is called outside, if the pattern calls anybody and the centre's calls come to us; else nobody."""
-    port = about.outside_port if wish.behaviour.dial else 0
+    port = about.outside_port if wish.behaviour.calls_outside else 0
     if not port:
         yield None
         return
@@ -176,6 +193,14 @@ async def _watch(
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_TICK):
                         await stop.wait()
+
+
+async def _promises_kept(reader: LogReader, look: Callable[[], None]) -> None:
+    """Return when nobody waits to be called back, nor for anything else, or after a while."""
+    end = asyncio.get_running_loop().time() + _DRAIN
+    while await reader.gauge("cti_contacts") and asyncio.get_running_loop().time() < end:
+        look()
+        await asyncio.sleep(_TICK)
 
 
 async def _rest(crew: Sequence[SimulatedAgent], working: Sequence[asyncio.Task[None]]) -> None:

@@ -101,6 +101,7 @@ def _figures(report: Report) -> Table:
         ("wait 等待 p50 / p95 / max", " / ".join(_seconds(value) for value in report.waits.values())),
         ("wait as told 预计等待", _promised(report.promises)),
         *_directions(report),
+        *_wished(report),
         ("commands 命令", f"{report.commands} ({sum(report.refusals.values())} overtaken 被抢先)"),
         ("errors 错误", _counts(report.errors)),
         ("lost 丢失", str(report.lost)),
@@ -124,12 +125,20 @@ _WHAT = {
     "passed on outside": "盲转外线",
     "answered outside": "外线接听",
     "outbound in the figures": "报表外拨接通",
+    "wanted a call-back": "要求回电",
+    "call-backs promised": "登记回电",
+    "called back": "已回电",
+    "called back, talked": "回电接通",
+    "wanted to leave a message": "要求留言",
+    "messages with sound": "有声留言",
 }
 
 
 _LEFT_OUT = {
-    "no_outside_target": "numbers outside: the centre calls none on loopback 外线:中心未配置本机外线目标",
-    "outside_port_in_use": "numbers outside: somebody else has that port 外线:端口被占用",
+    "no_outside_target": "calls outside and back: no target on loopback here 外拨与回电:未配置本机外线目标",
+    "outside_port_in_use": "calls outside and back: somebody else has that port 外拨与回电:端口被占用",
+    "no_call_back_offered": "call-backs: no group called offers them 回电:所呼群组均未开放",
+    "no_voicemail": "messages: no service number leads to the voicemail 留言:没有通向留言的服务号码",
 }
 
 
@@ -148,6 +157,23 @@ def _directions(report: Report) -> Iterator[tuple[str, str]]:
         passed = report.passed_on
         back = f"{passed.returned} came back 退回, {passed.left} left 挂断"
         yield "passed on outside 盲转外线", f"{passed.told} ({passed.answered} answered 接听, {back})"
+
+
+def _wished(report: Report) -> Iterator[tuple[str, str]]:
+    """What became of those who did not want a person."""
+    back, spoken = report.call_backs, report.messages
+    if back.wanted:
+        became = (
+            f"{back.kept} promised 已登记, {back.reached} reached 已接通, {back.otherwise} otherwise 其他"
+        )
+        yield "wanted a call-back 要求回电", f"{back.wanted} ({became})"
+    if spoken.wanted:
+        became = (
+            f"{spoken.left} left 已留, {spoken.with_sound} with sound 有声, {spoken.handled} handled 已处理"
+        )
+        yield "wanted to leave a message 要求留言", f"{spoken.wanted} ({became})"
+    if report.customers.keys:
+        yield "keys pressed 按键", str(report.customers.keys)
 
 
 def _witnesses(report: Report) -> Table:

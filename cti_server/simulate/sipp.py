@@ -124,9 +124,21 @@ class Sipp:
 
     def message(self, calls: Iterable[int]) -> None:
         """Say MESSAGE within these calls (numbered from 1): the scenarios take it as a hand on the hook."""
+        for call in calls:
+            self._hand(call, "MESSAGE", 1)
+
+    def press(self, call: int, key: str, turn: int) -> None:
+        """Say INFO within this call (numbered from 1): it presses the key, by an INFO of CSeq `turn`."""
+        self._hand(call, "INFO", turn, f"Subject: {key}\r\n")
+
+    def _hand(self, call: int, method: str, turn: int, more: str = "") -> None:
+        request = (
+            f"{method} sip:us@{HOST} SIP/2.0\r\nVia: SIP/2.0/UDP {HOST}:9;branch=z9hG4bKhand{turn}\r\n"
+            f"From: <sip:hand@{HOST}>;tag=1\r\nTo: <sip:us@{HOST}>\r\nCall-ID: {call}-{self.pid}@{HOST}\r\n"
+            f"CSeq: {turn} {method}\r\n{more}Content-Length: 0\r\n\r\n"
+        )
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-            for call in calls:
-                sender.sendto(_message(f"{call}-{self.pid}@{HOST}"), (HOST, self._sip))
+            sender.sendto(request.encode(), (HOST, self._sip))
 
     # --- what it tells ---------------------------------------------------------------------------------
 
@@ -214,14 +226,6 @@ def _free_udp() -> int:
                 continue
             return port
     raise SippMissing("no free UDP port")
-
-
-def _message(call_id: str) -> bytes:
-    return (
-        f"MESSAGE sip:us@{HOST} SIP/2.0\r\nVia: SIP/2.0/UDP {HOST}:9;branch=z9hG4bKhand\r\n"
-        f"From: <sip:hand@{HOST}>;tag=1\r\nTo: <sip:us@{HOST}>\r\nCall-ID: {call_id}\r\n"
-        "CSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n"
-    ).encode()
 
 
 def _tail(path: Path, size: int = 8192) -> str:

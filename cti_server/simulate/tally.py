@@ -49,6 +49,8 @@ class Tally:
     """Commands done, by method."""
     ours: dict[str, str] = field(default_factory=dict)
     """Calls of our own in which somebody answered: contact to direction."""
+    called_back: set[str] = field(default_factory=set)
+    """Of these: calls to customers who had wanted to be called back."""
     consulted_outside: int = 0
     """Numbers outside that answered to a consultation."""
     passed_on: Counter[str] = field(default_factory=Counter)
@@ -69,6 +71,7 @@ class Tally:
         if event.name == "contact.connected":
             if contact["direction"] != "inbound":
                 self.ours[name] = contact["direction"]
+                self.called_back.update([name] if contact.get("callback") else [])
             elif name not in self.waits:
                 self.waits[name] = wait_of(contact) or 0.0
         elif (

@@ -32,7 +32,7 @@ _GROUPS = (
     ("vtm", "远程视频柜员", "Video tellers", 20.0, 120.0, "4003"),
 )
 _POLICIES: dict[str, dict[str, Any]] = {
-    "general": {"announce_every": 30.0, "callback": True},
+    "general": {"announce_every": 20.0, "callback": True},
     "credit_card": {"announce_every": 30.0, "overflow_to": "general", "overflow_after": 120.0},
     # who was asked first stays responsible for an elderly customer for the day
     "elder": {
@@ -42,7 +42,7 @@ _POLICIES: dict[str, dict[str, Any]] = {
         "preference_time": 20.0,
         "last_agent_within": 86_400.0,
     },
-    "vtm": {},
+    "vtm": {"overflow_to": "voicemail", "overflow_after": 15.0},
 }
 _CUSTOMERS = (
     # number, name, tier, elder, language, dedicated agent, card or customer number

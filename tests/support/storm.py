@@ -15,11 +15,11 @@ from typing import Any, Final, Self
 
 from cti_server.simulate.about import About, Person
 from cti_server.simulate.customers import Customers, PlannedCall
-from cti_server.simulate.patterns import FIRST_CUSTOMER
 from cti_server.simulate.phones import Phones
 from cti_server.simulate.sipp import FOR_EVER
 from cti_server.simulate.tally import Tally
 from cti_server.simulate.waiting import until
+from cti_server.simulate.wants import Wants
 from tests.support.storm_agent import MODES, StormAgent
 from tests.support.storm_faults import RestlessPhones
 
@@ -161,7 +161,7 @@ class Storm:
             PlannedCall(
                 order / 20,
                 self.chance.choice(numbers),
-                str(FIRST_CUSTOMER + order),
+                f"{Wants.PERSON}{order:08}",
                 self.chance.choice([0.3, 1.0, 3.0, 8.0, 20.0, 60.0]),
             )
             for order in range(max(200, self.strength.commands))

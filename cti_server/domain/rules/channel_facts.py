@@ -18,6 +18,7 @@ from cti_server.domain.rules import (
     seats,
     supervision,
     transfers,
+    unseen,
     watching,
 )
 from cti_server.domain.rules.watching import APART_TIME
@@ -33,6 +34,9 @@ from cti_server.domain.signals import (
 )
 from cti_server.domain.station import Station
 from cti_server.domain.step import Step
+
+TALKING = (ContactState.ACTIVE, ContactState.OUTSIDE)
+"""States in which who leaves the bridge leaves a conversation."""
 
 
 def contact_on(step: Step, channel: str) -> Contact | None:
@@ -116,9 +120,11 @@ def left_bridge(step: Step, fact: ChannelLeftBridge) -> None:
     leg.bridge = ""
     if leg.role is LegRole.COLLEAGUE:
         return
+    if leg.role is LegRole.CUSTOMER:
+        unseen.waits_again(step, contact)
     if contact.consult:
         consult_facts.moved(step, contact)
-    elif (contact.state is ContactState.ACTIVE or contact.held_at_phone) and contact.operation is None:
+    elif (contact.state in TALKING or contact.held_at_phone) and contact.operation is None:
         watching.watch(step, contact, APART_TIME)
 
 

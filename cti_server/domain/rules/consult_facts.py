@@ -30,7 +30,7 @@ ELSEWHERE = ("cti-unserved", "cti-wait", "cti-refer")
 """Where the dialplan, or a phone that passes it on, took a customer who was to be on hold."""
 
 
-_STEPWISE = frozenset(
+STEPWISE = frozenset(
     {
         OperationKind.CONSULT,
         OperationKind.ALTERNATE,
@@ -148,9 +148,12 @@ def third_failed(step: Step, contact: Contact, fact: EffectFailed) -> None:
 
 
 def failed(step: Step, contact: Contact, refusal: type[errors.Refusal]) -> None:
-    """The PBX did not do a step: back to how it was."""
+    """The PBX did not do a step: back to how it was. In doubt a look shows, if there is time."""
     consultation = contact.consult
     if consultation is None:
+        return
+    if refusal is errors.OutcomeUnknown and operations.awaited(step, contact):
+        step.do(Resync(contact.node))
         return
     operations.refuse_operation(step, contact, refusal)
     if (
@@ -198,7 +201,7 @@ def taken_up(step: Step, contact: Contact, customer: ChannelFact) -> None:
     A command under way ended with what the PBX shows, or its step was lost with the server that asked for it.
     """
     consultation, operation = contact.consult, contact.operation
-    if consultation and not consultation.settled and operation and operation.kind in _STEPWISE:
+    if consultation and not consultation.settled and operation and operation.kind in STEPWISE:
         _again(step, contact, consultation, customer)
 
 

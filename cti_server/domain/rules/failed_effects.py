@@ -93,6 +93,9 @@ def _refusal(fact: EffectFailed) -> type[errors.Refusal]:
 
 
 def _switch_failed(step: Step, fact: EffectFailed, contact: Contact) -> None:
+    if fact.code == errors.OutcomeUnknown.code and operations.awaited(step, contact):
+        step.do(Resync(contact.node))  # which shows it, if anything does
+        return
     if fact.code == errors.OutcomeUnknown.code:
         watching.outcome_unknown(step, contact)
         return

@@ -257,7 +257,9 @@ def drop_agent_leg(step: Step, contact: Contact) -> None:
         return
     if station and station.channel == leg.channel:
         station.release_channel()
-    if step.state.station_channels.pop(leg.channel, None) or leg.channel:
+    step.state.station_channels.pop(leg.channel, None)
+    node = step.state.nodes.get(contact.node)
+    if leg.channel and node and node.up:  # else it may be talking by now: the look at the node decides
         step.do(HangUpChannel(contact.node, leg.channel))
 
 

@@ -62,6 +62,18 @@ def finish_operation(step: Step, contact: Contact, *kinds: OperationKind) -> Non
         step.refuse(operation.agent_id, operation.request_id, errors.ContactEnded)
 
 
+def awaited(step: Step, contact: Contact) -> bool:
+    """Whether a command is under way and may still show its outcome."""
+    return contact.operation is not None and f"operation:{contact.contact_id}" in step.state.timers
+
+
+def await_no_longer_than(step: Step, contact: Contact, seconds: float) -> None:
+    """The outcome shows within so much time from the command's beginning, or not at all."""
+    key = f"operation:{contact.contact_id}"
+    began = step.state.timers[key] - OPERATION_TIME
+    step.set_timer(key, max(0.0, began + seconds - step.at))
+
+
 def refuse_operation(step: Step, contact: Contact, refusal: type[errors.Refusal]) -> None:
     """The command under way was not done."""
     if contact.operation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cti_server.domain.contact import Contact
 from cti_server.domain.effects import Apologise, HangUpChannel
 from cti_server.domain.leg import LegRole, LegState
 from cti_server.domain.rules import (
@@ -11,8 +12,10 @@ from cti_server.domain.rules import (
     consult_facts,
     dialling_facts,
     fallback,
+    lost_node,
     node_facts,
     offers,
+    operations,
     reroute,
     resync_alone,
     resync_talking,
@@ -26,6 +29,7 @@ from cti_server.domain.signals import (
     PhoneRetrieved,
     StationChanged,
     StationPlaced,
+    StrangerInBridge,
 )
 from cti_server.domain.signals.facts import UNKNOWN_CAUSE
 from cti_server.domain.state import Node
@@ -33,6 +37,8 @@ from cti_server.domain.step import Step
 
 UNDER_WAY = 1.0
 """Seconds that what was asked of the PBX may take until it shows in a snapshot."""
+ARRIVAL = "cti-inbound"
+"""Where calls come in: who talks to somebody there took another's place while nobody looked."""
 LET_GO_FROM = ("cti-wait", "cti-unserved")
 """Contexts in which a caller whose contact has ended still waits."""
 
@@ -43,6 +49,7 @@ def node_snapshot(step: Step, snapshot: NodeSnapshot) -> None:
     was_away, node.up = not node.up, True
     taken_at = snapshot.at if snapshot.taken_at is None else snapshot.taken_at
     since = taken_at if was_away else taken_at - UNDER_WAY
+    lost_node.back(step, snapshot.node)
     if node.lost:
         node.lost = False
         node_facts.tell_status(step)
@@ -66,7 +73,7 @@ def node_snapshot(step: Step, snapshot: NodeSnapshot) -> None:
     for fact in customers:
         contact = step.state.contacts.get(fact.channel)
         if contact and was_away:
-            consult_facts.taken_up(step, contact, fact)
+            _taken_up(step, contact, fact)
     _not_joined(step, customers, since)
     _held_at_phones(step, snapshot, channels)
     audio.corrected(step, snapshot, channels)
@@ -85,6 +92,17 @@ def _dialled(step: Step, fact: ChannelFact) -> bool:
 def _is_customer(fact: ChannelFact) -> bool:
     ours = fact.variables.get("CTI_NUMBER") or fact.variables.get("CTI_DIRECTION")
     return bool(ours) and not fact.peer_station
+
+
+def _taken_up(step: Step, contact: Contact, fact: ChannelFact) -> None:
+    """A command that was under way is taken further, or was done before the look that has just been taken.
+
+    What is not seen now will hardly be seen later: nobody waits for it as for something just asked for.
+    """
+    consult_facts.taken_up(step, contact, fact)
+    operation = contact.operation
+    if operation and operation.kind not in consult_facts.STEPWISE and operations.awaited(step, contact):
+        operations.await_no_longer_than(step, contact, UNDER_WAY)
 
 
 def _moved_since(step: Step, since: float, fact: ChannelFact) -> bool:
@@ -164,5 +182,7 @@ def _strays(step: Step, snapshot: NodeSnapshot, *, was_away: bool) -> None:
         known = known or (not was_away and ahead.undecided(step, fact))
         if ours and not known and (not fact.bridge or fact.bridge not in served):
             step.do(HangUpChannel(snapshot.node, fact.channel))
+        elif fact.context == ARRIVAL and fact.bridge:
+            channel_facts.stranger(step, StrangerInBridge(step.at, snapshot.node, fact.channel))
         elif fact.channel in step.state.ended and fact.context in LET_GO_FROM and not fact.bridge:
             step.do(Apologise(snapshot.node, fact.channel))  # it was let go, and nobody told it so

@@ -16,6 +16,7 @@ from cti_server.domain.rules import (
     operations,
     referring,
     transfers,
+    unseen,
     voicemail,
     watching,
 )
@@ -57,6 +58,8 @@ def alone(step: Step, snapshot: NodeSnapshot, fact: ChannelFact, channels: dict[
         contact = step.state.contacts.get(fact.channel)
     if contact is None or not contact.live:
         return
+    if contact.customer_leg.bridge and not fact.bridge:
+        unseen.waits_again(step, contact)
     contact.customer_leg.bridge = fact.bridge
     if contact.dialling:
         dialling_facts.corrected(step, contact, fact)

@@ -11,6 +11,12 @@ ANSWERED_UNSERVED = "answered_unserved"
 """End reason of a contact that somebody took who holds no seat, or while no server lived."""
 
 
+def waits_again(step: Step, contact: Contact) -> None:
+    """Whoever took it without a seat talks to it no more: it is about to end, or was fetched back to wait."""
+    if contact.state is ContactState.QUEUED and contact.end_reason == ANSWERED_UNSERVED:
+        step.note_contact(contact, "contact.waits_again")
+
+
 def contact_recovered(step: Step, fact: ContactRecovered) -> None:
     """A call that ended unseen, perhaps came unseen: what the PBX's own log tells of it."""
     if fact.channel in step.state.ended:

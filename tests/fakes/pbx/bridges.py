@@ -55,7 +55,7 @@ class Bridges(Link):
     def _fall_back(self, left: Channel) -> None:
         if left.context == "moving":
             return
-        if left.dialled:
+        if left.dialled or left.stranger:
             self.hang_up(left.channel)
         elif left.third:
             self._back_to_station(left)

@@ -32,10 +32,12 @@ class Channel:
     """Rung by the fallback queue: it has no place of its own and ends with the conversation."""
     third: bool = False
     """A number outside whom an agent consults."""
+    stranger: bool = False
+    """Came by an INVITE with Replaces."""
     detect: bool = False
     """A campaign's call: who answers is listened to first."""
     variables: dict[str, str] = field(default_factory=dict)
 
     @property
     def customer(self) -> bool:
-        return not self.address and not self.third
+        return not (self.address or self.third or self.stranger)

@@ -6,7 +6,7 @@ from cti_server.domain import effects as e
 from cti_server.domain import signals as s
 from cti_server.domain.agent import StationMode
 from tests.fakes.pbx.ahead import Ahead
-from tests.fakes.pbx.channel import BUSY
+from tests.fakes.pbx.channel import BUSY, Channel
 
 
 class Phones(Ahead):
@@ -45,6 +45,17 @@ class Phones(Ahead):
         """A phone takes its call back."""
         self.channels[channel].held = False
         self._tell(channel, s.PhoneRetrieved(self.now, self.name, channel))
+
+    def takes_its_place(self, channel: str) -> None:
+        """Somebody outside, by INVITE with Replaces: heard and not recorded. Who was there is alone."""
+        found = self.channels[channel]
+        self._counter += 1
+        new = f"{self.name}-replaces-{self._counter}"
+        bridge, found.bridge = found.bridge, ""
+        self.channels[new] = Channel(new, "cti-inbound", bridge=bridge, stranger=True)
+        self._tell(new, s.StrangerInBridge(self.now, self.name, new))
+        self._tell(channel, s.ChannelLeftBridge(self.now, self.name, channel, bridge))
+        self._fall_back(found)
 
     def refer(self, channel: str, to: str) -> None:
         """A phone passes its customer on by itself: the customer waits for the server's word.

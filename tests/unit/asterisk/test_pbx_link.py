@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from asterisk_config.surface import CEL_COLUMNS
-from cti_server.asterisk import pbx_link
+from cti_server.asterisk import look, pbx_link
 from cti_server.asterisk.arrivals import Call
 from cti_server.asterisk.pbx_link import PbxAddress, PbxLink
 from cti_server.domain import effects as e
@@ -71,27 +71,85 @@ async def test_a_phones_hold_is_asked_for_without_locking_its_channel() -> None:
     assert all("(" not in one.headers["Variables"] for one in pbx.received if one.name == "Status")
 
 
+async def test_hundreds_of_phones_are_asked_a_few_at_a_time() -> None:
+    """At once they would keep the loop, and every other action at the node, waiting."""
+    waiting: list[Received] = []
+    most = 0
+
+    def status(connection: FakeAmiConnection, action: Received) -> None:
+        row = {"Event": "Status", "ChannelStateDesc": "Up", "BridgeID": "b"}
+        _list(
+            connection,
+            action,
+            *({"Channel": f"PJSIP/1001-{n:08x}", "Uniqueid": f"s-{n}", **row} for n in range(200)),
+        )
+
+    def later(connection: FakeAmiConnection, action: Received) -> None:
+        nonlocal most
+        if not waiting:
+            asyncio.get_running_loop().call_later(0.01, answered, connection)
+        waiting.append(action)
+        most = max(most, len(waiting))
+
+    def answered(connection: FakeAmiConnection) -> None:
+        for action in waiting:
+            connection.answer(action, Value="1")
+        waiting.clear()
+
+    async with fake_ami() as pbx:
+        pbx.answers |= {"Status": status, "Getvar": later}
+        snapshot = await _snapshot(pbx)
+    assert sum(fact.held for fact in snapshot.channels) == 200
+    assert most <= look.ASKED_AT_ONCE
+
+
+@pytest.mark.parametrize("ahead", [-30, 0, 30])
+async def test_the_beat_is_by_the_clock_of_the_pbx(ahead: int) -> None:
+    """The dialplan compares it with its own: one that goes before ours would never find it fresh."""
+    there = int(time.time()) + ahead
+
+    def clock(connection: FakeAmiConnection, action: Received) -> None:
+        connection.answer(action, Timestamp=f"{there}.500000")
+
+    async with fake_ami() as pbx:
+        pbx.answers |= {"Ping": clock, "Status": _list}
+        with capture_logs() as logged:
+            await _snapshot(pbx)
+        beats = [action.headers["Value"] for action in pbx.received if action.name == "Setvar"]
+    assert set(beats) == {str(there)}
+    assert [entry["event"] for entry in logged if entry["log_level"] == "warning"][:1] == (
+        ["pbx.clock_differs"] if ahead else []
+    )
+
+
+@pytest.mark.parametrize("ahead", [0, -60, 60])
 async def test_a_call_that_ends_between_the_looks_is_not_lost(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ahead: int
 ) -> None:
-    """Neither in the log when it is read, nor among the channels that are listed after that."""
+    """Neither in the log when it is read, nor among the channels that are listed after that.
+
+    The log has the times of the node's clock, which may go before ours or after it.
+    """
     monkeypatch.setattr(pbx_link, "CEL_WRITTEN", 0.01)
     path, began = tmp_path / "cel.csv", time.time()
+
+    def clock(connection: FakeAmiConnection, action: Received) -> None:
+        connection.answer(action, Timestamp=f"{time.time() + ahead:.6f}")
 
     def ends(connection: FakeAmiConnection, action: Received) -> None:
         trunk, call = "PJSIP/trunk-00000001", "pbx-a-1.1"
         entry = {"userdeftype": "CTI_ENTRY", "eventextra": extra(extra="4000:general")}
         rows = [
-            line("CHAN_START", began, trunk, call),
-            line("CTI_ENTRY", began, trunk, call, **entry),
-            line("CHAN_END", time.time(), trunk, call),
+            line("CHAN_START", began + ahead, trunk, call),
+            line("CTI_ENTRY", began + ahead, trunk, call, **entry),
+            line("CHAN_END", time.time() + ahead, trunk, call),
         ]
         path.write_text("\n".join(rows))
         _list(connection, action)
 
     told: asyncio.Queue[s.Signal] = asyncio.Queue()
     async with fake_ami() as pbx:
-        pbx.answers |= {"Status": ends, "DeviceStateList": _list}
+        pbx.answers |= {"Ping": clock, "Status": ends, "DeviceStateList": _list}
         address = PbxAddress("pbx-a", "127.0.0.1", pbx.port, "cti", "secret", path, CEL_COLUMNS)
         link = PbxLink(address, told.put_nowait, lambda: None, lambda: began, called=lambda _call: None)
         running = asyncio.create_task(link.run())
@@ -137,6 +195,49 @@ async def test_of_a_leg_rung_ahead_nothing_is_told_before_its_call() -> None:
         await asyncio.gather(running, return_exceptions=True)
     assert (gone.channel, calls) == ("leg-2", [("c-1", "leg-1", "1001")])
     assert placed == s.StationPlaced(0.0, "pbx-a", "leg-1")
+
+
+async def test_who_hears_goodbye_when_a_server_is_back_is_not_lost_to_the_log(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Found by a storm: its talk was over before the look, its call after it."""
+    monkeypatch.setattr(pbx_link, "CEL_WRITTEN", 0.01)
+    path, began = tmp_path / "cel.csv", time.time() - 100
+    trunk, station, call = "PJSIP/trunk-00000001", "PJSIP/1006-00000002", "pbx-a-1.1"
+    entry = {"userdeftype": "CTI_ENTRY", "eventextra": extra(extra="4000:general")}
+    rows = [
+        line("CHAN_START", began, trunk, call),
+        line("CTI_ENTRY", began, trunk, call, **entry),
+        line("BRIDGE_ENTER", began + 5, station, "x-2", eventextra=extra(bridge_id="b")),
+        line("BRIDGE_ENTER", began + 5, trunk, call, eventextra=extra(bridge_id="b")),
+        line("CHAN_END", began + 10, trunk, call),
+    ]
+
+    def ends(connection: FakeAmiConnection, action: Received) -> None:
+        _list(connection, action)
+        path.write_text("\n".join(rows))
+        connection.event("Hangup", Uniqueid=call, Context="cti-farewell", Cause="16")
+
+    told: asyncio.Queue[s.Signal] = asyncio.Queue()
+    async with fake_ami() as pbx:
+        pbx.answers |= {"QueueStatus": ends, "Status": _list, "DeviceStateList": _list}
+        address = PbxAddress("pbx-a", "127.0.0.1", pbx.port, "cti", "secret", path, CEL_COLUMNS)
+        link = PbxLink(address, told.put_nowait, lambda: None, time.time, called=lambda _call: None)
+        running = asyncio.create_task(link.run())
+        signals: list[s.Signal] = []
+        async with asyncio.timeout(DEADLINE):
+            while not isinstance(signals[-1] if signals else None, s.ChannelGone):
+                signals.append(await told.get())
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert [type(signal) for signal in signals] == [
+        s.NodeUp,
+        s.NodeSnapshot,
+        s.ContactRecovered,
+        s.ChannelGone,
+    ]
+    recovered = next(signal for signal in signals if isinstance(signal, s.ContactRecovered))
+    assert (recovered.channel, recovered.station) == (call, "1006")
 
 
 async def test_to_hang_up_who_is_gone_is_no_warning() -> None:

@@ -149,8 +149,12 @@ class Centre:
                 assert self.state.nodes[effect.node].up, "a phone is to ring at a node out of reach"
             if isinstance(effect, e.Connect):
                 contact = self.state.contacts[effect.channel]
-                agent = self.state.agents[contact.agent_id or ""]
-                if agent.state is AgentState.RESERVED and agent.station_mode is StationMode.PERSISTENT:
+                agent = self.state.agents.get(contact.agent_id or "")
+                if (
+                    agent
+                    and agent.state is AgentState.RESERVED
+                    and agent.station_mode is StationMode.PERSISTENT
+                ):
                     agreed = (
                         contact.operation or contact.patience or contact.dialling
                     )  # the agent called it itself

@@ -176,6 +176,7 @@ def _timers(state: WorldState) -> None:
         "subscriber": lambda of: of not in state.agents or not state.agents[of].connected,
         "supervise": lambda of: state.agents[of].supervision is not None,
         "members": lambda of: of in state.nodes,
+        "lost": lambda of: not state.nodes[of].up,
         "callback": lambda of: of in state.callbacks,
         "wrap_up": lambda of: state.contacts[of].state is ContactState.WRAP_UP,
         "offer": lambda of: state.contacts[of].state is ContactState.OFFERED,

@@ -220,3 +220,18 @@ def test_refused():
     centre.apply(s.DirectoryLoaded(centre.now, c.AGENTS, c.GROUPS, dict(c.NUMBERS), c.STATIONS, rules))
     assert code(centre, s.ConsultParty, "1001", contact_id, NUMBER) == "centre_cap_reached"
     assert not [x for o in centre.told for x in o.effects if isinstance(x, e.CallThird)]
+
+
+@BOTH
+def test_whose_place_a_stranger_took_is_joined_again(mode):
+    """By INVITE with Replaces; nobody of the centre is in the conversation. Found by the machine."""
+    centre, contact_id = asked(mode)
+    centre.command(s.CompleteTransfer, "1001", contact_id)
+    centre.settle()
+    for channel in (contact_id, third(centre).channel):
+        centre.pbx.takes_its_place(channel)
+        centre.settle()
+        centre.pass_time(1.1)
+        centre.settle()
+        assert not [ch for ch in centre.pbx.channels.values() if ch.stranger]
+        assert share(centre, contact_id, third(centre).channel)

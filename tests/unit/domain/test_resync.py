@@ -311,6 +311,29 @@ def test_a_phone_outside_the_seats_took_a_call():
     assert rows[-1]["connected_at"]
 
 
+@pytest.mark.parametrize("seen", [True, False])
+def test_who_talked_to_a_phone_outside_the_seats_and_waits_again_talks_no_more(seen):
+    """Fetched back in the moment it was taken: the talk is over then, not when it leaves at last."""
+    centre = opened()
+    seated(centre, "1001", ON_DEMAND, ready=False)
+    centre.settle()
+    contact_id = called(centre)
+    centre.disconnect()
+    alone(centre, contact_id)
+    centre.command(s.SignOut, "1001")
+    back(centre)
+    if not seen:
+        centre.disconnect()
+    centre.pbx.ask([e.ReturnToQueue("pbx-a", contact_id)])
+    if not seen:
+        centre.pbx.link = True
+        centre.pbx.carry_out()
+        centre.pbx.facts.clear()
+    back(centre)
+    assert contact(centre, contact_id).state is ContactState.QUEUED
+    assert scenes.kinds(centre, contact_id).count("contact.waits_again") == 1
+
+
 def test_a_call_taken_from_the_fallback_queue_while_we_live():
     centre = opened()
     seated(centre, mode=ON_DEMAND, ready=False)
@@ -511,6 +534,19 @@ def test_a_stranger_in_a_conversation_is_hung_up():
     told = centre.apply(s.StrangerInBridge(centre.now, "pbx-a", "pbx-a-77.7"))
     assert told.effects == [e.HangUpChannel("pbx-a", "pbx-a-77.7")]
     centre.settle()
+    assert contact(centre, contact_id).state == "active"
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("whose", ["the customer's", "the agent's"])
+def test_a_stranger_who_came_while_nobody_looked_is_hung_up(mode, whose):
+    """Found by the machine: it talked on for as long as it liked."""
+    centre, contact_id = talking(mode)
+    phone = scenes.agent_channel(centre, contact_id)
+    centre.disconnect()
+    centre.pbx.takes_its_place(contact_id if whose == "the customer's" else phone)
+    back(centre)
+    assert not [channel for channel in centre.pbx.channels.values() if channel.stranger]
     assert contact(centre, contact_id).state == "active"
 
 

@@ -213,6 +213,20 @@ def test_what_nobody_watched_counts_by_the_log() -> None:
     assert checked(rows, [unknown]).agrees
 
 
+def test_whom_the_fallback_queue_lost_again_talked_until_then() -> None:
+    """Fetched back in the moment a phone took it, it waited on, and left."""
+    alone = [row for row in ROWS if float(row["eventtime"]) - BEGIN.timestamp() <= 10]
+    rows = [*alone, row(12, "BRIDGE_EXIT", ONE, CUSTOMER, "b"), row(40, "CHAN_END", ONE, CUSTOMER)]
+    answered_at = BEGIN.timestamp() + 10
+    facts = [
+        *FACTS[:2],
+        fact(11, "queued", "contact.answered_unserved", connected_at=answered_at),
+        fact(12, "queued", "contact.waits_again"),
+        fact(40, "ended"),
+    ]
+    assert checked(rows, facts).agrees
+
+
 def test_only_whoever_came_within_the_time() -> None:
     found = check(ROWS, FACTS, station, BEGIN + timedelta(seconds=1), BEGIN + timedelta(hours=1))
     assert found.agrees

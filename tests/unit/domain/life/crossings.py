@@ -37,7 +37,7 @@ CERTAIN = (HangUpChannel, AddFallbackMember, RemoveFallbackMember)
 """Refused only when there is nothing to do."""
 SUPERVISING = ("listen", "whisper", "barge", "intercept")
 KINDS = (
-    *("pbx", "hears", "asks", "answers", "caller", "leaves", "phone"),
+    *("pbx", "hears", "asks", "answers", "caller", "leaves", "phone", "stranger"),
     *("arrives", "seat", "leader", "breaks", "fails", "time"),
 )
 acts = st.tuples(st.sampled_from(KINDS), which, which)
@@ -200,6 +200,10 @@ class Crossings(Drive):
             elif channel.bridge:
                 yield partial(pbx.hold, channel.channel)
                 yield partial(pbx.refer, channel.channel, REFERRED_TO[other % len(REFERRED_TO)])
+
+    def _stranger(self, _: int) -> Iterator[Act]:
+        for channel in self._replaceable():
+            yield partial(self.centre.pbx.takes_its_place, channel.channel)
 
     def _arrives(self, other: int) -> Iterator[Act]:
         number = ("4000", "4001", "4005")[other % 3]

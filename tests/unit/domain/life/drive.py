@@ -106,6 +106,9 @@ class Drive(RuleBasedStateMachine):
     def _thirds(self, *, up: bool) -> list[Channel]:
         return [ch for ch in self.centre.pbx.channels.values() if ch.third and ch.up == up]
 
+    def _replaceable(self) -> list[Channel]:
+        return [ch for ch in self.centre.pbx.channels.values() if ch.bridge.startswith("bridge-")]
+
     def _pick_up(self) -> None:
         self.centre.settle()
         for channel in self._ringing():

@@ -58,6 +58,15 @@ class Phones(Drive):
         if settle:
             self.centre.settle()
 
+    @rule(number=which, settle=st.booleans())
+    def a_stranger_takes_a_place(self, number: int, settle: bool) -> None:
+        """By INVITE with Replaces from the trunk."""
+        channel = pick(self._replaceable(), number)
+        if channel:
+            self.centre.pbx.takes_its_place(channel.channel)
+        if settle:
+            self.centre.settle()
+
     @rule(address=st.sampled_from(c.STATIONS))
     def registration(self, address: str) -> None:
         if address in self.centre.pbx.registered:

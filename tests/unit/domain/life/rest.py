@@ -53,6 +53,8 @@ class Rest(Drive):
             centre.settle()
             for channel in [*self._customers()]:
                 pbx.hang_up(channel.channel)
+            while stranger := next((ch for ch in pbx.channels.values() if ch.stranger), None):
+                pbx.hang_up(stranger.channel)
             for channel in self._ringing():
                 pbx.refuse(channel.channel, NO_ANSWER)
             for channel in self._thirds(up=False):

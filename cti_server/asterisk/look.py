@@ -1,0 +1,60 @@
+"""What a node is asked when the server looks at it: its channels, phones, fallback queues, and its clock."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+from cti_server.asterisk import translate
+from cti_server.asterisk.ami_client import AmiClient
+from cti_server.asterisk.ami_codec import AmiMessage
+from cti_server.errors import AmiRefused
+
+_TIMESTAMP = re.compile(r"[0-9]+[.][0-9]+")
+ASKED_AT_ONCE = 25
+"""Phones asked in one write: hundreds would keep the loop, and what is to be done at the node, waiting."""
+
+
+async def status(client: AmiClient) -> list[AmiMessage]:
+    """All channels."""
+    fields = {"Variables": ",".join(translate.SNAPSHOT_VARIABLES), "AllVariables": "false"}
+    return await client.list_action("Status", fields)
+
+
+async def held(client: AmiClient, channels: list[AmiMessage]) -> set[str]:
+    """Channels whose phone holds the call; one that is gone by now does not."""
+    asked = [message["Uniqueid"] for message in channels if translate.may_be_held(message)]
+    found: set[str] = set()
+    for first in range(0, len(asked), ASKED_AT_ONCE):
+        found |= await _held(client, asked[first : first + ASKED_AT_ONCE])
+    return found
+
+
+async def _held(client: AmiClient, asked: list[str]) -> set[str]:
+    with client.together():
+        answers = [
+            client.begin("Getvar", {"Channel": channel, "Variable": translate.HELD}) for channel in asked
+        ]
+    found = await asyncio.gather(*answers, return_exceptions=True)
+    for answer in found:
+        if isinstance(answer, BaseException) and not isinstance(answer, AmiRefused):
+            raise answer
+    return {
+        channel
+        for channel, answer in zip(asked, found, strict=True)
+        if isinstance(answer, AmiMessage) and answer.get("Value", "") == "1"
+    }
+
+
+async def queues(client: AmiClient) -> list[AmiMessage] | None:
+    """The fallback queues' members; None when Asterisk has no queues to tell of."""
+    try:
+        return await client.list_action("QueueStatus", {})
+    except AmiRefused:
+        return None
+
+
+async def time_there(client: AmiClient, *, timeout: float) -> float | None:  # noqa: ASYNC109 (handed on)
+    """Epoch seconds by the node's own clock; None when it does not say."""
+    said = (await client.action("Ping", timeout=timeout)).get("Timestamp", "")
+    return float(said) if _TIMESTAMP.fullmatch(said) else None
