@@ -116,7 +116,7 @@ class SettingsModel(Model):
 class WarningView(Model):
     """What the settings say that leaves callers waiting or in silence. It may be meant: not refused."""
 
-    code: Literal["group_without_agents", "skill_nobody_has", "sound_missing"]
+    code: Literal["group_without_agents", "skill_nobody_has", "sound_missing", "ring_ahead_without_effect"]
     where: str = Field(description="In the document of all settings.")
     message: str = Field(description="For people, in the language of `Accept-Language`.")
 
