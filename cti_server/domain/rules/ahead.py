@@ -21,6 +21,8 @@ from cti_server.domain.step import Step
 
 JOINS_FROM = ("cti-entry", "cti-ahead")
 """Contexts of the dialplan on the customer's way to joining by itself."""
+LONGER = 2
+"""Seconds that a leg may ring beyond the offer's own time, which began a moment later."""
 _NOT_JOINED = (ContactState.QUEUED, ContactState.OFFERED)
 UNTOLD = "?"
 """In place of what a node was told when it may have forgotten that."""
@@ -72,7 +74,7 @@ def _guess(state: WorldState, router: Router, group: Group, node: str, at: float
     agent = router.best(stranger)
     if agent is None or not _may_ring(state, agent):
         return ""
-    return f"{agent.station}:{int(agent.state_since * 1000)}:{int(group.ring_timeout)}"
+    return f"{agent.station}:{int(agent.state_since * 1000)}:{int(group.ring_timeout) + LONGER}"
 
 
 def _may_ring(state: WorldState, agent: Agent) -> bool:

@@ -43,7 +43,7 @@ def comes(centre: Centre, number: str = "4000") -> tuple[str, str]:
 def test_the_node_knows_whose_phone_it_is_while_that_may_be_rung() -> None:
     centre = ahead()
     since = int(agent(centre).state_since * 1000)
-    assert centre.pbx.guesses == {"4000": f"1001:{since}:20"}
+    assert centre.pbx.guesses == {"4000": f"1001:{since}:22"}
     told = len(asked(centre, RingAhead))
     centre.command(s.SetState, "1001", "busy")
     centre.settle()
