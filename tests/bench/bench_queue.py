@@ -135,10 +135,9 @@ recorded by MixMonitor on every way. `Queue()` is plain: one free member. `Queue
 information, the bars are against the plain one: it is told before by FastAGI (panoramisk, one query on an
 open connection to the same SQLite database) whether the customer has priority, as a bank's must be.
 Milliseconds by Asterisk's own clock, from taking the INVITE (`Newchannel`) until the phone's channel rings
-(`Newstate`) and until both channels are in one bridge (`BridgeEnter`). Ours includes FastAGI, the customer's
-look-up in the database, the journal, routing, the agent's socket and its answer: what `Queue()` does without,
-and by what it is ahead. A persistent station has been picked up once for the shift: a call waits for no
-phone.
+(`Newstate`) and until both channels are in one bridge (`BridgeEnter`). Ours has FastAGI, the customer's
+look-up in the database, the journal, routing, the agent's socket and its answer beside that, which `Queue()`
+does without. A persistent station has been picked up once for the shift: a call waits for no phone.
 {load()}
 
 {figures}
