@@ -124,10 +124,16 @@ def simulate(
 ) -> None:
     """Real load against the running centre: customers and phones by SIPp, agents by their programs.
 
+    steady: the base rate. surge: three times that for a while. abandoning: customers who hang up soon.
+
+    queueing: a queue that grows, call-backs, messages. transferring: transfers and consultations.
+
+    everything: all of it, and calls to colleagues and numbers outside.
+
     Ends with a report; exit code 1 when something was lost, failed, left over, or told differently by SIPp,
     the programs and the server. Ctrl-C ends it early, with a report (exit code 130).
 
-    对运行中的中心施加真实负载,并核对各方数据。
+    对运行中的中心施加真实负载,并核对各方数据:平稳、高峰、放弃、排队(回电与留言)、转接、综合。
     """
     from cti_server.simulate.front import run_in_front
     from cti_server.simulate.run import Wish

@@ -23,7 +23,7 @@ RUN /opt/cti/bin/python -c \
   "from pathlib import Path; from asterisk_config.prompts import make_prompts; make_prompts(Path('/opt/cti/prompts'))"
 
 
-FROM debian:trixie-slim
+FROM debian:trixie-slim AS server
 
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends python3 \
@@ -38,3 +38,14 @@ USER cti
 WORKDIR /srv/cti
 # One server to a folder: the lock says so, also to `cti doctor`. flock becomes the server.
 CMD ["flock", "--no-fork", "--nonblock", "/srv/cti/var/up.lock", "cti", "serve"]
+
+
+# The same with SIPp, for `cti simulate`.
+FROM server AS simulate
+
+USER root
+RUN apt-get update \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends sip-tester \
+ && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/*
+USER cti
+CMD ["cti", "simulate"]

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from cti_server.domain.audience import Reach
 from cti_server.domain.doubts import Sound
 from cti_server.domain.settings import Change, RoutingSettings
-from cti_server.reports.facts import Fact
-from cti_server.reports.resolution import CustomerCall
+from cti_server.reports.resolution import Resolution
+from cti_server.reports.work import Work
 
-Result = TypeVar("Result")
+Made = TypeVar("Made")
+Shown = TypeVar("Shown")
 
 
 class Credentials(Protocol):
@@ -99,16 +100,16 @@ class PastContacts(Protocol):
 class Reports(Protocol):
     """What reports are made of. Raises `database_unavailable`."""
 
-    async def worked_out(
-        self, since: datetime, until: datetime, work: Callable[[Sequence[Fact]], Result]
-    ) -> Result:
-        """What `work` makes of all that happened in the time, stored or not yet (some may come twice).
+    async def worked_out(self, work: Work[Made], shown: Callable[[Made], Shown]) -> Shown:
+        """`shown` of what `work` makes of all that happened in its time, stored or not yet.
 
-        It may take seconds, in which all others are served as ever.
+        Both go to another process, pickled. It may take many seconds, in which all others are served as ever.
         """
 
-    async def calls(self, since: datetime, until: datetime) -> Sequence[CustomerCall]:
-        """Inbound contacts over by now that arrived in the time, of customers whose number is known."""
+    async def resolved(
+        self, start: datetime, until: datetime, within: timedelta, now: datetime
+    ) -> Mapping[str, Resolution]:
+        """By agent: see `reports.resolution`. As long, and as little in others' way."""
 
     def knows(self, agent_id: str) -> bool:
         """Whether the directory has somebody with that id."""

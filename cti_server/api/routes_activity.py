@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,14 +13,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from cti_server.api.access import Having, Known
 from cti_server.api.errors import RoleMissing, UnknownPerson
 from cti_server.api.models.fields import Word
-from cti_server.api.models.reports import ActivityView, ReportRow, ScorecardView, StretchView
+from cti_server.api.models.reports import ActivityView, ScorecardView, StretchView
 from cti_server.api.openapi import problems
 from cti_server.api.routes_contacts import Moment
-from cti_server.api.routes_reports import asked_range, only, written
+from cti_server.api.routes_reports import Format, answer, asked_range, only, written
 from cti_server.domain.views import timestamp
-from cti_server.reports.activity import Activity, Stretch, activity
-from cti_server.reports.report import MARGIN, By, Question
-from cti_server.reports.scorecard import scorecard
+from cti_server.reports.activity import Activity, Deeds, Stretch, as_it_is
+from cti_server.reports.report import By, Question, Report, Row
+from cti_server.reports.resolution import Resolution
+from cti_server.reports.scorecard import with_resolution
 
 router = APIRouter(prefix="/api/v1", tags=["reports"])
 
@@ -47,7 +49,7 @@ class ScorecardQuery(BaseModel):
     )
     resolved_within: int = Field(default=7, ge=1, le=30, description="Days without another contact.")
     utc_offset: int = Field(default=480, ge=-720, le=840, description="Minutes local time is ahead of UTC.")
-    format: Literal["json", "csv", "xlsx"] = "json"
+    format: Format = "json"
 
 
 def _at(moment: datetime | None) -> str | None:
@@ -96,8 +98,7 @@ async def somebodys_activity(
         raise RoleMissing("somebody else's activity")
     now = datetime.now(UTC)
     start, until = asked_range(asked.since, asked.until, asked.utc_offset, now)
-    work = partial(activity, agent_id=agent_id, start=start, until=until, now=now)
-    found = await having.reports.worked_out(start - MARGIN, until + MARGIN, work)
+    found = await having.reports.worked_out(Deeds(agent_id, start, until, now), as_it_is)
     if not found.stretches and not having.reports.knows(agent_id):
         raise UnknownPerson
     return _view(agent_id, start, until, found)
@@ -111,6 +112,12 @@ def _month(asked: ScorecardQuery, now: datetime) -> tuple[str, datetime, datetim
     return name, start, (start + timedelta(days=32)).replace(day=1)
 
 
+def _scorecard(
+    rows: list[Row], found: Mapping[str, Resolution], kind: Format, around: Mapping[str, Any]
+) -> bytes:
+    return written(with_resolution(rows, found), kind, around)
+
+
 @router.get(
     "/reports/scorecard",
     response_model=ScorecardView,
@@ -119,22 +126,15 @@ def _month(asked: ScorecardQuery, now: datetime) -> tuple[str, datetime, datetim
 )
 async def month_of_each_agent(
     having: Having, known: Known, asked: Annotated[ScorecardQuery, Query()]
-) -> Response | ScorecardView:
+) -> Response:
     """An agent sees itself, a team leader the team, operations everybody."""
     now = datetime.now(UTC)
     month, start, until = _month(asked, now)
     within = timedelta(days=asked.resolved_within)
     seen = only(having, known, By.AGENT)
     question = Question(By.AGENT, start, until, utc_offset=asked.utc_offset, only=seen)
-    calls = await having.reports.calls(start, until + within)
-    work = partial(scorecard, calls=calls, question=question, within=within, now=now)
-    rows = await having.reports.worked_out(start - MARGIN, until + MARGIN, work)
-    if asked.format != "json":
-        return written(rows, asked.format, f"scorecard-{month}")
-    shown = [
-        ReportRow.model_validate(
-            {"begin": _at(row.begin), "end": _at(row.end), "key": row.key, "values": row.values}
-        )
-        for row in rows
-    ]
-    return ScorecardView(month=month, resolved_within=asked.resolved_within, rows=shown)
+    resolved = await having.reports.resolved(start, until, within, now)
+    around = {"month": month, "resolved_within": asked.resolved_within}
+    shown = partial(_scorecard, found=resolved, kind=asked.format, around=around)
+    body = await having.reports.worked_out(Report(question, now), shown)
+    return answer(body, asked.format, f"scorecard-{month}")

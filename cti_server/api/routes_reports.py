@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+import orjson
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from cti_server.api.access import Caller, Having, Known, Services, reach
 from cti_server.api.errors import RangeReversed, RangeTooLong
-from cti_server.api.models.reports import ReportRow, ReportView
+from cti_server.api.models.reports import ReportView
 from cti_server.api.openapi import problems
 from cti_server.api.routes_contacts import Moment
 from cti_server.domain.audience import Matter
 from cti_server.domain.views import timestamp
 from cti_server.reports.export import CSV_TYPE, XLSX_TYPE, as_csv, as_xlsx
 from cti_server.reports.figures import Rules
-from cti_server.reports.report import MARGIN, By, Each, Question, Row, report
+from cti_server.reports.report import By, Each, Question, Report, Row
 
 router = APIRouter(prefix="/api/v1", tags=["reports"])
 
+Format = Literal["json", "csv", "xlsx"]
 LONGEST = timedelta(days=32)
 """A report reads every event of its range."""
 
@@ -37,7 +41,7 @@ class ReportQuery(BaseModel):
     answer_within: float = Field(default=20.0, gt=0, le=3600)
     short_abandon: float = Field(default=5.0, ge=0, le=60)
     utc_offset: int = Field(default=480, ge=-720, le=840, description="Minutes local time is ahead of UTC.")
-    format: Literal["json", "csv", "xlsx"] = "json"
+    format: Format = "json"
 
 
 def only(having: Services, known: Caller, by: By) -> frozenset[str] | None:
@@ -73,17 +77,26 @@ def _question(asked: ReportQuery, by: By, only: frozenset[str] | None, now: date
     return Question(by, start, until, asked.each, rules, asked.utc_offset, only)
 
 
-def _view(row: Row) -> ReportRow:
+def _view(row: Row) -> dict[str, Any]:
+    """As `ReportRow` has it."""
     begin, end = timestamp(row.begin.timestamp()), timestamp(row.end.timestamp())
-    return ReportRow.model_validate({"begin": begin, "end": end, "key": row.key, "values": row.values})
+    return {"begin": begin, "end": end, "key": row.key, "values": row.values}
 
 
-def written(rows: list[Row], kind: Literal["csv", "xlsx"], name: str) -> Response:
-    """The rows as a file to be saved under that name."""
-    headers = {"Content-Disposition": f'attachment; filename="{name}.{kind}"'}
+def written(rows: list[Row], kind: Format, around: Mapping[str, Any]) -> bytes:
+    """The rows as a file, or as JSON in that view; done where the rows were made, for they may be many."""
     if kind == "csv":
-        return Response(as_csv(rows), media_type=CSV_TYPE, headers=headers)
-    return Response(as_xlsx(rows), media_type=XLSX_TYPE, headers=headers)
+        return as_csv(rows)
+    if kind == "xlsx":
+        return as_xlsx(rows)
+    return orjson.dumps({**around, "rows": [_view(row) for row in rows]})
+
+
+def answer(body: bytes, kind: Format, name: str) -> Response:
+    """What was `written`, the files to be saved under that name."""
+    types = {"json": "application/json", "csv": CSV_TYPE, "xlsx": XLSX_TYPE}
+    headers = {} if kind == "json" else {"Content-Disposition": f'attachment; filename="{name}.{kind}"'}
+    return Response(body, media_type=types[kind], headers=headers)
 
 
 @router.get(
@@ -94,17 +107,10 @@ def written(rows: list[Row], kind: Literal["csv", "xlsx"], name: str) -> Respons
 )
 async def figures(
     having: Having, known: Known, by: Annotated[By, Path()], asked: Annotated[ReportQuery, Query()]
-) -> Response | ReportView:
+) -> Response:
     """An agent sees itself, a team leader the team, operations everything. CSV and XLSX on demand."""
     now = datetime.now(UTC)
     question = _question(asked, by, only(having, known, by), now)
-    work = partial(report, question=question, now=now)
-    rows = await having.reports.worked_out(question.start - MARGIN, question.until + MARGIN, work)
-    if asked.format != "json":
-        return written(rows, asked.format, f"report-{by.value}")
-    rules = question.rules
-    return ReportView(
-        answer_within=rules.answer_within,
-        short_abandon=rules.short_abandon,
-        rows=[_view(row) for row in rows],
-    )
+    shown = partial(written, kind=asked.format, around=asdict(question.rules))
+    body = await having.reports.worked_out(Report(question, now), shown)
+    return answer(body, asked.format, f"report-{by.value}")

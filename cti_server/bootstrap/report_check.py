@@ -12,7 +12,7 @@ from pathlib import Path
 from cti_server.asterisk import cel
 from cti_server.errors import CtiError
 from cti_server.reports.cel_check import TOLERANCE, Check, check
-from cti_server.reports.facts import of_row
+from cti_server.reports.facts import of_contact
 from cti_server.reports.report import MARGIN
 from cti_server.settings import PbxNodeSettings, Settings
 from cti_server.store import report_log
@@ -36,7 +36,7 @@ async def check_figures(
         raise NothingToCheck("no node's cel_file is set")
     database = Database(settings.database_url)
     try:
-        facts = await report_log.events(database, since - MARGIN, until + MARGIN, of_row)
+        facts = await report_log.events_of_contacts(database, since - MARGIN, until + MARGIN, of_contact)
     finally:
         await database.close()
     rows = await asyncio.to_thread(_rows, settings.nodes, since.timestamp())

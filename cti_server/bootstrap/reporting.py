@@ -3,67 +3,95 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 from cti_server.api.ports import Team
 from cti_server.background import in_thread
 from cti_server.domain.records import Record
 from cti_server.domain.state import WorldState
-from cti_server.reports.facts import Fact, of_record, of_row, tells
-from cti_server.reports.resolution import CustomerCall
+from cti_server.reports.facts import Fact, of_agent, of_contact, of_record, tells
+from cti_server.reports.resolution import CustomerCall, Resolution, Resolving
+from cti_server.reports.work import Work
 from cti_server.store import report_log
 from cti_server.store.database import Database
 
+Made = TypeVar("Made")
+Shown = TypeVar("Shown")
 Result = TypeVar("Result")
 LIVE_KEPT = 200_000
 """Newest records kept in memory while the database is away; it will have the others when it is back."""
-SLICE = timedelta(hours=1)
-"""How much time is read at once: a transaction ends soon, and no two copies of a month are in memory."""
+SLICE = timedelta(minutes=15)
+"""How much time is read at once: a transaction ends soon, and little is in memory."""
+CALLS_AT_ONCE = timedelta(days=1)
 LONGEST_CALL = timedelta(days=1)
 
 
-def _facts(live: Iterable[Record]) -> Iterator[Fact]:
-    return (fact for record in live if (fact := of_record(record)))
+class Aside(Protocol):
+    """Does a task beside the event loop: in a thread, or (pickled) in a process."""
+
+    def __call__(self, task: Callable[[], Result], name: str, /) -> Awaitable[Result]:
+        """What the task returns or raises."""
 
 
-def _work_out(
-    url: str, time: tuple[datetime, datetime], live: list[Record], work: Callable[[Sequence[Fact]], Result]
-) -> Result:
-    facts: list[Fact] = []
-    _tell_again(url, time, SLICE, live, facts.extend)
-    return work(facts)
+def _work_out(url: str, live: list[Record], work: Work[Made], shown: Callable[[Made], Shown]) -> Shown:
+    asyncio.run(_tell(url, live, work))
+    return shown(work.made())
 
 
-def _tell_again(
-    url: str,
-    time: tuple[datetime, datetime],
-    at_once: timedelta,
-    live: list[Record],
-    take: Callable[[Sequence[Fact]], None],
-) -> None:
-    """In a thread, with an event loop and a connection of its own."""
+async def _tell(url: str, live: Iterable[Record], work: Work[Any]) -> None:
+    """With a connection of its own."""
+    on_their_way = sorted((fact for record in live if (fact := of_record(record))), key=_at)
+    database, at_once = Database(url, pool_size=1), SLICE if not work.who else work.until - work.since
+    try:
+        while True:
+            at = work.since
+            while at < work.until:
+                end = min(at + at_once, work.until)
+                facts = await report_log.events_of_contacts(database, at, end, of_contact, work.who)
+                if work.of_agents:
+                    facts += await report_log.events_of_agents(database, at, end, of_agent, work.who)
+                first, last = bisect_left(on_their_way, at, key=_at), bisect_left(on_their_way, end, key=_at)
+                work.take(facts + on_their_way[first:last], end)
+                at = end
+            if not work.again():
+                return
+    finally:
+        await database.close()
+
+
+def _at(fact: Fact) -> datetime:
+    return fact.at
+
+
+def _resolve(
+    url: str, start: datetime, until: datetime, within: timedelta, now: datetime
+) -> dict[str, Resolution]:
+    resolving = Resolving(start, until, within, now)
 
     async def read() -> None:
-        database, (at, until) = Database(url, pool_size=1), time
+        database, at = Database(url, pool_size=1), start - LONGEST_CALL
         try:
-            while at < until:
-                take(await report_log.events(database, at, min(at + at_once, until), of_row))
-                at += at_once
+            while at < until + within:
+                end = min(at + CALLS_AT_ONCE, until + within)
+                resolving.take(await report_log.customers_calls(database, at, end, CustomerCall))
+                at = end
         finally:
             await database.close()
-        take(list(_facts(live)))
 
     asyncio.run(read())
+    return resolving.found
 
 
 class StoredReports:
     """`api.ports.Reports`."""
 
-    def __init__(self, database: Database, state: Callable[[], WorldState]) -> None:
-        self._database, self._state = database, state
+    def __init__(self, database: Database, state: Callable[[], WorldState], aside: Aside = in_thread) -> None:
+        self._url = database.url.render_as_string(hide_password=False)
+        self._state, self._aside = state, aside
         self._on_their_way: dict[str, Record] = {}
         """By id, oldest first: records, of which facts are made when somebody asks."""
         self._turn = asyncio.Lock()
@@ -79,46 +107,22 @@ class StoredReports:
         for record_id in ids:
             self._on_their_way.pop(record_id, None)
 
-    async def worked_out(
-        self, since: datetime, until: datetime, work: Callable[[Sequence[Fact]], Result]
-    ) -> Result:
-        """See the port. One after the other, each in a thread with a connection of its own."""
+    async def worked_out(self, work: Work[Made], shown: Callable[[Made], Shown]) -> Shown:
+        """See the port. One after the other, each with a connection of its own."""
         async with self._turn:
-            live = self._live(since, until)
-            url = self._database.url.render_as_string(hide_password=False)
-            return await in_thread(partial(_work_out, url, (since, until), live, work), "report")
+            return await self._aside(partial(_work_out, self._url, self._live(work), work, shown), "report")
 
-    async def told_again(
-        self, since: datetime, until: datetime, at_once: timedelta, take: Callable[[Sequence[Fact]], None]
-    ) -> None:
-        """Hand all that happened to `take`, so much time at once, in the thread of the reports.
-
-        Raises StoreUnavailable.
-        """
-        async with self._turn:
-            live = self._live(since, until)
-            url = self._database.url.render_as_string(hide_password=False)
-            await in_thread(partial(_tell_again, url, (since, until), at_once, live, take), "report")
-
-    def _live(self, since: datetime, until: datetime) -> list[Record]:
+    def _live(self, work: Work[Any]) -> list[Record]:
         """Looked at first: what arrives in the database meanwhile comes twice rather than not at all."""
-        begin, end = since.timestamp(), until.timestamp()
-        return [record for record in self._on_their_way.values() if begin <= record.at < end]
+        since, until = work.since.timestamp(), work.until.timestamp()
+        return [record for record in self._on_their_way.values() if since <= record.at < until]
 
-    async def calls(self, since: datetime, until: datetime) -> list[CustomerCall]:
+    async def resolved(
+        self, start: datetime, until: datetime, within: timedelta, now: datetime
+    ) -> dict[str, Resolution]:
         """See the port."""
-        rows = await report_log.customer_calls(self._database, since - LONGEST_CALL, until)
-        return [
-            CustomerCall(
-                row["contact_id"],
-                row["customer_number"],
-                row["arrived_at"],
-                row["ended_at"],
-                row["queued_at"] is not None,
-                (row["agent_id"] or "") if row["connected_at"] else "",
-            )
-            for row in rows
-        ]
+        async with self._turn:
+            return await self._aside(partial(_resolve, self._url, start, until, within, now), "report")
 
     def knows(self, agent_id: str) -> bool:
         """See the port."""

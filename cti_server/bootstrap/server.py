@@ -36,6 +36,7 @@ from cti_server.bootstrap.node_sounds import missing_sounds
 from cti_server.bootstrap.outgoing import MessageDesk, senders
 from cti_server.bootstrap.past_contacts import StoredPastContacts
 from cti_server.bootstrap.recording_desk import RecordingDesk, intakes
+from cti_server.bootstrap.report_process import ReportProcess, forked_reports
 from cti_server.bootstrap.reporting import StoredReports
 from cti_server.bootstrap.routing_desk import RoutingDesk
 from cti_server.bootstrap.standby import stand_by
@@ -83,17 +84,18 @@ def serve_until_told() -> None:
     log_file = configure_logging()
     stand_by()
     settings = Settings()
+    reports = ReportProcess(forked_reports())  # first: a later one would hold the carrier's line open
     carrier = Carrier(settings.database_url, forked_carrier())
     sys.setswitchinterval(SWITCH)
-    uvloop.run(_run(settings, carrier, log_file))
+    uvloop.run(_run(settings, carrier, reports, log_file))
 
 
-async def _run(settings: Settings, carrier: Carrier, log_file: LogFile) -> None:
+async def _run(settings: Settings, carrier: Carrier, reports: ReportProcess, log_file: LogFile) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
-        server = await Server.build(settings, carrier, log_file, stack)
+        server = await Server.build(settings, carrier, reports, log_file, stack)
         await server.serve(stop)
 
 
@@ -108,6 +110,7 @@ class Server:
         outbox: Outbox,
         carrier: Carrier,
         *,
+        reports: ReportProcess,
         log_file: LogFile,
     ) -> None:
         self.settings, self.redis, self.database = settings, redis, database
@@ -120,9 +123,9 @@ class Server:
             self._live_contacts,
             partial(recordings.known, database),
         )
-        self.reports = StoredReports(database, lambda: self.site.world.state)
+        self.reports = StoredReports(database, lambda: self.site.world.state, reports.do)
         self.drain = OutboxDrain(outbox, carrier, delivered=self.reports.delivered)
-        self.wallboard = Wallboard(lambda: self.site.world.state, self.reports.told_again)
+        self.wallboard = Wallboard(lambda: self.site.world.state, self.reports)
         self.senders = senders(settings)
         self.messages = StoredMessages(database)
         self.dialler = Dialler(database, lambda: self.site.world.state, self._apply)
@@ -181,17 +184,23 @@ class Server:
 
     @classmethod
     async def build(
-        cls, settings: Settings, carrier: Carrier, log_file: LogFile, stack: AsyncExitStack
+        cls,
+        settings: Settings,
+        carrier: Carrier,
+        reports: ReportProcess,
+        log_file: LogFile,
+        stack: AsyncExitStack,
     ) -> Server:
-        """Open what has to be open before anything runs; `stack` closes it, and `carrier`."""
+        """Open what has to be open before anything runs; `stack` closes it, and both processes."""
         stack.push_async_callback(carrier.close)
+        stack.push_async_callback(reports.close)
         redis = connect_redis(settings.redis_url)
         stack.push_async_callback(redis.aclose)
         database = Database(settings.database_url)
         stack.push_async_callback(database.close)
         outbox = await Outbox.open(settings.outbox_dir)
         stack.push_async_callback(outbox.close)
-        server = cls(settings, redis, database, outbox, carrier, log_file=log_file)
+        server = cls(settings, redis, database, outbox, carrier, reports=reports, log_file=log_file)
         stack.callback(server.passwords.close)
         stack.callback(server.lives.close)
         return server

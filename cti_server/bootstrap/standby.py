@@ -62,7 +62,7 @@ def _in_a_server() -> bool:
         sys.stdout.flush()
         server = os.fork()
         if server == 0:
-            _die_with(standby)
+            die_with(standby)
             return True
         code, told = _end_of(server)
         soon = time.monotonic() - began < SHORT
@@ -96,7 +96,7 @@ def _reaped() -> tuple[int, int] | None:
     return (pid, status) if pid else None
 
 
-def _die_with(standby: int) -> None:
-    """Have the kernel kill this process, frozen or not, when the standby is dead."""
-    if ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) or os.getppid() != standby:
+def die_with(parent: int) -> None:
+    """Have the kernel kill this process, frozen or not, when its parent is dead."""
+    if ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) or os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)

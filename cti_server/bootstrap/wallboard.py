@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime, timedelta
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Protocol
 
 import structlog
 
@@ -18,8 +17,9 @@ from cti_server.domain.state import WorldState
 from cti_server.domain.views import queue_view, timestamp
 from cti_server.reports.facts import Fact, of_record
 from cti_server.reports.figures import Rules
-from cti_server.reports.live import LiveFigures, together
+from cti_server.reports.live import DaySoFar, LiveFigures, as_it_is, together
 from cti_server.reports.report import ALL
+from cti_server.reports.work import Work
 from cti_server.store.errors import StoreUnavailable
 
 log = structlog.get_logger(__name__)
@@ -31,14 +31,15 @@ UNWATCHED = 15
 REST = 0.002
 """Seconds of rest after each portion of work. Going on at once would be a portion before every notification,
 for as long as there is work."""
-SLICE = timedelta(hours=1)
-"""How much of the day is read from the database at once."""
-Take = Callable[[Sequence[Fact]], None]
-Past = Callable[[datetime, datetime, timedelta, Take], Awaitable[None]]
-"""Hands over, beside the event loop, what happened between two instants, so much time at once.
 
-Raises StoreUnavailable.
-"""
+
+class Past(Protocol):
+    """Knows what happened, and makes something of it beside the event loop."""
+
+    async def worked_out(
+        self, work: Work[LiveFigures], shown: Callable[[LiveFigures], LiveFigures]
+    ) -> LiveFigures:
+        """See `api.ports.Reports`. Raises StoreUnavailable."""
 
 
 class Wallboard:
@@ -88,13 +89,13 @@ class Wallboard:
         return self._view(groups_seen(self._state(), Topic.WALLBOARD, agent_id), now)
 
     async def _read_day(self) -> None:
-        """From an hour before midnight, for who waits over it; until then only what happens now is known."""
+        """Until it is read only what happens now is known."""
         self._meanwhile = []
         try:
             while True:
-                day, now = LiveFigures(self._rules, self._utc_offset), datetime.now(UTC)
+                work = DaySoFar(self._rules, self._utc_offset, datetime.now(UTC))
                 try:
-                    await self._past(day.since(now) - SLICE, now + SLICE, SLICE, partial(_take, day))
+                    day = await self._past.worked_out(work, as_it_is)
                 except StoreUnavailable as error:
                     log.warning("wallboard.day_not_read", code=error.code)
                     await asyncio.sleep(EVERY)
@@ -151,10 +152,3 @@ class Wallboard:
                 "today": figures[ALL].values(),
             },
         }
-
-
-def _take(day: LiveFigures, facts: Sequence[Fact]) -> None:
-    """In a thread, where nobody waits: what is over is counted and forgotten at once."""
-    day.add(facts)
-    for _ in day.work(datetime.now(UTC)):
-        pass

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from cti_server.reports.facts import Fact, in_order
-from cti_server.reports.stories import HOLD, TALK, ContactStory, stories
+from cti_server.reports.report import MARGIN
+from cti_server.reports.stories import HOLD, SIGNED_OUT, TALK, ContactStory, stories
 
-SIGNED_OUT = "signed_out"
 WITH_CONTACTS = frozenset({"reserved", "talking", "wrap_up"})
 """Work states that are spent on a contact."""
 _OWN = TALK | HOLD | {"offered", "wrap_up"}
@@ -38,13 +38,41 @@ class Activity:
     """Of `not_ready` and `busy`, by reason code."""
 
 
+class Deeds:
+    """An agent's activity between two instants, in the making: a `Work`."""
+
+    of_agents = True
+
+    def __init__(self, agent_id: str, start: datetime, until: datetime, now: datetime) -> None:
+        self.who, self._start, self._until, self._now = agent_id, start, until, now
+        self.since, self.until = start - MARGIN, until + MARGIN
+        self._facts: list[Fact] = []
+
+    def take(self, facts: Sequence[Fact], _until: datetime) -> None:
+        """See `Work`."""
+        self._facts += facts
+
+    def again(self) -> bool:
+        """See `Work`."""
+        return False
+
+    def made(self) -> Activity:
+        """See `Work`."""
+        return activity(self._facts, self.who, self._start, self._until, self._now)
+
+
+def as_it_is(found: Activity) -> Activity:
+    """What is shown of `Deeds`."""
+    return found
+
+
 def activity(
     facts: Iterable[Fact], agent_id: str, start: datetime, until: datetime, now: datetime
 ) -> Activity:
     """Of one agent between two instants; `facts` reach back before `start` to the last sign-in."""
     known = list(facts)
     own = in_order(fact for fact in known if not fact.contact_id and fact.agent_id == agent_id)
-    contacts = [story for story in stories(known)[0] if _concerns(story, agent_id)]
+    contacts = [story for story in stories(known) if _concerns(story, agent_id)]
     found = Activity()
     for state, reason, begin, end in _stretches(own):
         seconds = (min(end or now, until, now) - max(begin, start)).total_seconds()
@@ -80,7 +108,7 @@ def _during(contacts: list[ContactStory], agent_id: str, begin: datetime, end: d
         story.contact_id
         for story in contacts
         if any(
-            span.agent_id == agent_id and span.state in _OWN and span.seconds(begin, end) > 0
+            span.agent_id == agent_id and span.state in _OWN and span.within(begin, end)
             for span in (*story.spans, *story.after_call)
         )
     )

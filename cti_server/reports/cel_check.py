@@ -158,7 +158,7 @@ def check(
     `facts` as for `report`, best with a margin. Instants and talk times may differ by `tolerance` seconds for
     each time that a customer was joined: the server notes when it learns, Asterisk when it does.
     """
-    known = {story.contact_id: story for story in stories(facts)[0]}
+    known = {story.contact_id: story for story in stories(facts)}
     there = calls(rows, station_of)
     deviations: list[Deviation] = []
     within = [
@@ -192,7 +192,10 @@ def _compare(story: ContactStory, call: Call, until: datetime, tolerance: float)
         yield Deviation(call.channel, What.ENDED, ended, call.ended_at)
     if call.ended_at is None and ended is not None:
         yield Deviation(call.channel, What.ENDED, ended, None)
-    talk, joins = story.time_in(BRIDGED, until), sum(span.state in BRIDGED for span in story.spans)
+    talk, joins = (
+        story.time_in(BRIDGED, until).total_seconds(),
+        sum(span.state in BRIDGED for span in story.spans),
+    )
     if abs(talk - _talk(call, until)) > tolerance * max(joins, 1):
         yield Deviation(call.channel, What.TALK, talk, _talk(call, until))
 
@@ -248,10 +251,10 @@ def _reported(known: Mapping[str, ContactStory], within: list[Call], until: date
         if story is None:
             continue
         figures.add(story, EVERYBODY, until)
-        talk += story.time_in(frozenset({AT_PHONE}), until)
+        talk += story.time_in(frozenset({AT_PHONE}), until).total_seconds()
         if story.queued_at is None:  # one that we called is in other figures
             others += 1
             answered += story.answered_at is not None
-            talk += story.time_in(TALK, until)
+            talk += story.time_in(TALK, until).total_seconds()
     contacts = figures.asked + figures.short_abandons + others
-    return Totals(contacts, figures.answered + answered, figures.talk + talk)
+    return Totals(contacts, figures.answered + answered, figures.talk.total_seconds() + talk)

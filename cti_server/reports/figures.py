@@ -1,15 +1,16 @@
 """The definitions (REQUIREMENTS F1-F3); docs/figures.md has the same in words, with a worked example.
 
 A contact counts in the period in which it first waited for a person, with all its times. An agent's times
-count in the period in which they were spent.
+count in the period in which they were spent. Sums are kept as `timedelta`, which adds up exactly: in whatever
+order things are counted, the figures are the same.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from datetime import datetime
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta, tzinfo
 
-from cti_server.reports.stories import HOLD, TALK, AgentStory, ContactStory
+from cti_server.reports.stories import HOLD, NO_TIME, SIGNED_OUT, TALK, ContactStory, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +28,14 @@ def ratio(part: float, whole: float) -> float | None:
     return part / whole if whole else None
 
 
+def mean(whole: timedelta, count: int) -> float | None:
+    """Seconds; None for none."""
+    return ratio(whole.total_seconds(), count)
+
+
 @dataclass(slots=True)
 class ContactFigures:
-    """Of a queue or a service number; seconds and counts."""
+    """Of a queue or a service number."""
 
     asked: int = 0
     """Contacts that waited for a person, without the short abandons."""
@@ -41,16 +47,16 @@ class ContactFigures:
     """Of those asked, those that ended without an agent, and left the queue for nothing else."""
     short_abandons: int = 0
     """Ended without an agent within less than `Rules.short_abandon`."""
-    wait_answered: float = 0.0
+    wait_answered: timedelta = NO_TIME
     """Waits of the answered, together."""
-    wait_abandoned: float = 0.0
-    longest_wait: float = 0.0
+    wait_abandoned: timedelta = NO_TIME
+    longest_wait: timedelta = NO_TIME
     """Of anybody who asked, answered or not, still waiting included."""
-    talk: float = 0.0
+    talk: timedelta = NO_TIME
     """Time the customers talked to somebody."""
-    hold: float = 0.0
+    hold: timedelta = NO_TIME
     """Time the customers were on hold, consultations included."""
-    after_call: float = 0.0
+    after_call: timedelta = NO_TIME
     """After-call work of all agents who had the contacts."""
     transfers: int = 0
     callbacks: int = 0
@@ -69,9 +75,9 @@ class ContactFigures:
             self.dialled_answered += story.answered_at is not None
         if story.queued_at is None:
             return
-        wait = ((story.answered_at or story.ended_at or now) - story.queued_at).total_seconds()
+        wait = (story.answered_at or story.ended_at or now) - story.queued_at
         gone = story.answered_at is None and story.ended_at is not None
-        if gone and wait < rules.short_abandon and not story.left_for:
+        if gone and wait.total_seconds() < rules.short_abandon and not story.left_for:
             self.short_abandons += 1
             return
         self.asked += 1
@@ -85,11 +91,11 @@ class ContactFigures:
             self.wait_abandoned += wait
         if story.answered_at is not None:
             self.answered += 1
-            self.answered_in_time += wait <= rules.answer_within
+            self.answered_in_time += wait.total_seconds() <= rules.answer_within
             self.wait_answered += wait
             self.talk += story.time_in(TALK, now)
             self.hold += story.time_in(HOLD, now)
-            self.after_call += sum(span.seconds(span.begin, now) for span in story.after_call)
+            self.after_call += sum([span.until(now) for span in story.after_call], NO_TIME)
 
     def plus(self, other: ContactFigures) -> ContactFigures:
         """Of both together."""
@@ -108,13 +114,13 @@ class ContactFigures:
             "connect_rate": ratio(self.answered, self.asked),
             "service_level": ratio(self.answered_in_time, self.asked),
             "abandon_rate": ratio(self.abandoned, self.asked),
-            "speed_of_answer": ratio(self.wait_answered, self.answered),
-            "time_to_abandon": ratio(self.wait_abandoned, self.abandoned),
-            "longest_wait": self.longest_wait,
-            "talk_time": ratio(self.talk, self.answered),
-            "hold_time": ratio(self.hold, self.answered),
-            "after_call_time": ratio(self.after_call, self.answered),
-            "handle_time": ratio(handle, self.answered),
+            "speed_of_answer": mean(self.wait_answered, self.answered),
+            "time_to_abandon": mean(self.wait_abandoned, self.abandoned),
+            "longest_wait": self.longest_wait.total_seconds(),
+            "talk_time": mean(self.talk, self.answered),
+            "hold_time": mean(self.hold, self.answered),
+            "after_call_time": mean(self.after_call, self.answered),
+            "handle_time": mean(handle, self.answered),
             "transfers": self.transfers,
             "callbacks": self.callbacks,
             "voicemails": self.voicemails,
@@ -125,29 +131,47 @@ class ContactFigures:
 
 @dataclass(slots=True)
 class AgentFigures:
-    """Of one agent within a period; seconds and counts."""
+    """Of one agent within a period."""
 
     contacts: int = 0
     """Contacts it had: talked to their customer as the one responsible."""
     transfers: int = 0
     """Contacts it handed on."""
-    talking: float = 0.0
-    hold: float = 0.0
-    after_call: float = 0.0
-    ready: float = 0.0
+    talking: timedelta = NO_TIME
+    hold: timedelta = NO_TIME
+    after_call: timedelta = NO_TIME
+    ready: timedelta = NO_TIME
     """Free or being offered a contact."""
-    signed_in: float = 0.0
-    days: int = 0
-    """Local days on which it was signed in."""
+    signed_in: timedelta = NO_TIME
+    presence: list[tuple[datetime, datetime]] = field(default_factory=list)
+    """When it was signed in, from when to when each time."""
 
-    def add_day(self, story: AgentStory, start: datetime, until: datetime) -> None:
-        """Count the work states between two instants."""
-        for span in story.spans:
-            seconds = span.seconds(start, until)
-            self.signed_in += seconds if span.state != "signed_out" else 0.0
-            self.talking += seconds if span.state == "talking" else 0.0
-            self.after_call += seconds if span.state == "wrap_up" else 0.0
-            self.ready += seconds if span.state in ("ready", "reserved") else 0.0
+    def add_time(self, span: Span, start: datetime, until: datetime) -> None:
+        """Count time in a work state between two instants, as far as it lies there."""
+        begin = max(start, span.begin)
+        end = span.end if span.end is not None and span.end < until else until
+        if span.state == SIGNED_OUT or begin >= end:
+            return
+        spent = end - begin
+        self.signed_in += spent
+        if span.state == "talking":
+            self.talking += spent
+        elif span.state == "wrap_up":
+            self.after_call += spent
+        elif span.state in ("ready", "reserved"):
+            self.ready += spent
+        if self.presence and self.presence[-1][1] == begin:
+            self.presence[-1] = self.presence[-1][0], end
+        else:
+            self.presence.append((begin, end))
+
+    def days(self, local: tzinfo) -> int:
+        """Local days on which it was signed in."""
+        found = set()
+        for begin, end in self.presence:
+            first, last = begin.astimezone(local).date(), end.astimezone(local).date()
+            found |= {first + timedelta(days=day) for day in range((last - first).days + 1)}
+        return len(found)
 
     def add_contact(self, agent_id: str, story: ContactStory, start: datetime, until: datetime) -> None:
         """Count what the agent did with a contact between two instants."""
@@ -155,21 +179,21 @@ class AgentFigures:
         self.contacts += had is not None and start <= had < until
         self.transfers += sum(who == agent_id and start <= at < until for who, at in story.transferred_by)
         own = (span for span in story.spans if span.agent_id == agent_id and span.state in HOLD)
-        self.hold += sum(span.seconds(start, until) for span in own)
+        self.hold += sum((span.within(start, until) for span in own), NO_TIME)
 
-    def values(self) -> dict[str, float | int | None]:
+    def values(self, local: tzinfo) -> dict[str, float | int | None]:
         """Every figure by its name on the wire; averages in seconds per contact, rates 0 to 1."""
-        busy = self.talking + self.after_call
+        busy, days = self.talking + self.after_call, self.days(local)
         return {
             "contacts": self.contacts,
             "transfers": self.transfers,
-            "talk_time": ratio(self.talking - self.hold, self.contacts),
-            "hold_time": ratio(self.hold, self.contacts),
-            "after_call_time": ratio(self.after_call, self.contacts),
-            "handle_time": ratio(busy, self.contacts),
-            "signed_in_time": self.signed_in,
-            "ready_time": self.ready,
-            "occupancy": ratio(busy, busy + self.ready),
-            "agent_days": self.days,
-            "contacts_per_agent_day": ratio(self.contacts, self.days),
+            "talk_time": mean(self.talking - self.hold, self.contacts),
+            "hold_time": mean(self.hold, self.contacts),
+            "after_call_time": mean(self.after_call, self.contacts),
+            "handle_time": mean(busy, self.contacts),
+            "signed_in_time": self.signed_in.total_seconds(),
+            "ready_time": self.ready.total_seconds(),
+            "occupancy": ratio(busy.total_seconds(), (busy + self.ready).total_seconds()),
+            "agent_days": days,
+            "contacts_per_agent_day": ratio(self.contacts, days),
         }

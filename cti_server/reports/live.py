@@ -6,18 +6,19 @@ is going on, not as much as the day has had.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta, timezone
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta, timezone
 
 from cti_server.reports.facts import Fact
 from cti_server.reports.figures import ContactFigures, Rules
 from cti_server.reports.report import ALL
-from cti_server.reports.stories import ContactStory, stories
+from cti_server.reports.stories import ContactStory, story_of
 
 SETTLED = timedelta(seconds=10)
 """How long after its last fact a story that is over may still be told of."""
 PORTION = 10
 """Stories looked at in one go: below a millisecond, so that nothing else waits for long."""
+_BEFORE = timedelta(hours=1)
 
 
 class LiveFigures:
@@ -50,7 +51,7 @@ class LiveFigures:
         self._begin_day(now)
         for count, contact_id in enumerate(tuple(self._changed), start=1):
             self._changed.discard(contact_id)
-            self._stories[contact_id] = stories(self._facts[contact_id].values())[0][0]
+            self._stories[contact_id] = story_of(contact_id, self._facts[contact_id].values())
             if count % PORTION == 0:
                 yield
         going_on: dict[str, ContactFigures] = {}
@@ -76,15 +77,45 @@ class LiveFigures:
         return now.astimezone(self._local).replace(hour=0, minute=0, second=0, microsecond=0)
 
     def _begin_day(self, now: datetime) -> None:
-        day = self.since(now)
+        day = self.since(now).astimezone(UTC)  # as facts have it
         if self._day != day:
             self._day, self._totals, self._over = day, {}, {}
             self.figures = {}
 
     def _count(self, among: dict[str, ContactFigures], story: ContactStory, now: datetime) -> None:
         counts_at = story.queued_at or story.dialled_at
-        if counts_at is not None and counts_at >= self.since(now):
+        if counts_at is not None and self._day is not None and counts_at >= self._day:
             among.setdefault(story.group_id, ContactFigures()).add(story, self._rules, now)
+
+
+class DaySoFar:
+    """The figures of a day that has begun, in the making: a `Work`."""
+
+    of_agents, who = False, ""
+
+    def __init__(self, rules: Rules, utc_offset: int, now: datetime) -> None:
+        """From an hour before midnight, for who waits over it."""
+        self._live, self._now = LiveFigures(rules, utc_offset), now
+        self.since, self.until = self._live.since(now) - _BEFORE, now + _BEFORE
+
+    def take(self, facts: Sequence[Fact], until: datetime) -> None:
+        """See `Work`."""
+        self._live.add(facts)
+        for _ in self._live.work(min(until, self._now)):
+            pass
+
+    def again(self) -> bool:
+        """See `Work`."""
+        return False
+
+    def made(self) -> LiveFigures:
+        """See `Work`."""
+        return self._live
+
+
+def as_it_is(day: LiveFigures) -> LiveFigures:
+    """What is shown of `DaySoFar`."""
+    return day
 
 
 def together(figures: dict[str, ContactFigures], groups: frozenset[str] | None) -> dict[str, ContactFigures]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from enum import StrEnum
+from functools import reduce
 
+from cti_server.reports.courses import AgentTimes, ContactCourses
 from cti_server.reports.facts import Fact
 from cti_server.reports.figures import AgentFigures, ContactFigures, Rules
-from cti_server.reports.stories import HOLD, AgentStory, ContactStory, stories
+from cti_server.reports.stories import HOLD, ContactStory, Span
 
 ALL = "*"
 """Key of the row that takes all queues or numbers together."""
@@ -88,97 +90,111 @@ def _next(begin: datetime, question: Question) -> datetime:
 
 def report(facts: Iterable[Fact], question: Question, now: datetime) -> list[Row]:
     """Rows by period and key. `facts` reach MARGIN beyond the range; `now` ends what still lasts."""
-    contacts, agents = stories(facts)
-    cut = list(periods(question))
-    if question.by is By.AGENT:
-        return list(_agents(contacts, agents, question, cut, now))
-    return list(_contacts(contacts, question, cut, now))
+    work = Report(question, now)
+    work.take(list(facts), question.until + MARGIN)
+    return work.made()
 
 
-Cut = list[tuple[datetime, datetime]]
-"""The periods, one after the other without a gap."""
+class Report:
+    """A report in the making: a `Work`."""
+
+    def __init__(self, question: Question, now: datetime) -> None:
+        self._question, self._now = question, now.astimezone(UTC)
+        self._cut = list(periods(question))
+        # In UTC, as facts are: instants of two time zones are compared ten times as slowly.
+        self._periods = [(begin.astimezone(UTC), min(end, now).astimezone(UTC)) for begin, end in self._cut]
+        self._begins = [begin for begin, _ in self._periods]
+        self._start, self._until = question.start.astimezone(UTC), question.until.astimezone(UTC)
+        self.since, self.until = question.start - MARGIN, question.until + MARGIN
+        self.of_agents = question.by is By.AGENT
+        alone = self.of_agents and question.only is not None and len(question.only) == 1
+        self.who = next(iter(question.only or ())) if alone else ""
+        self._begin(frozenset())
+
+    def _begin(self, kept: frozenset[str]) -> None:
+        self._contacts = ContactCourses(self._agents_part if self.of_agents else self._count, kept)
+        self._times = AgentTimes(self._spent)
+        self._figures: list[dict[str, ContactFigures]] = [{} for _ in self._cut]
+        self._agents: list[dict[str, AgentFigures]] = [{} for _ in self._cut]
+
+    def take(self, facts: Sequence[Fact], until: datetime) -> None:
+        """See `Work`."""
+        self._contacts.take(facts, until)
+        if self.of_agents:
+            self._times.take(facts)
+
+    def again(self) -> bool:
+        """See `Work`: contacts that went on after they seemed over are counted at the very end then."""
+        if self._contacts.late:
+            self._begin(self._contacts.kept | self._contacts.late)
+            return True
+        return False
+
+    def made(self) -> list[Row]:
+        """See `Work`."""
+        self._contacts.finish()
+        self._times.finish()
+        return list(self._agent_rows() if self.of_agents else self._contact_rows())
+
+    def _count(self, story: ContactStory) -> None:
+        question = self._question
+        since, key = story.queued_at or story.dialled_at, self._key(story)
+        if since is None or not self._start <= since < self._until or not question.asks_for(key):
+            return
+        figures = self._figures[self._place(since)]
+        figures.setdefault(key, ContactFigures()).add(story, question.rules, self._now)
+
+    def _key(self, story: ContactStory) -> str:
+        return story.group_id if self._question.by is By.QUEUE else story.number
+
+    def _contact_rows(self) -> Iterator[Row]:
+        for (begin, end), found in zip(self._cut, self._figures, strict=True):
+            if found:
+                found[ALL] = reduce(ContactFigures.plus, found.values())
+            for name in sorted(found):
+                yield Row(begin, end, name, found[name].values())
+
+    def _spent(self, span: Span) -> None:
+        if not self._question.asks_for(span.agent_id):
+            return
+        for number in self._places(span.begin, span.end or self._now):
+            self._of(span.agent_id, number).add_time(span, *self._periods[number])
+
+    def _agents_part(self, story: ContactStory) -> None:
+        """A contact counts for whoever had it, handed it on or let its customer wait."""
+        for who, (first, last) in _parts(story, self._now).items():
+            if self._question.asks_for(who):
+                for number in self._places(first, last):
+                    self._of(who, number).add_contact(who, story, *self._periods[number])
+
+    def _of(self, agent_id: str, number: int) -> AgentFigures:
+        return self._agents[number].setdefault(agent_id, AgentFigures())
+
+    def _place(self, at: datetime) -> int:
+        """Which period an instant lies in; the first or the last one for what lies outside."""
+        return max(bisect_right(self._begins, at) - 1, 0)
+
+    def _places(self, first: datetime, last: datetime) -> range:
+        """The periods that a time may lie in."""
+        return range(self._place(first), self._place(last) + 1) if self._cut else range(0)
+
+    def _agent_rows(self) -> Iterator[Row]:
+        """Of agents who worked or had a contact in the period, and of whom anything was told."""
+        local = timezone(timedelta(minutes=self._question.utc_offset))
+        for (begin, end), found in zip(self._cut, self._agents, strict=True):
+            for agent_id in sorted(found.keys() & self._times.agents):
+                figures = found[agent_id]
+                if figures.signed_in or figures.contacts:
+                    yield Row(begin, end, agent_id, figures.values(local))
 
 
-def _contacts(contacts: list[ContactStory], question: Question, cut: Cut, now: datetime) -> Iterator[Row]:
-    """Each contact is looked at once, whatever the number of periods."""
-    key: Callable[[ContactStory], str] = _queue if question.by is By.QUEUE else _number
-    figures: list[dict[str, ContactFigures]] = [{} for _ in cut]
-    for story in contacts:
-        since = story.queued_at or story.dialled_at
-        if since is None or not question.start <= since < question.until or not question.asks_for(key(story)):
-            continue
-        for name in (key(story), ALL):
-            figures[_place(cut, since)].setdefault(name, ContactFigures()).add(story, question.rules, now)
-    for (begin, end), found in zip(cut, figures, strict=True):
-        for name in sorted(found):
-            yield Row(begin, end, name, found[name].values())
-
-
-def _queue(story: ContactStory) -> str:
-    return story.group_id
-
-
-def _number(story: ContactStory) -> str:
-    return story.number
-
-
-def _place(cut: Cut, at: datetime) -> int:
-    """Which period an instant lies in; the first or the last one for what lies outside."""
-    return max(bisect_right(cut, at, key=_begin) - 1, 0)
-
-
-def _begin(period: tuple[datetime, datetime]) -> datetime:
-    return period[0]
-
-
-def _agents(
-    contacts: list[ContactStory], agents: list[AgentStory], question: Question, cut: Cut, now: datetime
-) -> Iterator[Row]:
-    """An agent's row is made of its own work states and of the contacts it had to do with in the period."""
-    asked = [agent for agent in agents if question.asks_for(agent.agent_id)]
-    concerning = _concerning(contacts, {agent.agent_id for agent in asked}, cut, now)
-    for number, period in enumerate(cut):
-        begin, end = period[0], min(period[1], now)
-        for agent in asked:
-            figures = AgentFigures()
-            figures.add_day(agent, begin, end)
-            figures.days = _days(agent, begin, end, question.utc_offset)
-            for story in concerning.get((agent.agent_id, number), ()):
-                figures.add_contact(agent.agent_id, story, begin, end)
-            if figures.signed_in or figures.contacts:
-                yield Row(*period, agent.agent_id, figures.values())
-
-
-def _concerning(
-    contacts: list[ContactStory], agents: set[str], cut: Cut, now: datetime
-) -> dict[tuple[str, int], list[ContactStory]]:
-    """By agent and number of the period: contacts that may count there, in their order."""
-    found: dict[tuple[str, int], list[ContactStory]] = {}
-    if not cut:
-        return found
-    for story in contacts:
-        first = {who: at for who, at in story.agents.items() if who in agents}
-        last = dict(first)
-        for who, at in story.transferred_by:
-            if who in agents:
-                first[who], last[who] = min(first.get(who, at), at), max(last.get(who, at), at)
-        for span in story.spans:
-            if span.agent_id in agents and span.state in HOLD:
-                who, end = span.agent_id, max(span.end or now, span.begin)
-                first[who] = min(first.get(who, span.begin), span.begin)
-                last[who] = max(last.get(who, end), end)
-        for who, since in first.items():
-            for number in range(_place(cut, since), _place(cut, last[who]) + 1):
-                found.setdefault((who, number), []).append(story)
-    return found
-
-
-def _days(agent: AgentStory, begin: datetime, end: datetime, utc_offset: int) -> int:
-    local = timezone(timedelta(minutes=utc_offset))
-    days = set()
-    for span in agent.spans:
-        first, last = max(span.begin, begin), min(span.end or end, end)
-        if span.state != "signed_out" and first < last:
-            count = (last.astimezone(local).date() - first.astimezone(local).date()).days
-            days |= {first.astimezone(local).date() + timedelta(days=day) for day in range(count + 1)}
-    return len(days)
+def _parts(story: ContactStory, now: datetime) -> dict[str, tuple[datetime, datetime]]:
+    """By agent: from when to when something of the contact may count for it."""
+    parts = {who: (at, at) for who, at in story.agents.items()}
+    more = [(who, at, at) for who, at in story.transferred_by]
+    held = (span for span in story.spans if span.state in HOLD)
+    more += [(span.agent_id, span.begin, max(span.end or now, span.begin)) for span in held]
+    for who, begin, end in more:
+        first, last = parts.get(who, (begin, end))
+        parts[who] = min(first, begin), max(last, end)
+    return parts

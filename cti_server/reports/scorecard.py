@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -21,7 +21,11 @@ def scorecard(
 ) -> list[Row]:
     """One row per agent; `question` is by agent, over one month."""
     found = resolution(calls, question.start, question.until, within, now)
-    rows = report(facts, replace(question, by=By.AGENT), now)
+    return with_resolution(report(facts, replace(question, by=By.AGENT), now), found)
+
+
+def with_resolution(rows: Iterable[Row], found: Mapping[str, Resolution]) -> list[Row]:
+    """A report's rows of agents, with what only a month shows."""
     return [replace(row, values={**row.values, **_more(row, found.get(row.key))}) for row in rows]
 
 

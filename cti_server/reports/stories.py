@@ -1,17 +1,19 @@
-"""Facts put together: the course of each contact, the day of each agent."""
+"""Facts put together: the course of each contact."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from cti_server.reports.facts import Fact, in_order
 
+NO_TIME = timedelta()
 TALK = frozenset({"active", "conference"})
 """Contact states in which the customer talks to somebody."""
 AT_PHONE = "held_at_phone"
 """Held by the agent's phone itself: customer and agent still share a bridge."""
+SIGNED_OUT = "signed_out"
 HOLD = frozenset({"held", "consulting", AT_PHONE})
 """Contact states in which the customer waits for its agent."""
 WAITING = frozenset({"queued", "offered"})
@@ -21,9 +23,17 @@ LEFT_FOR = {"contact.callback_agreed": "callback", "contact.message_left": "voic
 """What customers leave the queue for, by the entry that tells of it."""
 UNSEEN = frozenset({"contact.recovered", "contact.answered_unserved", "contact.ended_unseen"})
 """Entries that the PBX's own log told of."""
+_TELLING = (
+    UNSEEN
+    | LEFT_FOR.keys()
+    | {"contact.unserved", "contact.transferred", "contact.wrapped_up", "contact.waits_again"}
+)
+"""Entries that tell more than the state: those that `_told` looks at."""
+_TWOFOLD = frozenset({"held", "consulting"})
+_NONE = Fact("", datetime.min.replace(tzinfo=UTC), "", "")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as facts are not
 class Span:
     """Time in one state. `end` is None while it lasts. `agent_id`: whose contact it was then."""
 
@@ -32,10 +42,15 @@ class Span:
     begin: datetime
     end: datetime | None
 
-    def seconds(self, start: datetime, until: datetime) -> float:
+    def until(self, instant: datetime) -> timedelta:
+        """How much of it lies before the instant."""
+        end = self.end if self.end is not None and self.end < instant else instant
+        return end - self.begin if end > self.begin else NO_TIME
+
+    def within(self, start: datetime, until: datetime) -> timedelta:
         """How much of it lies between the two instants."""
         end = until if self.end is None else min(self.end, until)
-        return max((end - max(self.begin, start)).total_seconds(), 0.0)
+        return max(end - max(self.begin, start), NO_TIME)
 
 
 @dataclass(slots=True)
@@ -47,7 +62,6 @@ class ContactStory:
     group_id: str = ""
     """The queue it waited in first."""
     number: str = ""
-    medium: str = "voice"
     queued_at: datetime | None = None
     """When it first waited for a person; None for one that we called, wherever it went then."""
     dialled_at: datetime | None = None
@@ -74,47 +88,19 @@ class ContactStory:
     after_call: list[Span] = field(default_factory=list)
     """After-call work, of each agent who had it."""
 
-    def time_in(self, states: frozenset[str], now: datetime) -> float:
-        """Seconds in those states, at most until it ended (which may be seen late)."""
+    def time_in(self, states: frozenset[str], now: datetime) -> timedelta:
+        """How long it was in those states, at most until it ended (which may be seen late)."""
         until = now if self.ended_at is None else min(now, self.ended_at)
-        return sum(span.seconds(span.begin, until) for span in self.spans if span.state in states)
+        return sum([span.until(until) for span in self.spans if span.state in states], NO_TIME)
 
 
-@dataclass(slots=True)
-class AgentStory:
-    """An agent's work states one after the other, from the first sign-in known of."""
-
-    agent_id: str
-    spans: list[Span] = field(default_factory=list)
-
-
-def stories(facts: Iterable[Fact]) -> tuple[list[ContactStory], list[AgentStory]]:
-    """All contacts and agents that the facts tell of, by their ids."""
+def stories(facts: Iterable[Fact]) -> list[ContactStory]:
+    """All contacts that the facts tell of, by their ids."""
     of_contacts: dict[str, list[Fact]] = {}
-    of_agents: dict[str, list[Fact]] = {}
     for fact in facts:
         if fact.contact_id:
             of_contacts.setdefault(fact.contact_id, []).append(fact)
-        else:
-            of_agents.setdefault(fact.agent_id, []).append(fact)
-    contacts = [
-        _contact(contact_id, in_order(of_contacts.pop(contact_id))) for contact_id in sorted(of_contacts)
-    ]
-    agents = [AgentStory(one, list(_spans(in_order(of_agents.pop(one))))) for one in sorted(of_agents)]
-    return contacts, agents
-
-
-def _spans(facts: list[Fact]) -> Iterator[Span]:
-    """Neighbours with the same state and agent are one span."""
-    begun: Fact | None = None
-    for fact in facts:
-        if begun is None:
-            begun = fact
-        elif (_state(fact), fact.agent_id) != (_state(begun), begun.agent_id):
-            yield Span(_state(begun), begun.agent_id, begun.at, fact.at)
-            begun = fact
-    if begun is not None and begun.state not in ("ended", "signed_out"):
-        yield Span(_state(begun), begun.agent_id, begun.at, None)
+    return [story_of(contact_id, of_contacts[contact_id]) for contact_id in sorted(of_contacts)]
 
 
 def _state(fact: Fact) -> str:
@@ -126,36 +112,64 @@ def _state(fact: Fact) -> str:
     return fact.state
 
 
-def _contact(contact_id: str, facts: list[Fact]) -> ContactStory:
+def story_of(contact_id: str, told: Iterable[Fact]) -> ContactStory:
+    """One contact's course; its facts in any order, some may come twice."""
+    facts = in_order(told)
     story = ContactStory(contact_id, facts[0].at)
-    story.spans = list(_spans(facts))
+    story.spans = _spans(facts)
     story.after_call = [span for span in story.spans if span.state == "wrap_up"]
-    agent_id = ""
+    agent_id, before = "", _NONE
     for fact in facts:
-        story.number = story.number or fact.data.get("number", "")
-        story.medium = fact.data.get("medium", story.medium)
-        direction = fact.data.get("direction", "inbound")
-        if direction == "outbound" and story.dialled_at is None and fact.state not in NOT_CALLED:
-            story.dialled_at, story.group_id = fact.at, fact.data.get("group", "")
-        if fact.state in WAITING and direction == "inbound" and story.queued_at is None:
-            story.queued_at, story.group_id = fact.at, fact.data.get("group", "")
-        if fact.state in TALK and fact.agent_id and direction != "internal":
-            story.answered_at = story.answered_at or fact.at
-            story.agents.setdefault(fact.agent_id, fact.at)
-        if fact.state in ("wrap_up", "ended") and story.ended_at is None:
-            story.ended_at = fact.at
-        if fact.kind == "contact.unserved":
-            story.fetched.append(fact.at)
-        story.left_for = LEFT_FOR.get(fact.kind, story.left_for)
-        if fact.kind == "contact.transferred":
-            story.transfers += 1
-            story.transferred_by.append((agent_id, fact.at))
-        agent_id = fact.agent_id or agent_id
-        _unseen(story, fact)
-        _own_part(story, fact)
+        if not story.number:
+            story.number = fact.data.get("number", "")
+        if fact.state != before.state or fact.agent_id != before.agent_id:
+            _come_to(story, fact)
+        if fact.kind in _TELLING:
+            _told(story, fact, agent_id)
+        agent_id, before = fact.agent_id or agent_id, fact
     story.ended_at = story.unseen_end or story.ended_at
     _unserved_talk(story)
     return story
+
+
+def _spans(facts: list[Fact]) -> list[Span]:
+    """Neighbours with the same state and agent are one span."""
+    found: list[Span] = []
+    begun, state = facts[0], _state(facts[0])
+    for fact in facts:
+        now = fact.state if fact.state not in _TWOFOLD else _state(fact)
+        if now != state or fact.agent_id != begun.agent_id:
+            found.append(Span(state, begun.agent_id, begun.at, fact.at))
+            begun, state = fact, now
+    if begun.state != "ended":
+        found.append(Span(state, begun.agent_id, begun.at, None))
+    return found
+
+
+def _come_to(story: ContactStory, fact: Fact) -> None:
+    """Another state, or another agent's."""
+    direction = fact.data.get("direction", "inbound")
+    if direction == "outbound" and story.dialled_at is None and fact.state not in NOT_CALLED:
+        story.dialled_at, story.group_id = fact.at, fact.data.get("group", "")
+    if fact.state in WAITING and direction == "inbound" and story.queued_at is None:
+        story.queued_at, story.group_id = fact.at, fact.data.get("group", "")
+    if fact.state in TALK and fact.agent_id and direction != "internal":
+        story.answered_at = story.answered_at or fact.at
+        story.agents.setdefault(fact.agent_id, fact.at)
+    if fact.state in ("wrap_up", "ended") and story.ended_at is None:
+        story.ended_at = fact.at
+
+
+def _told(story: ContactStory, fact: Fact, agent_id: str) -> None:
+    """What an entry's kind tells; the contact was that agent's."""
+    if fact.kind == "contact.unserved":
+        story.fetched.append(fact.at)
+    story.left_for = LEFT_FOR.get(fact.kind, story.left_for)
+    if fact.kind == "contact.transferred":
+        story.transfers += 1
+        story.transferred_by.append((agent_id, fact.at))
+    _unseen(story, fact)
+    _own_part(story, fact)
 
 
 def _unseen(story: ContactStory, fact: Fact) -> None:

@@ -49,7 +49,9 @@ class About:
         try:
             told = json.loads(file.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise NoCentre(f"no centre runs here ({file} is missing); start one with `make up`") from None
+            raise NoCentre(
+                f"no centre runs here ({file} is missing); start one by `make up`, or name its folder: --var"
+            ) from None
         except (OSError, ValueError) as error:
             raise NoCentre(f"{file} cannot be read: {error}") from None
         people = tuple(_person(entry) for entry in told["people"])

@@ -13,6 +13,9 @@ from cti_server.simulate.asking import Asking, fetch
 from cti_server.simulate.errors import NoCentre
 
 _PAGE: Final = 200
+_STARTING: Final = 20.0
+"""Seconds in which a centre that was just started is ready."""
+_AGAIN: Final = 0.5
 LOG_ROLE: Final = "auditor"
 FIGURES_ROLE: Final = "operations_manager"
 
@@ -26,6 +29,21 @@ class LogReader:
     def __init__(self, about: About) -> None:
         self._http = about.http
         self._auditor, self._manager = _as(about, LOG_ROLE), _as(about, FIGURES_ROLE)
+
+    async def ready(self, seconds: float = _STARTING) -> None:
+        """Return once the centre is ready. Raises NoCentre when it is not after so long."""
+        end = asyncio.get_running_loop().time() + seconds
+        while True:
+            try:
+                await asyncio.to_thread(fetch, f"{self._http}/health/ready")
+            except PeerFault as fault:
+                if asyncio.get_running_loop().time() > end:
+                    raise NoCentre(
+                        f"the centre at {self._http} is not ready ({fault}); is it running?"
+                    ) from None
+                await asyncio.sleep(_AGAIN)
+            else:
+                return
 
     async def contacts(self, since: datetime) -> list[dict[str, Any]]:
         """Every contact of the log that arrived since then."""

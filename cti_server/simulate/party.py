@@ -44,6 +44,10 @@ class Party:
         """What SIPp found unexpected."""
         return self._sipp.last_words()
 
+    def refused(self) -> dict[str, int]:
+        """What its calls were refused with: status and reason, how often."""
+        return dict(self._sipp.refused())
+
     def _counted(self, columns: dict[str, str]) -> dict[str, int]:
         """What SIPp counted so far, by our name for each of its columns."""
         told = self._sipp.figures()

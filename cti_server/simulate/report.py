@@ -90,6 +90,8 @@ class Report:
     """Customers passed on to numbers outside, as the interaction log tells it."""
     call_backs: CallBacks = field(default_factory=CallBacks)
     messages: Messages = field(default_factory=Messages)
+    refused_with: dict[str, int] = field(default_factory=dict)
+    """Of the customers' calls that failed: the PBX's answer to how many."""
     left_out: tuple[str, ...] = ()
     """Parts of the pattern that could not be done here: `no_outside_target`, `outside_port_in_use`,
     `no_call_back_offered`, `no_voicemail`."""

@@ -65,6 +65,7 @@ async def simulate(about: About, wish: Wish, show: Callable[[Moment], None], sto
     people = about.agents(wish.agents)
     rate = wish.rate or usual_rate(pattern, len(people))
     reader = LogReader(about)
+    await reader.ready()
     offers = Offers.of(about.called(people), await reader.routing(), outside=bool(about.outside_port))
     calls = plan(pattern, offers, rate=rate, duration=wish.duration, chance=chance)
     tally, began = Tally(), datetime.now(UTC)
@@ -89,7 +90,7 @@ async def simulate(about: About, wish: Wish, show: Callable[[Moment], None], sto
         if offers.call_back:
             await _promises_kept(reader, look)
         await _rest(crew, working)
-        counts = customers.counts
+        counts, refused = customers.counts, customers.refused()
         seconds, interrupted = loop.time() - zero, stop.is_set()
         for task in working:
             task.cancel()
@@ -122,7 +123,7 @@ async def simulate(about: About, wish: Wish, show: Callable[[Moment], None], sto
         heard=heard,
     )
     left_out = tuple(_left_out(pattern, offers, "" if outside else about.why_nobody_outside))
-    return replace(report, promises=promised, left_out=left_out)
+    return replace(report, promises=promised, left_out=left_out, refused_with=refused)
 
 
 def _left_out(pattern: Pattern, offers: Offers, nobody_outside: str) -> Iterator[str]:

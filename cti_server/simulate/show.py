@@ -64,7 +64,8 @@ class Progress:
 def _line(now: Moment) -> str:
     calls = f"{now.called} of {now.planned} calls, {now.present} in the line, {now.talking} talking"
     agents = f"{now.ready} of {now.agents} agents ready, {now.errors} errors"
-    return f"{now.seconds:6.0f} s of {now.of:.0f}: {calls}, {now.answered} answered, {agents}"
+    over = f"of {now.of:.0f}" if now.seconds < now.of else "(no more calls)"
+    return f"{now.seconds:6.0f} s {over}: {calls}, {now.answered} answered, {agents}"
 
 
 def _picture(now: Moment) -> Table:
@@ -91,10 +92,13 @@ def tables(report: Report) -> list[Table]:
 
 def _figures(report: Report) -> Table:
     table = Table(title=f"{report.pattern} · seed {report.seed} · {report.seconds:.0f} s", show_header=False)
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
     sipp = report.customers
     for row in (
         ("agents, stations 座席", f"{report.agents}, {report.station_mode}"),
         ("calls 呼叫", f"{sipp.created} ({sipp.failed} failed 失败)"),
+        *(("refused with 被拒", _counts(it)) for it in [report.refused_with] if it),
         ("answered 接通", str(report.answered)),
         ("abandoned 放弃", f"{report.abandoned} + {report.short_abandons} short 短放弃"),
         ("service level 服务水平 (20 s)", _percent(report.service_level)),

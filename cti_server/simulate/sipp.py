@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -163,6 +164,12 @@ class Sipp:
         texts = [self.folder / "sipp.log", self.folder / "errors.log"]
         told = "\n".join(path.read_text(errors="replace")[-1500:] for path in texts if path.exists())
         return "\n".join(line for line in told.splitlines() if "receive timeout" not in line)
+
+    def refused(self) -> Counter[str]:
+        """Answers to our calls that no scenario expects: status and reason to how many."""
+        path = self.folder / "errors.log"
+        text = path.read_text(errors="replace") if path.exists() else ""
+        return Counter(re.findall(r"received 'SIP/2\.0 ([3-6][0-9]{2} [ \w]*)", text))
 
     # --- the process -----------------------------------------------------------------------------------
 

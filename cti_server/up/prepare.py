@@ -15,7 +15,7 @@ from asterisk_config.model import Endpoint
 from asterisk_config.node import render
 from cti_server.errors import CtiError
 from cti_server.up.contents import about_centre, prepare_database, server_settings, service_numbers
-from cti_server.up.plan import Plan, load_secrets, node_config, write_private
+from cti_server.up.plan import LOOPBACK, Plan, load_secrets, node_config, write_private
 
 ANY = "0.0.0.0"
 ROUTES = Path("/proc/net/route")
@@ -65,12 +65,16 @@ async def prepare_files(plan: Plan, container: Container, *, cheap_passwords: bo
 
 
 def _outside(plan: Plan, published: str) -> dict[str, object]:
-    """The engine hands published packets on from its gateway's address: they are the customers'."""
+    """The engine hands published packets on from its gateway's address: they are the customers'.
+
+    So are those of the namespace itself, where a simulation has its customers and everybody outside.
+    """
     return {
         "sip": Endpoint(ANY, plan.ports.sip),
         "http": Endpoint(ANY, plan.ports.sip_ws),
         "published": published,
-        "trunk_match": (default_gateway(ROUTES.read_text()),),
+        "trunk_match": (default_gateway(ROUTES.read_text()), LOOPBACK),
+        "outside": Endpoint(LOOPBACK, plan.ports.outside),
     }
 
 

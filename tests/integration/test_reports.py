@@ -10,6 +10,7 @@ from random import Random
 
 import pytest
 
+from cti_server.bootstrap import reporting
 from cti_server.bootstrap.reporting import StoredReports
 from cti_server.domain import signals as s
 from cti_server.domain.agent import AgentState
@@ -18,8 +19,10 @@ from cti_server.domain.records import Record
 from cti_server.domain.target import Target, TargetKind
 from cti_server.reports.facts import Fact, in_order, of_record
 from cti_server.reports.figures import Rules
-from cti_server.reports.live import LiveFigures, together
-from cti_server.reports.report import MARGIN, By, Each, Question, Row, report
+from cti_server.reports.live import DaySoFar, LiveFigures, as_it_is, together
+from cti_server.reports.report import MARGIN, By, Each, Question, Report, Row, report
+from cti_server.reports.resolution import CustomerCall, resolution
+from cti_server.store import report_log
 from cti_server.store.database import Database
 from cti_server.store.rows import row_of, write_rows
 from cti_server.store.schema import upgrade
@@ -80,13 +83,33 @@ def centre() -> Centre:
     return an_hour_of_work(7)
 
 
+class Told:
+    """A `Work` that makes nothing of the facts."""
+
+    of_agents, who = True, ""
+
+    def __init__(self, since: datetime, until: datetime) -> None:
+        self.since, self.until = since, until
+        self.facts: list[Fact] = []
+
+    def take(self, facts: Sequence[Fact], until: datetime) -> None:
+        assert all(fact.at < until for fact in facts)
+        self.facts += facts
+
+    def again(self) -> bool:
+        return False
+
+    def made(self) -> list[Fact]:
+        return self.facts
+
+
 async def history(database_url: str, centre: Centre, since: datetime, until: datetime) -> list[Fact]:
     """What the database gives back of everything the world told."""
     await upgrade(database_url)
     database = Database(database_url)
     try:
         await database.write(lambda c: write_rows(c, [row_of(r) for r in records(centre)]), deadline=30)
-        return await StoredReports(database, lambda: centre.state).worked_out(since, until, list)
+        return await StoredReports(database, lambda: centre.state).worked_out(Told(since, until), list)
     finally:
         await database.close()
 
@@ -135,16 +158,16 @@ async def test_a_report_is_worked_out_beside_the_loop(database_url: str, centre:
     database = Database(database_url)
     threads: list[int] = []
 
-    def work(facts: Sequence[Fact]) -> list[Row]:
+    def shown(rows: list[Row]) -> list[Row]:
         threads.append(threading.get_ident())
-        return report(facts, question, now)
+        return rows
 
     try:
         reports = StoredReports(database, lambda: centre.state)
         reports.kept(told[-50:])
-        found = await reports.worked_out(DAY - MARGIN, DAY + MARGIN, work)
+        found = await reports.worked_out(Report(question, now), shown)
         with pytest.raises(ZeroDivisionError):
-            await reports.worked_out(DAY, DAY, lambda facts: len(facts) // 0)
+            await reports.worked_out(Told(DAY, DAY), lambda facts: len(facts) // 0)
     finally:
         await database.close()
     assert found == report([fact for record in told if (fact := of_record(record))], question, now)
@@ -167,24 +190,21 @@ def test_periods_together_are_the_whole(centre: Centre) -> None:
 
 
 async def test_the_wallboard_of_a_new_leader_is_the_report_of_the_day(
-    database_url: str, centre: Centre
+    database_url: str, centre: Centre, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Read hour by hour, the last hour still on its way to the database."""
+    """Read portion by portion, the end still on its way to the database."""
     told, now = records(centre), datetime.fromtimestamp(centre.now, UTC)
     await history(database_url, centre, DAY - MARGIN, DAY + MARGIN)
-    database, live = Database(database_url), LiveFigures(Rules(), 480)
-
-    def take(facts: Sequence[Fact]) -> None:
-        live.add(facts)
-        list(live.work(now))
-
+    database = Database(database_url)
+    monkeypatch.setattr(reporting, "SLICE", timedelta(minutes=2))
     try:
         reports = StoredReports(database, lambda: centre.state)
         reports.kept(told[-80:])
-        since = live.since(now)
-        await reports.told_again(since, now + timedelta(hours=1), timedelta(minutes=2), take)
+        live = await reports.worked_out(DaySoFar(Rules(), 480, now), as_it_is)
     finally:
         await database.close()
+    list(live.work(now))
+    since = live.since(now)
     day = Question(By.QUEUE, since, since + timedelta(days=1))
     facts = [fact for record in told if (fact := of_record(record))]
     expected = {row.key: row.values for row in report(facts, day, now)}
@@ -198,9 +218,12 @@ async def test_customers_calls_are_the_contacts_that_are_over(database_url: str,
     await history(database_url, centre, DAY - MARGIN, DAY + MARGIN)
     database = Database(database_url)
     try:
-        calls = await StoredReports(database, lambda: centre.state).calls(DAY, DAY + MARGIN)
+        calls = await report_log.customers_calls(database, DAY, DAY + MARGIN, CustomerCall)
+        week, later = timedelta(days=7), DAY + timedelta(days=30)
+        found = await StoredReports(database, lambda: centre.state).resolved(DAY, DAY + MARGIN, week, later)
     finally:
         await database.close()
+    assert found == resolution(calls, DAY, DAY + MARGIN, week, later) != {}
     latest = {r.data["contact_id"]: r.data for r in records(centre) if r.kind == "contact"}
     over = {name: row for name, row in latest.items() if row["ended_at"] is not None}
     assert {call.contact_id for call in calls} == set(over)
@@ -245,10 +268,10 @@ async def test_what_is_on_its_way_to_the_database_is_told_until_it_has_arrived(
     try:
         reports = StoredReports(database, lambda: centre.state)
         reports.kept(told)
-        on_their_way = await reports.worked_out(DAY - MARGIN, DAY + MARGIN, list)
+        on_their_way = await reports.worked_out(Told(DAY - MARGIN, DAY + MARGIN), list)
         await database.write(lambda c: write_rows(c, [row_of(r) for r in told]), deadline=30)
         reports.delivered([record.id for record in told])
-        arrived = await reports.worked_out(DAY - MARGIN, DAY + MARGIN, list)
+        arrived = await reports.worked_out(Told(DAY - MARGIN, DAY + MARGIN), list)
     finally:
         await database.close()
     assert in_order(on_their_way) == in_order(arrived)

@@ -157,7 +157,8 @@ class PostgresServer:
                 os.kill(pid, how)
 
 
-def _started() -> PostgresServer:
+def started_postgres() -> PostgresServer:
+    """A new server, running; whoever asks discards it."""
     programs = _programs()
     if programs is None:
         pytest.skip("PostgreSQL's programs are not installed (make test installs them)")
@@ -174,7 +175,7 @@ def _started() -> PostgresServer:
 
 @pytest.fixture(scope="session")
 def _shared_postgres() -> Iterator[PostgresServer]:
-    server = _started()
+    server = started_postgres()
     yield server
     server.discard()
 
@@ -182,7 +183,7 @@ def _shared_postgres() -> Iterator[PostgresServer]:
 @pytest.fixture
 def own_postgres() -> Iterator[PostgresServer]:
     """Give a PostgreSQL of the test's own: it may be killed, frozen, restarted."""
-    server = _started()
+    server = started_postgres()
     yield server
     server.discard()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import pickle
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime, timedelta
@@ -28,7 +29,8 @@ from cti_server.api.tokens import Tokens, TokenUse
 from cti_server.bootstrap.wallboard import Wallboard
 from cti_server.errors import CtiError
 from cti_server.reports.facts import Fact
-from cti_server.reports.resolution import CustomerCall
+from cti_server.reports.resolution import CustomerCall, Resolution, resolution
+from cti_server.reports.work import Work
 from tests.fakes.centre import FakeCentre
 from tests.fakes.routing import FakeRouting
 from tests.fakes.voicemails import FakeVoicemails
@@ -81,7 +83,8 @@ class FakeLog:
         return [entry for entry in self.story if entry["contact_id"] == contact_id]
 
 
-Result = TypeVar("Result")
+Made = TypeVar("Made")
+Shown = TypeVar("Shown")
 
 
 class FakeReports:
@@ -92,24 +95,18 @@ class FakeReports:
         self.customers: list[CustomerCall] = []
         self.asked: list[tuple[datetime, datetime]] = []
 
-    async def facts(self, since: datetime, until: datetime) -> list[Fact]:
-        self.asked.append((since, until))
-        return [fact for fact in self.known if since <= fact.at < until]
+    async def worked_out(self, work: Work[Made], shown: Callable[[Made], Shown]) -> Shown:
+        """Pickled on the way there and back, as to another process."""
+        self.asked.append((work.since, work.until))
+        told, show = pickle.loads(pickle.dumps((work, shown)))
+        told.take([fact for fact in self.known if work.since <= fact.at < work.until], work.until)
+        found: Shown = pickle.loads(pickle.dumps(show(told.made())))
+        return found
 
-    async def told_again(
-        self, since: datetime, until: datetime, at_once: timedelta, take: Callable[[Sequence[Fact]], None]
-    ) -> None:
-        while since < until:
-            take(await self.facts(since, since + at_once))
-            since += at_once
-
-    async def worked_out(
-        self, since: datetime, until: datetime, work: Callable[[Sequence[Fact]], Result]
-    ) -> Result:
-        return work(await self.facts(since, until))
-
-    async def calls(self, since: datetime, until: datetime) -> list[CustomerCall]:
-        return [call for call in self.customers if since <= call.arrived_at < until]
+    async def resolved(
+        self, start: datetime, until: datetime, within: timedelta, now: datetime
+    ) -> dict[str, Resolution]:
+        return resolution(self.customers, start, until, within, now)
 
     def knows(self, agent_id: str) -> bool:
         return agent_id != "nobody"
@@ -136,7 +133,7 @@ class Edge:
         self.centre = centre
         self.credentials, self.log, self.reports = FakeCredentials(centre), FakeLog(), FakeReports()
         self.routing = FakeRouting()
-        self.wallboard = Wallboard(lambda: centre.world.state, self.reports.told_again)
+        self.wallboard = Wallboard(lambda: centre.world.state, self.reports)
         self.voicemails = FakeVoicemails()
         self.registry = CollectorRegistry()
         self.tokens = Tokens([KEY], MemoryOneTimeStore())

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from cti_server.asterisk import cel
 from cti_server.reports.cel_check import Check, check
-from cti_server.reports.facts import of_row
+from cti_server.reports.facts import of_contact
 from cti_server.reports.report import MARGIN
 from cti_server.store import report_log
 from cti_server.store.database import Database
@@ -24,7 +24,7 @@ async def figures_agree(
     database = Database(centre.database_url)
 
     async def look() -> Check:
-        facts = await report_log.events(database, begin - MARGIN, end + MARGIN, of_row)
+        facts = await report_log.events_of_contacts(database, begin - MARGIN, end + MARGIN, of_contact)
         return check(centre.cel(), facts, cel.station, begin, end, tolerance=tolerance)
 
     try:

@@ -1,26 +1,30 @@
 """The wallboard's work, which nobody's notification may wait for."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 
 from cti_server.bootstrap.wallboard import Wallboard
 from cti_server.domain.records import Record
 from cti_server.domain.state import WorldState
-from cti_server.reports.facts import Fact, of_record
-from cti_server.reports.live import PORTION
+from cti_server.reports.facts import of_record
+from cti_server.reports.live import PORTION, LiveFigures
+from cti_server.reports.work import Work
 from cti_server.store.errors import StoreUnavailable
 
 CONTACTS = 5 * PORTION
 
 
-Take = Callable[[Sequence[Fact]], None]
+Shown = Callable[[LiveFigures], LiveFigures]
 
 
-async def no_past(_since: datetime, _until: datetime, _at_once: timedelta, _take: Take) -> None:
-    return
+class NoPast:
+    """Nothing happened before."""
+
+    async def worked_out(self, work: Work[LiveFigures], shown: Shown) -> LiveFigures:
+        return shown(work.made())
 
 
 def queued(number: int, at: float) -> Record:
@@ -33,19 +37,21 @@ async def test_the_day_and_what_happens_while_it_is_read() -> None:
     state, now = WorldState(), datetime.now(UTC).timestamp()
     tries, known = 0, asyncio.Event()
 
-    async def past(_since: datetime, _until: datetime, _at_once: timedelta, take: Take) -> None:
-        nonlocal tries
-        tries += 1
-        wallboard.kept([queued(2, now), queued(3, now)])
-        if tries == 1:
-            raise StoreUnavailable("away")
-        for number in (1, 2):
-            fact = of_record(queued(number, now))
-            assert fact
-            take([fact])
-        known.set()
+    class Past:
+        async def worked_out(self, work: Work[LiveFigures], shown: Shown) -> LiveFigures:
+            nonlocal tries
+            tries += 1
+            wallboard.kept([queued(2, now), queued(3, now)])
+            if tries == 1:
+                raise StoreUnavailable("away")
+            for number in (1, 2):
+                fact = of_record(queued(number, now))
+                assert fact
+                work.take([fact], work.until)
+            known.set()
+            return shown(work.made())
 
-    wallboard = Wallboard(lambda: state, past)
+    wallboard = Wallboard(lambda: state, Past())
     running = asyncio.create_task(wallboard.run())
     await asyncio.wait_for(known.wait(), 15)
     wallboard.kept([queued(4, now)])
@@ -67,7 +73,7 @@ async def test_it_rests_after_each_portion(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
     state, now = WorldState(), datetime.now(UTC).timestamp()
-    wallboard = Wallboard(lambda: state, no_past)
+    wallboard = Wallboard(lambda: state, NoPast())
     wallboard.kept([queued(number, now) for number in range(CONTACTS)])
     await wallboard.view("1001")
     assert len(rests) >= CONTACTS // PORTION

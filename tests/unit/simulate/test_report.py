@@ -232,6 +232,13 @@ def test_overtaken_is_no_error_and_an_unknown_outcome_is_one() -> None:
     assert not told(refused="outcome_unknown").good
 
 
+def test_what_customers_were_refused_with_is_told() -> None:
+    report = replace(told(replace(SIPP, failed=2)), refused_with={"503 Service Unavailable": 2})
+    assert not report.good
+    assert report.as_dict()["refused_with"] == {"503 Service Unavailable": 2}
+    assert "503 Service Unavailable 2" in [str(cell) for cell in tables(report)[0].columns[1].cells]
+
+
 def test_it_is_json_and_three_tables() -> None:
     report = told()
     assert json.loads(json.dumps(report.as_dict()))["good"] is True

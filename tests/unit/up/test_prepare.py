@@ -34,7 +34,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Plan, Contain
     monkeypatch.delenv("CTI_DATABASE_URL", raising=False)
     monkeypatch.setenv("CTI_REDIS_URL", "unix:///run/cti/redis.sock?db=0")
     (tmp_path / "prompts/zh").mkdir(parents=True)
-    plan = Plan(tmp_path / "var", Ports(sip=5070, rtp_first=10_000, rtp_last=10_019), "pbx-a")
+    plan = Plan(tmp_path / "var", Ports(sip=5072, rtp_first=10_000, rtp_last=10_019), "pbx-a")
     return plan, Container(tmp_path / "pbx", tmp_path / "prompts", "127.0.0.1")
 
 
@@ -47,7 +47,12 @@ async def test_twice_is_once(made: tuple[Plan, Container]) -> None:
     private = [plan.centre_json, plan.server_json, *plan.var.glob("secrets/*")]
     assert {file.stat().st_mode & 0o777 for file in private} == {0o600}
     assert json.loads(first[0])["nodes"] == [
-        {"name": "pbx-a", "sip": "127.0.0.1:5070", "sip_ws": "ws://127.0.0.1:8088/ws"}
+        {
+            "name": "pbx-a",
+            "sip": "127.0.0.1:5072",
+            "sip_ws": "ws://127.0.0.1:8088/ws",
+            "outside": "127.0.0.1:5070",
+        }
     ]
 
 
@@ -71,11 +76,14 @@ async def test_the_node_tells_phones_the_published_address(made: tuple[Plan, Con
     etc = container.pbx_home / "pbx-a/etc"
     pjsip = (etc / "pjsip.conf").read_text()
     assert (
-        "bind = 0.0.0.0:5070\nexternal_signaling_address = 127.0.0.1\nexternal_signaling_port = 5070\n"
+        "bind = 0.0.0.0:5072\nexternal_signaling_address = 127.0.0.1\nexternal_signaling_port = 5072\n"
         in pjsip
     )
     assert "media_address = 127.0.0.1\n" in pjsip
     assert "bind_rtp_to_media_address" not in pjsip
-    assert "match = 172.18.0.1\n" in pjsip
+    assert "match = 172.18.0.1\nmatch = 127.0.0.1\n" in pjsip
+    assert "contact = sip:127.0.0.1:5070\n" in pjsip, (
+        "a simulation in the same namespace is everybody outside"
+    )
     assert "bindaddr = 127.0.0.1\n" in (etc / "manager.conf").read_text()
     assert "agi://127.0.0.1:4573/inbound" in (etc / "extensions.conf").read_text()
