@@ -1,16 +1,14 @@
-"""What a node is asked when the server looks at it: its channels, phones, fallback queues, and its clock."""
+"""What a node is asked when the server looks at it: its channels, phones and fallback queues."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 
 from cti_server.asterisk import translate
 from cti_server.asterisk.ami_client import AmiClient
 from cti_server.asterisk.ami_codec import AmiMessage
 from cti_server.errors import AmiRefused
 
-_TIMESTAMP = re.compile(r"[0-9]+[.][0-9]+")
 ASKED_AT_ONCE = 25
 """Phones asked in one write: hundreds would keep the loop, and what is to be done at the node, waiting."""
 
@@ -52,9 +50,3 @@ async def queues(client: AmiClient) -> list[AmiMessage] | None:
         return await client.list_action("QueueStatus", {})
     except AmiRefused:
         return None
-
-
-async def time_there(client: AmiClient, *, timeout: float) -> float | None:  # noqa: ASYNC109 (handed on)
-    """Epoch seconds by the node's own clock; None when it does not say."""
-    said = (await client.action("Ping", timeout=timeout)).get("Timestamp", "")
-    return float(said) if _TIMESTAMP.fullmatch(said) else None

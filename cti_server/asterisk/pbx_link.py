@@ -19,6 +19,7 @@ from cti_server.asterisk.ami_fields import Fields
 from cti_server.asterisk.arrivals import Call
 from cti_server.asterisk.call_control import actions
 from cti_server.asterisk.inbound import ChannelLife
+from cti_server.asterisk.node_clock import NodeClock
 from cti_server.asterisk.number_book import NumberBook
 from cti_server.asterisk.recipes.actions import Action
 from cti_server.domain import effects as e
@@ -47,8 +48,6 @@ UNREACHED = 3.0
 """Seconds after which a node that a new leader has not reached yet is told to be out of reach."""
 CEL_WRITTEN = 1.0
 """Seconds after which what happened is in CEL's file."""
-CLOCKS_AGREE = 2.0
-"""Seconds that a node's clock may differ from ours without a word."""
 CEL_SLACK = 5.0
 """Seconds before the last known moment from which unseen calls are looked for (clocks, buffered rows)."""
 Sent = Sequence[tuple[Action, asyncio.Future[AmiMessage]]]
@@ -115,6 +114,7 @@ class PbxLink:
             gate=gate,
             backoff=RECONNECT,
         )
+        self._node_clock = NodeClock(address.name, self.client, clock)
         self.numbers = NumberBook(address.name, self.client)
 
     @property
@@ -261,23 +261,13 @@ class PbxLink:
         self.numbers.forget()
         seen = self._last_seen()
         self._hand_in(s.NodeUp(0.0, self.name))
-        ahead = await self._ahead()  # CEL has the node's times
-        looked = self._clock() + ahead
+        await self._node_clock.compare()
+        looked = self._node_clock.now()  # CEL goes by the node's clock, too
         if seen > 0:
-            await self._unseen_calls(seen + ahead - CEL_SLACK)
+            await self._unseen_calls(seen + self._node_clock.ahead - CEL_SLACK)
         await self._snapshot(first=True)
         if seen > 0:
-            until = self._clock() + ahead
-            self._keep(asyncio.create_task(self._unseen_since(looked - CEL_SLACK, until)))
-
-    async def _ahead(self) -> float:
-        """Seconds by which the node's clock goes before ours; 0 where they agree."""
-        there = await look.time_there(self.client, timeout=BEAT_EVERY * 2)
-        ahead = there - self._clock() if there else 0.0
-        if abs(ahead) <= CLOCKS_AGREE:
-            return 0.0
-        log.warning("pbx.clock_differs", node=self.name, ahead=round(ahead))
-        return ahead
+            self._keep(asyncio.create_task(self._unseen_since(looked - CEL_SLACK, self._node_clock.now())))
 
     def _on_down(self, reason: str) -> None:
         self._beating = self._following = False
@@ -367,14 +357,14 @@ class PbxLink:
                 self._facts_lost = False
                 self._resync()
             if self.client.connected and self._following:
+                self._node_clock.ask()
                 await self._beat_once()
             await asyncio.sleep(BEAT_EVERY)
 
     async def _beat_once(self) -> None:
         """By the node's own clock: the dialplan compares it with that, not with ours."""
+        beat = {"Variable": "GLOBAL(CTI_BEAT)", "Value": str(int(self._node_clock.now()))}
         try:
-            now = await look.time_there(self.client, timeout=BEAT_EVERY * 2)
-            beat = {"Variable": "GLOBAL(CTI_BEAT)", "Value": str(int(now or self._clock()))}
             await self.client.action("Setvar", beat, timeout=BEAT_EVERY * 2)
             self._beating = True
         except CtiError as error:

@@ -89,12 +89,19 @@ def _resolve(
 class StoredReports:
     """`api.ports.Reports`."""
 
-    def __init__(self, database: Database, state: Callable[[], WorldState], aside: Aside = in_thread) -> None:
+    def __init__(
+        self,
+        database: Database,
+        state: Callable[[], WorldState],
+        aside: Aside = in_thread,
+        quick: Aside = in_thread,
+    ) -> None:
+        """`quick` does what is about one agent alone: that waits for no month of the whole centre."""
         self._url = database.url.render_as_string(hide_password=False)
-        self._state, self._aside = state, aside
+        self._state = state
+        self._long, self._quick = (asyncio.Lock(), aside), (asyncio.Lock(), quick)
         self._on_their_way: dict[str, Record] = {}
         """By id, oldest first: records, of which facts are made when somebody asks."""
-        self._turn = asyncio.Lock()
 
     def kept(self, records: Sequence[Record]) -> None:
         """These have just happened (or are told again after a restart)."""
@@ -109,8 +116,9 @@ class StoredReports:
 
     async def worked_out(self, work: Work[Made], shown: Callable[[Made], Shown]) -> Shown:
         """See the port. One after the other, each with a connection of its own."""
-        async with self._turn:
-            return await self._aside(partial(_work_out, self._url, self._live(work), work, shown), "report")
+        turn, aside = self._quick if work.who else self._long
+        async with turn:
+            return await aside(partial(_work_out, self._url, self._live(work), work, shown), "report")
 
     def _live(self, work: Work[Any]) -> list[Record]:
         """Looked at first: what arrives in the database meanwhile comes twice rather than not at all."""
@@ -121,8 +129,9 @@ class StoredReports:
         self, start: datetime, until: datetime, within: timedelta, now: datetime
     ) -> dict[str, Resolution]:
         """See the port."""
-        async with self._turn:
-            return await self._aside(partial(_resolve, self._url, start, until, within, now), "report")
+        turn, aside = self._long
+        async with turn:
+            return await aside(partial(_resolve, self._url, start, until, within, now), "report")
 
     def knows(self, agent_id: str) -> bool:
         """See the port."""

@@ -84,13 +84,16 @@ def serve_until_told() -> None:
     log_file = configure_logging()
     stand_by()
     settings = Settings()
-    reports = ReportProcess(forked_reports())  # first: a later one would hold the carrier's line open
+    # Reports first: a later process would hold the carrier's line open. The second is for what is quick.
+    reports = ReportProcess(forked_reports()), ReportProcess(forked_reports())
     carrier = Carrier(settings.database_url, forked_carrier())
     sys.setswitchinterval(SWITCH)
     uvloop.run(_run(settings, carrier, reports, log_file))
 
 
-async def _run(settings: Settings, carrier: Carrier, reports: ReportProcess, log_file: LogFile) -> None:
+async def _run(
+    settings: Settings, carrier: Carrier, reports: Sequence[ReportProcess], log_file: LogFile
+) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -110,7 +113,7 @@ class Server:
         outbox: Outbox,
         carrier: Carrier,
         *,
-        reports: ReportProcess,
+        reports: Sequence[ReportProcess],
         log_file: LogFile,
     ) -> None:
         self.settings, self.redis, self.database = settings, redis, database
@@ -123,7 +126,7 @@ class Server:
             self._live_contacts,
             partial(recordings.known, database),
         )
-        self.reports = StoredReports(database, lambda: self.site.world.state, reports.do)
+        self.reports = StoredReports(database, lambda: self.site.world.state, *(each.do for each in reports))
         self.drain = OutboxDrain(outbox, carrier, delivered=self.reports.delivered)
         self.wallboard = Wallboard(lambda: self.site.world.state, self.reports)
         self.senders = senders(settings)
@@ -187,13 +190,14 @@ class Server:
         cls,
         settings: Settings,
         carrier: Carrier,
-        reports: ReportProcess,
+        reports: Sequence[ReportProcess],
         log_file: LogFile,
         stack: AsyncExitStack,
     ) -> Server:
-        """Open what has to be open before anything runs; `stack` closes it, and both processes."""
+        """Open what has to be open before anything runs; `stack` closes it, and the processes."""
         stack.push_async_callback(carrier.close)
-        stack.push_async_callback(reports.close)
+        for each in reports:
+            stack.push_async_callback(each.close)
         redis = connect_redis(settings.redis_url)
         stack.push_async_callback(redis.aclose)
         database = Database(settings.database_url)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 
 from cti_server.reports.facts import Fact, in_order
 from cti_server.reports.report import MARGIN
@@ -72,13 +74,12 @@ def activity(
     """Of one agent between two instants; `facts` reach back before `start` to the last sign-in."""
     known = list(facts)
     own = in_order(fact for fact in known if not fact.contact_id and fact.agent_id == agent_id)
-    contacts = [story for story in stories(known) if _concerns(story, agent_id)]
-    found = Activity()
+    parts, found = _Parts(stories(known), agent_id), Activity()
     for state, reason, begin, end in _stretches(own):
         seconds = (min(end or now, until, now) - max(begin, start)).total_seconds()
         if seconds <= 0 or state == SIGNED_OUT:
             continue
-        ids = _during(contacts, agent_id, begin, end or now) if state in WITH_CONTACTS else ()
+        ids = parts.during(begin, end or now) if state in WITH_CONTACTS else ()
         found.stretches.append(Stretch(state, reason, begin, end, seconds, ids))
         found.by_state[state] = found.by_state.get(state, 0.0) + seconds
         if state in ("not_ready", "busy"):
@@ -98,17 +99,23 @@ def _stretches(facts: list[Fact]) -> Iterator[tuple[str, str, datetime, datetime
         yield begun.state, begun.reason, begun.at, None
 
 
-def _concerns(story: ContactStory, agent_id: str) -> bool:
-    return any(span.agent_id == agent_id for span in (*story.spans, *story.after_call))
+class _Parts:
+    """An agent's parts in contacts."""
 
-
-def _during(contacts: list[ContactStory], agent_id: str, begin: datetime, end: datetime) -> tuple[str, ...]:
-    """The agent's contacts at that time."""
-    return tuple(
-        story.contact_id
-        for story in contacts
-        if any(
-            span.agent_id == agent_id and span.state in _OWN and span.within(begin, end)
+    def __init__(self, contacts: Iterable[ContactStory], agent_id: str) -> None:
+        spans = (
+            (span.begin, span.end, story.contact_id)
+            for story in contacts
             for span in (*story.spans, *story.after_call)
+            if span.agent_id == agent_id and span.state in _OWN
         )
-    )
+        self._to_come = deque(sorted(spans, key=itemgetter(0)))
+        self._begun: list[tuple[datetime, datetime | None, str]] = []
+
+    def during(self, begin: datetime, end: datetime) -> tuple[str, ...]:
+        """The contacts of that time, by their ids. Asked for one time after the other."""
+        self._begun = [part for part in self._begun if part[1] is None or part[1] > begin]
+        while self._to_come and self._to_come[0][0] < end:
+            self._begun.append(self._to_come.popleft())
+        there = {name for since, until, name in self._begun if max(since, begin) < min(until or end, end)}
+        return tuple(sorted(there))
