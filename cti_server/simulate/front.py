@@ -24,9 +24,14 @@ async def run_in_front(var: Path, wish: Wish, as_json: Path | None, console: Con
     )  # the report tells it all
     about = About.read(var / "run/centre.json")
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        stop.set()
+        owed = ", call-backs promised are still made 已登记的回电仍会完成" if wish.behaviour.call_back else ""
+        console.print(f"ending 正在结束{owed}", highlight=False)
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, end)
     console.print(f"simulate 仿真 {wish.pattern}: {wish.agents} agents, seed {wish.seed}", highlight=False)
     if wish.behaviour.calls_outside and not about.outside_port:
         console.print("nobody outside to be called here 无外线目标,不呼叫外线", highlight=False)

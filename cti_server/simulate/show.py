@@ -91,7 +91,9 @@ def tables(report: Report) -> list[Table]:
 
 
 def _figures(report: Report) -> Table:
-    table = Table(title=f"{report.pattern} · seed {report.seed} · {report.seconds:.0f} s", show_header=False)
+    ended = " · interrupted 提前结束" if report.interrupted else ""
+    title = f"{report.pattern} · seed {report.seed} · {report.seconds:.0f} s{ended}"
+    table = Table(title=title, show_header=False)
     table.add_column(overflow="fold")
     table.add_column(overflow="fold")
     sipp = report.customers
@@ -158,7 +160,8 @@ def _directions(report: Report) -> Iterator[tuple[str, str]]:
             "numbers outside 外线",
             f"{outside.answered} answered 接听, {vain}, {outside.failed} failed 失败",
         )
-        passed = report.passed_on
+    passed = report.passed_on
+    if passed.told:
         back = f"{passed.returned} came back 退回, {passed.left} left 挂断"
         yield "passed on outside 盲转外线", f"{passed.told} ({passed.answered} answered 接听, {back})"
 
