@@ -75,11 +75,11 @@ class ContactFigures:
             self.dialled_answered += story.answered_at is not None
         if story.queued_at is None:
             return
-        wait = (story.answered_at or story.ended_at or now) - story.queued_at
         gone = story.answered_at is None and story.ended_at is not None
-        if gone and wait.total_seconds() < rules.short_abandon and not story.left_for:
+        if gone and not story.left_for and _stayed(story) < rules.short_abandon:
             self.short_abandons += 1
             return
+        wait = story.waited(now)
         self.asked += 1
         self.longest_wait = max(self.longest_wait, wait)
         self.transfers += story.transfers
@@ -127,6 +127,13 @@ class ContactFigures:
             "dialled": self.dialled,
             "dialled_answered": self.dialled_answered,
         }
+
+
+def _stayed(story: ContactStory) -> float:
+    """Seconds from the queue to the end of one that is over, the prompt of a message included."""
+    assert story.ended_at is not None  # noqa: S101  # it is over,
+    assert story.queued_at is not None  # noqa: S101  # and it waited
+    return (story.ended_at - story.queued_at).total_seconds()
 
 
 @dataclass(slots=True)

@@ -17,6 +17,8 @@ SIGNED_OUT = "signed_out"
 HOLD = frozenset({"held", "consulting", AT_PHONE})
 """Contact states in which the customer waits for its agent."""
 WAITING = frozenset({"queued", "offered"})
+MESSAGE = "voicemail"
+"""Contact state of who is led to a message, and leaves it: nobody is waited for."""
 NOT_CALLED = WAITING | {"ended"}
 """States of a call-back before anybody is called."""
 LEFT_FOR = {"contact.callback_agreed": "callback", "contact.message_left": "voicemail"}
@@ -87,6 +89,13 @@ class ContactStory:
     """Of contact states."""
     after_call: list[Span] = field(default_factory=list)
     """After-call work, of each agent who had it."""
+
+    def waited(self, now: datetime) -> timedelta:
+        """For a person, first of all: until it was answered, over, or led to a message. It did wait."""
+        assert self.queued_at is not None  # noqa: S101  # who asks knows that it waited
+        until = self.answered_at or self.ended_at or now
+        messages = (span for span in self.spans if span.state == MESSAGE)
+        return until - self.queued_at - sum((m.within(self.queued_at, until) for m in messages), NO_TIME)
 
     def time_in(self, states: frozenset[str], now: datetime) -> timedelta:
         """How long it was in those states, at most until it ended (which may be seen late)."""

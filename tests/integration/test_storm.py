@@ -74,6 +74,8 @@ async def test_after_the_storm_nothing_is_left_over(tmp_path: Path) -> None:
             print(storm.weather, outside.counts, outside.last_words(), storm.restless.did, desk.codes)
             assert not {400, 409, 412, 422, 500} & set(desk.codes), desk.codes
             assert not storm.weather.stuck
+            # whom SIPp gave up without a word (on an overloaded machine) stays until the PBX misses its sound
+            assert storm.weather.failed == 0, storm.weather.told
             await centre.empty(deadline=30)
             await story.go_on()
             story.assert_nothing_left()
@@ -96,7 +98,6 @@ async def _break(centre: TestCentre, storm: Storm) -> None:
 def _assert_calm(weather: Weather) -> None:
     assert not NEVER & set(weather.codes), weather.codes
     assert not weather.tally.errors, weather.tally.errors
-    assert weather.failed == 0, weather.told
     assert weather.vanished
 
 
