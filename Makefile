@@ -7,6 +7,7 @@ UP_FLAGS := $(if $(FREE_PORTS),--free-ports) $(if $(VAR),--var $(VAR))
 WORKERS ?= 9
 comma := ,
 STORM_WORSE := kills=2,freezes=1,routing=12,phones=3
+STORM_AHEAD := calls=12,commands=700,agents=20,phones=2,kills=2,ahead=20
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -42,8 +43,8 @@ lint: setup ## ruff and the import rules
 types: setup ## mypy strict
 	@.venv/bin/mypy
 
-storm: setup-test ## 60 calls at once and 2,000 commands by chance on a real Asterisk; SEED=number repeats one, WORSE=1 kills servers
-	@CTI_STORM=calls=60,commands=2000,seed=$(or $(SEED),$(shell date +%s))$(if $(WORSE),$(comma)$(STORM_WORSE)) \
+storm: setup-test ## 60 calls at once and 2,000 commands by chance on a real Asterisk; SEED=number repeats one, WORSE=1 kills servers, AHEAD=1 rings ahead
+	@CTI_STORM=calls=60,commands=2000,seed=$(or $(SEED),$(shell date +%s))$(if $(WORSE),$(comma)$(STORM_WORSE))$(if $(AHEAD),$(comma)$(STORM_AHEAD)) \
 	  .venv/bin/pytest -q -s --timeout 1800 tests/integration/test_storm.py
 
 campaign: setup-test ## 800 calls of a predictive campaign, 12 agents, on a real Asterisk: is the abandon cap kept? SEED=number

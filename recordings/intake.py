@@ -117,6 +117,22 @@ class Intake:
         """Whether the spool has something of this contact. Raises RecordingStoreUnavailable."""
         return await asyncio.to_thread(self._age, contact_id) < float("inf")
 
+    async def discard_empty(self, contact_id: str) -> None:
+        """Remove what the spool has of a contact if nothing was ever written.
+
+        Raises InvalidContactId, RecordingStoreUnavailable.
+        """
+        _check(contact_id)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._discard_empty, contact_id)
+
+    def _discard_empty(self, contact_id: str) -> None:
+        try:
+            spooled = self._find(contact_id)
+            if spooled and not any(path.stat().st_size for path in spooled.files):
+                spooled.remove()
+        except OSError as error:
+            raise _fault(error) from error
+
     async def sweep(self, live_contact_ids: Collection[str]) -> list[dict[str, Any]]:
         """Take in what was left behind: all but live contacts' files and those just written to.
 

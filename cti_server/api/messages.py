@@ -72,6 +72,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "A PBX node does not have this sound: callers hear nothing there",
         "PBX 节点上没有该语音文件,客户将听不到提示",
     ),
+    "ring_ahead_without_effect": (
+        "No phone is rung ahead: the group has a preference time, or no number without greeting and menu",
+        "提前振铃不会生效:该组设置了优先等待时间,或没有既无问候语又无菜单的服务号码",
+    ),
     "no_groups": ("There must be at least one group", "至少要有一个技能组"),
     "number_without_target": ("A service number would have no target", "服务号码将没有目标技能组"),
     "agent_not_in_directory": (

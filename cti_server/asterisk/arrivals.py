@@ -32,6 +32,9 @@ class Call:
     prompt: str
     customer_number: str
     language: str
+    ahead: str = ""
+    """A leg that the dialplan rings for it already, on our guess; and the station's address."""
+    ahead_at: str = ""
 
 
 class Arrivals:
@@ -56,10 +59,16 @@ class Arrivals:
         """Whether the node itself told us of this call."""
         return channel in self._under_way or channel in self._state().contacts
 
-    def begin(self, call: Call) -> None:
-        """The node tells of a call. What goes wrong is left to the call's question, which comes next."""
-        if not self.known(call.channel):
-            self._task(call).add_done_callback(_failed_for_now)
+    def begin(self, call: Call) -> asyncio.Future[None] | None:
+        """The node tells of a call. What goes wrong is left to the call's question, which comes next.
+
+        Returns what is done when it is decided what becomes of a leg that rings ahead; None without one.
+        """
+        if self.known(call.channel) and not call.ahead:
+            return None
+        task = self._task(call)
+        task.add_done_callback(_failed_for_now)
+        return task
 
     async def met(self, call: Call) -> None:
         """Return when the call is a contact. Raises NotLeader, JournalUnavailable, Overloaded."""
@@ -91,6 +100,8 @@ class Arrivals:
             requires=who.requires,
             language_known=bool(who.language),
             ungreeted=not (greeting.prompt if greeting else call.prompt),
+            ahead="" if call.ahead and self._has_gone(call.node, call.ahead) else call.ahead,
+            ahead_at=call.ahead_at,
         )
         await self._apply(arrived)
         if self._has_gone(call.node, call.channel):

@@ -20,6 +20,8 @@ def actions(effect: e.Effect) -> list[Action]:
 
 _RECIPES: dict[type[e.Effect], Callable[[Any], list[Action]]] = {
     e.RingStation: calls.ring_station,
+    e.RingAhead: calls.ring_ahead,
+    e.LetJoin: calls.let_join,
     e.Connect: places.connect,
     e.HoldCustomer: places.hold_customer,
     e.IdentifyCustomer: places.identify_customer,

@@ -35,8 +35,9 @@ def inbound(
     arrivals: Arrivals,
     state: Callable[[], WorldState],
     life_of: Callable[[str, str], Awaitable[ChannelLife]],
+    ahead_of: Callable[[str, str], Awaitable[tuple[str, str]]],
 ) -> Handler:
-    """Make the handler. `life_of` asks the node about a channel.
+    """Make the handler. `life_of` asks the node about a channel, `ahead_of` which leg rings for it already.
 
     The dialplan passes the service number, the group and the greeting: a caller who hangs up now is in the
     log with the first two, and what the dialplan knows it is not told again.
@@ -47,12 +48,17 @@ def inbound(
     async def handle(session: AgiSession) -> None:
         channel = session.uniqueid
         node = node_of(channel)
-        if not arrivals.known(channel) and await life_of(node, channel) is ChannelLife.UNKNOWN:
-            # FastAGI has no authentication: what the node itself does not know is nobody's call.
-            log.warning("agi.no_such_channel", node=node)
-            return
+        ahead = "", ""
+        if not arrivals.known(channel):
+            if await life_of(node, channel) is ChannelLife.UNKNOWN:
+                # FastAGI has no authentication: what the node itself does not know is nobody's call.
+                log.warning("agi.no_such_channel", node=node)
+                return
+            ahead = await ahead_of(node, channel)
         service_number, group_id, prompt = (*session.arguments, "", "", "")[:3]
-        call = Call(node, channel, service_number, group_id, prompt, _number(session), session.language)
+        call = Call(
+            node, channel, service_number, group_id, prompt, _number(session), session.language, *ahead
+        )
         try:
             await arrivals.met(call)
         except (NotLeader, JournalUnavailable, Overloaded) as error:

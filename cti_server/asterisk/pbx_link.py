@@ -15,6 +15,7 @@ import structlog
 from cti_server.asterisk import cel, look, translate
 from cti_server.asterisk.ami_client import AmiClient
 from cti_server.asterisk.ami_codec import AmiMessage
+from cti_server.asterisk.ami_fields import Fields
 from cti_server.asterisk.arrivals import Call
 from cti_server.asterisk.call_control import actions
 from cti_server.asterisk.inbound import ChannelLife
@@ -34,6 +35,8 @@ GONE_KEPT = 1000
 """Channels that ended lately are remembered: a caller may hang up while it is being asked about."""
 EARLY_KEPT = 1000
 """Results of Originates kept until the answer to the action is looked at."""
+CALL_TOLD = 2.0
+"""Seconds after which a call is given up that a phone was rung ahead for: its caller may be gone."""
 GONE_LOOKS, GONE_PAUSE = 10, 0.05
 BEAT_EVERY = 0.5
 """Seconds; the dialplan gives the server up after three without a beat."""
@@ -74,12 +77,13 @@ class PbxLink:
         gate: Callable[[], None],
         last_seen: Callable[[], float],
         *,
-        called: Callable[[Call], None],
+        called: Callable[[Call], asyncio.Future[None] | None],
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`last_seen`: until when all that happened there was seen, in epoch seconds; 0 for never.
 
-        `called` is told of each call that comes.
+        `called` is told of each call that comes; what it returns is done when the call is a contact, or
+        cannot be one for now.
         """
         self.name = address.name
         self._address, self._post, self._gate = address, post, gate
@@ -88,6 +92,8 @@ class PbxLink:
         self._originates: dict[str, e.Effect] = {}
         self._rang_early: dict[str, bool] = {}
         """Action id → whether it rang, of results that came before the answer was looked at."""
+        self._early: dict[str, list[s.Signal]] = {}
+        """What legs did that were rung ahead for calls under way."""
         self._running: set[asyncio.Task[None]] = set()
         self._farewells: list[s.ChannelGone] = []
         """Gone, not told yet."""
@@ -171,6 +177,18 @@ class PbxLink:
             return ChannelLife.UNKNOWN
         return ChannelLife.LIVE
 
+    async def ahead_of(self, channel: str) -> tuple[str, str]:
+        """The leg that is rung ahead for a call, and the station's address; empty for none."""
+        found = []
+        for variable in ("CTI_LEG", "CTI_STATION_AHEAD"):
+            try:
+                fields: Fields = {"Channel": channel, "Variable": variable}
+                answer = await self.client.action("Getvar", fields, timeout=1.0)
+            except CtiError:
+                return "", ""
+            found.append(answer.get("Value", ""))
+        return found[0], found[1]
+
     def has_gone(self, channel: str) -> bool:
         """Whether Asterisk told us of the channel's end, a moment ago."""
         return channel in self._gone
@@ -181,7 +199,9 @@ class PbxLink:
         if message.name == "OriginateResponse":
             self._originate_response(message)
         elif (call := translate.call(self.name, message)) is not None:
-            self._called(call)
+            self._call_told(call.ahead, self._called(call))
+        elif translate.rings_ahead(message):
+            self._rings_ahead(message["Uniqueid"])
         for fact in translate.facts(self.name, message):
             if isinstance(fact, s.ChannelGone):
                 self._gone.append(fact.channel)
@@ -190,10 +210,25 @@ class PbxLink:
                     continue
             if isinstance(fact, s.StationChanged) and self._known_state(fact):
                 continue
-            if self._held_back is None:
+            if (early := self._early.get(getattr(fact, "channel", ""))) is not None:
+                early.append(fact)
+            elif self._held_back is None:
                 self._hand_in(fact)
             else:
                 self._held_back.append(fact)
+
+    def _rings_ahead(self, leg: str) -> None:
+        """Of a leg rung ahead nothing is told before the world has the call that it was rung for."""
+        self._early[leg] = []
+        asyncio.get_running_loop().call_later(CALL_TOLD, self._decided, leg)
+
+    def _call_told(self, leg: str, met: asyncio.Future[None] | None) -> None:
+        if met and leg in self._early:
+            met.add_done_callback(lambda _: self._decided(leg))
+
+    def _decided(self, leg: str) -> None:
+        for fact in self._early.pop(leg, ()):
+            self._hand_in(fact)
 
     def _farewell(self, gone: s.ChannelGone) -> None:
         self._farewells.append(gone)

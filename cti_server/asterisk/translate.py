@@ -46,6 +46,7 @@ SNAPSHOT_VARIABLES = (
     "CTI_GROUP",
     "CTI_DIRECTION",
     "CTI_STATION",
+    "CTI_FOR",
     "CTI_THIRD",
     "CTI_IDLE",
     "CTI_MUTED",
@@ -78,7 +79,14 @@ def call(node: str, message: AmiMessage) -> Call | None:
         message.get("Greeting", ""),
         _caller(message),
         message.get("Language", ""),
+        message.get("Ahead", ""),
+        message.get("Station", ""),
     )
+
+
+def rings_ahead(message: AmiMessage) -> bool:
+    """Whether the dialplan is about to ring this channel for a call that it has not told of yet."""
+    return message.name == "UserEvent" and message.get("UserEvent") == "CTIAhead"
 
 
 def _caller(message: AmiMessage) -> str:

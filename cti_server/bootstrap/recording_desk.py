@@ -44,13 +44,13 @@ class RecordingDesk:
         """`live` gives the ids of contacts that may still be recorded."""
         self._intakes, self._keeper, self._live, self._clock = intakes, keeper, live, clock
         self._known = known
-        self._ended: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        self._ended: asyncio.Queue[tuple[str, str, bool]] = asyncio.Queue()
         self._kept: dict[str, dict[str, Any]] = {}
 
-    def contact_ended(self, node: str, contact_id: str) -> None:
-        """The customer is gone: its recording is complete in a moment."""
+    def contact_ended(self, node: str, contact_id: str, talked: bool) -> None:
+        """The customer is gone: its recording is complete in a moment. Not `talked`: it may be empty."""
         if node in self._intakes:
-            self._ended.put_nowait((node, contact_id))
+            self._ended.put_nowait((node, contact_id, talked))
 
     async def run(self) -> None:
         """Take in, until cancelled."""
@@ -69,8 +69,10 @@ class RecordingDesk:
             while len(ended) < AT_ONCE and not self._ended.empty():
                 ended.append(self._ended.get_nowait())
             there: list[dict[str, Any]] = []
-            for node, contact_id in ended:
+            for node, contact_id, talked in ended:
                 try:
+                    if not talked:  # it was begun while a phone rang
+                        await self._intakes[node].discard_empty(contact_id)
                     new = await self._intakes[node].spooled(contact_id)
                     data = await self._intakes[node].finish(contact_id)
                 except RecordingMissing:

@@ -173,6 +173,7 @@ class Server:
                     self.arrivals,
                     lambda: self.site.world.state,
                     self.surroundings.channel_life,
+                    self.surroundings.ahead_of,
                 ),
                 "menu": menu(
                     self._node_of,

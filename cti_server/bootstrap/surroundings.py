@@ -32,7 +32,7 @@ class Surroundings:
         links: Callable[[], Mapping[str, PbxLink]],
         keeper: RecordKeeper,
         drain: OutboxDrain,
-        ended: Callable[[str, str], None],
+        ended: Callable[[str, str, bool], None],
         reports: Callable[[Sequence[Record]], None],
         *,
         jobs: Sequence[Callable[[], Coroutine[None, None, None]]] = (),
@@ -41,7 +41,7 @@ class Surroundings:
     ) -> None:
         """`links` makes fresh ones for each leadership, in which `jobs` run, too.
 
-        `ended(node, contact_id)` is told of ends, `reports` of every record.
+        `ended(node, contact_id, talked)` is told of ends, `reports` of every record.
         """
         self._disks, self._log_file = disks, log_file
         self._jobs = jobs
@@ -106,11 +106,17 @@ class Surroundings:
         for record in records:
             # The contact's row, as of the moment its conversation ended (with an agent, or outside).
             if record.kind == "contact" and record.data["state"] in ("wrap_up", "ended"):
-                self._ended(record.data["node"], record.data["contact_id"])
+                talked = record.data["connected_at"] is not None
+                self._ended(record.data["node"], record.data["contact_id"], talked)
 
     async def kept(self) -> None:
         """See `Outside.kept`."""
         await self._keeper.kept()
+
+    async def ahead_of(self, node: str, channel: str) -> tuple[str, str]:
+        """The leg that the node rings ahead for a call, and the station's address."""
+        link = self._links.get(node)
+        return await link.ahead_of(channel) if link else ("", "")
 
     async def channel_life(self, node: str, channel: str) -> ChannelLife:
         """Whether the node has this channel, or had it a moment ago."""

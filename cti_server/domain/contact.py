@@ -188,6 +188,12 @@ class Contact:
     held_at_phone: bool = False
     on_its_way: bool = False
     """Queued, its channel not seen at the waiting place yet: nothing may move it so far."""
+    joins_itself: str = ""
+    """The agent's leg that the customer's channel joins by itself once it is picked up: it rang ahead."""
+    rung_ahead: bool = False
+    """A leg that rang ahead was taken for the offer's, since it began to wait."""
+    recorded_ahead: bool = False
+    """So its recording is begun, and will be written once the customer is in a bridge."""
     referred_to: str = ""
     """Whom its agent's phone wants to pass it on to (REFER), until we have said whether it may."""
     referred_at: float = 0.0

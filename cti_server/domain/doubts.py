@@ -15,6 +15,7 @@ class Doubt(StrEnum):
     GROUP_WITHOUT_AGENTS = "group_without_agents"
     SKILL_NOBODY_HAS = "skill_nobody_has"
     SOUND_MISSING = "sound_missing"
+    RING_AHEAD_WITHOUT_EFFECT = "ring_ahead_without_effect"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,8 @@ class Sound:
 
 
 def doubts(settings: RoutingSettings) -> Iterator[Warned]:
-    """Whom contacts would wait for in vain."""
+    """Whom contacts would wait for in vain, and what will not come about."""
+    yield from _never_ahead(settings)
     for group_id, group in settings.groups.items():
         there = [agent for agent in settings.agents.values() if group_id in agent.groups]
         if not there:
@@ -47,6 +49,13 @@ def doubts(settings: RoutingSettings) -> Iterator[Warned]:
         yield from (Warned(Doubt.SKILL_NOBODY_HAS, f"{where}.{skill}") for skill in lacking)
         if not lacking and not any(all(_has(a, skill, requires[skill]) for skill in requires) for a in there):
             yield Warned(Doubt.SKILL_NOBODY_HAS, where)
+
+
+def _never_ahead(settings: RoutingSettings) -> Iterator[Warned]:
+    plain = {one.group for one in settings.numbers.values() if not (one.greeting or one.menu)}
+    for group_id, group in settings.groups.items():
+        if group.policy.ring_ahead and (group.policy.preference_time > 0 or group_id not in plain):
+            yield Warned(Doubt.RING_AHEAD_WITHOUT_EFFECT, f"groups.{group_id}.policy.ring_ahead")
 
 
 def _has(agent: AgentSkills, skill: str, level: int) -> bool:

@@ -40,6 +40,26 @@ class Connect(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class RingAhead(Effect):
+    """Whose phone the node rings by itself for the next call of a number; see `rules/ahead.py`."""
+
+    channel: str
+    """The service number; named so that failures are reported alike."""
+    guess: str
+    """Empty: nobody's."""
+
+
+@dataclass(frozen=True, slots=True)
+class LetJoin(Effect):
+    """The customer may join, by itself, the leg that was rung ahead for it once that is picked up."""
+
+    channel: str
+    """The customer's."""
+    agent_channel: str
+    """Empty: it must not."""
+
+
+@dataclass(frozen=True, slots=True)
 class HoldCustomer(Effect):
     """Take both apart: the customer to music, the station to its own place."""
 

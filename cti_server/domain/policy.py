@@ -57,6 +57,8 @@ class Policy:
     """How long a contact waits for its dedicated or last agent alone."""
     last_agent_within: float = 0.0
     """How long the agent who had a customer last stays that customer's."""
+    ring_ahead: bool = False
+    """An on-demand phone is rung by the PBX itself, on our guess of who is next (`rules/ahead.py`)."""
     overflow_to: str = ""
     """The group that takes what overflows, and what comes while this one is closed; or `VOICEMAIL`."""
     overflow_after: float = 0.0

@@ -180,6 +180,11 @@ class Router:
         _, (_, contact_id), (*_, agent_id) = best
         return self._state.contacts[contact_id], self._state.agents[agent_id]
 
+    def best(self, lane: Lane) -> Agent | None:
+        """The free agent who would get a contact of that lane, if one came now and nobody else waited."""
+        found = self._first_fit(lane)
+        return self._state.agents[found[-1]] if found else None
+
     def _forget_news(self) -> None:
         self._new_agents.clear()
         for row in self._new_rows:

@@ -68,6 +68,8 @@ class WorldState:
     """When the centre began calls to outside numbers, within the last minute."""
     last_agents: dict[str, LastAgent] = field(default_factory=dict)
     """By the customer's number; the oldest first."""
+    ahead: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By node and service number: whose phone the node rings for its next call (`rules/ahead.py`)."""
     timers: dict[str, float] = field(default_factory=dict)
     """Timer key to the epoch second it is due. The engine fires them as `TimerFired`."""
     channels: dict[str, str] = field(default_factory=dict)

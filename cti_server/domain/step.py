@@ -16,6 +16,7 @@ from cti_server.domain.events import Event, Notification, Outcome, Reply
 from cti_server.domain.operation import Operation
 from cti_server.domain.queue import in_charge, turn
 from cti_server.domain.records import Record, RecordKind
+from cti_server.domain.signals.facts import ContactArrived
 from cti_server.domain.state import WorldState
 from cti_server.domain.views import agent_view, contact_view, timestamp
 
@@ -36,6 +37,8 @@ class Step:
     """Contacts that may have come to wait, to wait elsewhere or not to wait any more, for routing."""
     queues: set[str] = field(default_factory=set)
     """Groups whose queue or agents changed, for subscribers."""
+    arrived: ContactArrived | None = None
+    """A call that came with a leg that rings already, until somebody is offered it."""
     request_id: str = ""
     """Of the command that caused what is being told now, if one did."""
 

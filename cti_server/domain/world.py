@@ -12,6 +12,7 @@ from cti_server.domain.events import Outcome, Reply
 from cti_server.domain.routing import Router
 from cti_server.domain.rules import (
     after_call,
+    ahead,
     answering,
     arrivals,
     audio,
@@ -125,6 +126,7 @@ TIMERS: dict[str, Callable[[Step, str], None]] = {
     "subscriber": subscriptions.over,
     "dial": dialling_facts.overdue,
     "arrival": arrivals.arrival_overdue,
+    "join": offers.join_overdue,
     "apart": watching.apart,
     "wrap_up": after_call.wrap_up_over,
     "after_call": handing.after_call_over,
@@ -140,7 +142,7 @@ TIMERS: dict[str, Callable[[Step, str], None]] = {
 """By the part of the timer's key before the colon; called with the part after it."""
 
 
-BLIND = frozenset({"offer", "overflow", "patience", "consult", "dial", "arrival"})
+BLIND = frozenset({"offer", "overflow", "patience", "consult", "dial", "arrival", "join"})
 """Timers that conclude from what the PBX has not told: never while it cannot tell anything."""
 LOOK_AGAIN = 1.0
 """Seconds for which those are put off then."""
@@ -178,6 +180,8 @@ class World:
         step.request_id = ""
         supervision.sweep(step)
         self._route(step, signal)
+        ahead.settle(step)
+        ahead.publish(step, self.router)
         subscriptions.tell_queues(step)
 
     def _route(self, step: Step, signal: s.Signal) -> None:

@@ -22,7 +22,7 @@ from tests.support.campaigning import outside_port
 from tests.support.centre import TestCentre
 from tests.support.storm import Storm, Strength, Weather
 from tests.support.storm_faults import break_servers, operations
-from tests.support.storm_outside import POLICIES, wish_call_backs
+from tests.support.storm_outside import AHEAD, POLICIES, wish_call_backs
 from tests.support.story import Story, cel_calls
 from tests.support.whole_centre import whole_centre
 
@@ -53,7 +53,13 @@ async def test_after_the_storm_nothing_is_left_over(tmp_path: Path) -> None:
     began = datetime.now(UTC)
     limits = {"outside_agent_calls_per_hour": 100_000, "outside_calls_per_minute": 100_000}
     async with (
-        whole_centre(tmp_path, ring_timeout=8, policies=POLICIES, settings=limits) as centre,
+        whole_centre(
+            tmp_path,
+            ring_timeout=8,
+            policies=AHEAD if it.ahead else POLICIES,
+            greeted=not it.ahead,
+            settings=limits,
+        ) as centre,
         Outside(centre.sip, outside_port(centre), stay_ms=15_000) as outside,
     ):
         about = About.read(centre.centre.plan.centre_json)
@@ -78,6 +84,7 @@ async def test_after_the_storm_nothing_is_left_over(tmp_path: Path) -> None:
         _assert_calm(storm.weather)
         assert await until(lambda: outside.counts.current == 0, 30), outside.counts
         await _everything_happened(centre, storm.weather, outside.counts)
+        _rung_ahead(centre, it.ahead)
         await _asterisk_and_database_agree(centre, began, UNSEEN if it.kills or it.freezes else TOLERANCE)
         assert not _errors(centre, WHILE_FROZEN if it.freezes else set())
 
@@ -120,6 +127,16 @@ async def _asterisk_and_database_agree(centre: TestCentre, began: datetime, tole
     settings = settings_of(centre.centre.plan.var)
     found = await check_figures(settings, began, datetime.now(UTC), tolerance)
     assert found.agrees, found
+
+
+def _rung_ahead(centre: TestCentre, wanted: int) -> None:
+    """So many legs at least the dialplan rang by itself: their ids are Asterisk's own."""
+    legs = [
+        row for row in centre.cel() if row["eventtype"] == "CHAN_START" and row["context"] == "cti-agents"
+    ]
+    own = [row for row in legs if not row["uniqueid"].startswith("station-")]
+    print(f"{len(own)} of {len(legs)} legs to phones were rung ahead")
+    assert len(own) >= wanted
 
 
 def _errors(centre: TestCentre, expected: set[str]) -> list[str]:

@@ -44,6 +44,8 @@ class Strength:
     """So often it is frozen (SIGSTOP) for some seconds."""
     routing: int = 0
     """Changes of the routing meanwhile."""
+    ahead: int = 0
+    """Not 0: nobody is greeted, and phones are rung ahead."""
     phones: int = 0
     """Agents whose phones hold, pass on by REFER and hang up by themselves."""
 

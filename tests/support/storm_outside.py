@@ -20,6 +20,11 @@ POLICIES: Final[dict[str, dict[str, Any]]] = {
     },
 }
 """Who waits long leaves a message, or is called back: so soon, if ever, that none is left after the storm."""
+AHEAD: Final[dict[str, dict[str, Any]]] = {
+    group: {**POLICIES.get(group, {}), "ring_ahead": True}
+    for group in ("general", "credit_card", "elder", "vtm")
+}
+"""The same, and phones are rung ahead."""
 _KINDS: Final = {
     Kind.QUICK: 4,
     Kind.SLOW: 2,

@@ -32,6 +32,7 @@ class PolicyModel(Model):
     requires: Skills
     preference_time: Seconds = 0.0
     last_agent_within: Annotated[float, Field(ge=0, le=604_800, allow_inf_nan=False)] = 0.0
+    ring_ahead: bool = False
     overflow_to: OptionalWord = ""
     overflow_after: Seconds = 0.0
     overflow_length: int = Field(default=0, ge=0, le=10_000)
@@ -115,7 +116,7 @@ class SettingsModel(Model):
 class WarningView(Model):
     """What the settings say that leaves callers waiting or in silence. It may be meant: not refused."""
 
-    code: Literal["group_without_agents", "skill_nobody_has", "sound_missing"]
+    code: Literal["group_without_agents", "skill_nobody_has", "sound_missing", "ring_ahead_without_effect"]
     where: str = Field(description="In the document of all settings.")
     message: str = Field(description="For people, in the language of `Accept-Language`.")
 

@@ -34,6 +34,17 @@ def ring_station(effect: e.RingStation) -> list[Action]:
     return [Action("Originate", fields)]
 
 
+def ring_ahead(effect: e.RingAhead) -> list[Action]:
+    """The dialplan's `cti-entry` looks there before anything else."""
+    variable = {"Variable": f"GLOBAL(CTI_AHEAD_{effect.channel})", "Value": effect.guess}
+    return [Action("Setvar", variable, deciding=False)]
+
+
+def let_join(effect: e.LetJoin) -> list[Action]:
+    """The dialplan's `cti-ahead` waits for it."""
+    return [set_variable(effect.channel, "CTI_JOIN", effect.agent_channel)]
+
+
 def call_customer(effect: e.CallCustomer) -> list[Action]:
     """Who answers goes to `cti-dialled`, which joins it with CTI_PEER, or lets it wait."""
     variables = {

@@ -7,6 +7,7 @@ from cti_server.domain.customer import Customer
 from cti_server.domain.effects import Apologise, Resync
 from cti_server.domain.leg import LegRole, LegState
 from cti_server.domain.rules import (
+    ahead,
     consult_facts,
     conversation,
     dialling_facts,
@@ -29,6 +30,7 @@ ARRIVAL_TIME = 120.0
 
 def contact_arrived(step: Step, fact: ContactArrived) -> None:
     """A call asked for its way: the contact begins."""
+    ahead.arrived(step, fact)
     if fact.channel in step.state.contacts or fact.channel in step.state.ended:
         return
     group_id = step.state.service_numbers.get(fact.service_number) or fact.group_id

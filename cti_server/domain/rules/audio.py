@@ -22,7 +22,7 @@ from cti_server.domain.effects import (
 from cti_server.domain.events import Event
 from cti_server.domain.leg import Leg, LegState
 from cti_server.domain.operation import OperationKind
-from cti_server.domain.rules import identity, operations
+from cti_server.domain.rules import ahead, identity, operations
 from cti_server.domain.rules.operations import OPERATION_TIME, own_contact, require
 from cti_server.domain.signals import (
     ChannelFact,
@@ -233,7 +233,8 @@ def _correct(step: Step, contact: Contact, channels: dict[str, ChannelFact]) -> 
             leg.muted = not leg.muted
             step.tell_contact(contact, Event.CONTACT_MUTED if leg.muted else Event.CONTACT_UNMUTED)
     customer = channels.get(contact.contact_id)
-    if customer and contact.recording is RecordingState.OFF and customer.variables.get("CTI_RECORDED_WITH"):
+    begun = customer and customer.variables.get("CTI_RECORDED_WITH")
+    if begun and contact.recording is RecordingState.OFF and not ahead.recording_seen(contact):
         contact.recording = RecordingState.RECORDING
         step.tell_contact(contact, Event.RECORDING_STARTED)
     if customer and _recording_is(contact, paused=_says(customer, "CTI_PAUSED")):

@@ -9,6 +9,7 @@ from cti_server.domain.effects import HangUpChannel
 from cti_server.domain.events import Event
 from cti_server.domain.leg import Leg, LegRole
 from cti_server.domain.rules import (
+    ahead,
     colleagues,
     consult_facts,
     conversation,
@@ -191,7 +192,7 @@ def _note_held(contact: Contact, channel: str, *, held: bool) -> Leg | None:
 def recording_changed(step: Step, fact: RecordingChanged) -> None:
     """MixMonitor began or ended."""
     contact = step.state.contacts.get(fact.channel)
-    if contact is None:
+    if contact is None or ahead.recording_is_known(contact, recording=fact.recording):
         return
     if fact.recording and contact.recording in (RecordingState.OFF, RecordingState.STOPPED):
         contact.recording = RecordingState.RECORDING

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cti_server.domain.agent import Agent, AgentEvent, AgentState
 from cti_server.domain.effects import Resync
 from cti_server.domain.queue import Group
-from cti_server.domain.rules import reroute, seats, subscriptions
+from cti_server.domain.rules import ahead, reroute, seats, subscriptions
 from cti_server.domain.signals import (
     AgentConnected,
     AgentDisconnected,
@@ -30,6 +30,7 @@ def leader_started(step: Step, signal: LeaderStarted) -> None:
     """Every socket was another server's: agents have the grace time to come (back) to this one."""
     step.state.term = signal.term
     for node in step.state.nodes.values():
+        ahead.forget(step.state, node.name)
         if node.up:
             node.up, node.seen_until = False, step.state.last_at
     for agent in step.state.agents.values():

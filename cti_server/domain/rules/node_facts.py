@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cti_server.domain.events import Event
-from cti_server.domain.rules import lost_node, seats
+from cti_server.domain.rules import ahead, lost_node, seats
 from cti_server.domain.signals import NodeDown, NodeUp, StationChanged
 from cti_server.domain.state import Node
 from cti_server.domain.step import Step
@@ -20,6 +20,7 @@ def node_down(step: Step, fact: NodeDown) -> None:
     node = step.state.nodes.setdefault(fact.node, Node(fact.node))
     if node.up:
         node.up, node.seen_until = False, step.at
+    ahead.forget(step.state, fact.node)
     lost_node.watch(step, fact.node)
     if not node.lost:
         node.lost = True

@@ -11,7 +11,7 @@ from cti_server.domain.effects import Connect, HangUpChannel, ResumeRecording, R
 from cti_server.domain.events import Event
 from cti_server.domain.leg import Leg, LegRole, LegState
 from cti_server.domain.operation import OperationKind
-from cti_server.domain.rules import callbacks, calling, preference, seats, waiting
+from cti_server.domain.rules import ahead, callbacks, calling, preference, seats, waiting
 from cti_server.domain.rules.operations import (
     OPERATION_TIME,
     begin,
@@ -24,6 +24,9 @@ from cti_server.domain.rules.operations import (
 from cti_server.domain.signals import Accept, Reject
 from cti_server.domain.step import Step
 from cti_server.domain.views import contact_view
+
+JOIN_TIME = 1.0
+"""Seconds in which a customer joins by itself the phone that rang ahead, after that is picked up."""
 
 
 def queue(step: Step, contact: Contact) -> None:
@@ -124,11 +127,22 @@ def _connect(step: Step, contact: Contact) -> None:
         return
     if leg and contact.to_be_called:
         _call_back(step, contact, leg)
+    elif leg and leg.channel == contact.joins_itself:
+        step.set_timer(f"join:{contact.contact_id}", JOIN_TIME)
     elif leg:
         agent = step.state.agents[leg.party]
         nailed_up = agent.station_mode is StationMode.PERSISTENT  # any other has no state of being in use
         address = (nailed_up and agent.station) or ""
         step.do(Connect(contact.node, contact.contact_id, leg.channel, address))
+
+
+def join_overdue(step: Step, contact_id: str) -> None:
+    """The customer did not join by itself the phone that was picked up: join them, as any others."""
+    contact = step.state.contacts.get(contact_id)
+    leg = contact.agent_leg if contact else None
+    if contact and contact.state is ContactState.OFFERED and leg and leg.state is LegState.UP:
+        contact.joins_itself = ""
+        _connect(step, contact)
 
 
 def _call_back(step: Step, contact: Contact, leg: Leg) -> None:
@@ -183,6 +197,8 @@ def no_answer(step: Step, contact_id: str) -> None:
 
 def withdraw(step: Step, contact: Contact, next_state: AskedState | None) -> None:
     """Take the offer back: the contact keeps its place in the queue. None leaves the agent ready."""
+    if ahead.disown(step, contact) and not contact.on_its_way:
+        send_back(step, contact)  # it may be about to join: where it is shows when it is back
     agent = end_offer(step, contact)
     refuse_operation(step, contact, errors.StationNoAnswer)
     contact.customer_leg.state = LegState.WAITING
@@ -198,6 +214,7 @@ def end_offer(step: Step, contact: Contact) -> Agent:
     contact.apply(ContactEvent.WITHDRAW)
     step.clear_timer(f"offer:{contact.contact_id}")
     step.clear_timer(f"operation:{contact.contact_id}")
+    step.clear_timer(f"join:{contact.contact_id}")
     drop_agent_leg(step, contact)
     agent.contact_ids.remove(contact.contact_id)
     return agent
@@ -258,6 +275,7 @@ def connected(step: Step, contact: Contact) -> None:
     contact.waits_in = ""  # should it wait again, its time in that queue begins again
     step.clear_timer(f"offer:{contact.contact_id}")
     step.clear_timer(f"dial:{contact.contact_id}")
+    step.clear_timer(f"join:{contact.contact_id}")
     talking(contact)
     agent.apply(AgentEvent.TALK, step.at)
     finish_operation(step, contact, OperationKind.ACCEPT)
@@ -265,6 +283,7 @@ def connected(step: Step, contact: Contact) -> None:
         step.clear_timer(f"operation:{contact.contact_id}")
     step.tell_agent(agent, Event.AGENT_STATE_CHANGED)
     step.tell_contact(contact, Event.CONTACT_CONNECTED)
+    ahead.recorded(step, contact)
     callbacks.served(step, contact)
 
 

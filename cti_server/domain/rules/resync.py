@@ -6,6 +6,7 @@ from cti_server.domain.contact import Contact
 from cti_server.domain.effects import Apologise, HangUpChannel
 from cti_server.domain.leg import LegRole, LegState
 from cti_server.domain.rules import (
+    ahead,
     audio,
     channel_facts,
     consult_facts,
@@ -56,6 +57,7 @@ def node_snapshot(step: Step, snapshot: NodeSnapshot) -> None:
     customers = [
         fact for fact in snapshot.channels if _is_customer(fact) and not _moved_since(step, since, fact)
     ]
+    ahead.seen(step, customers)
     partners = {fact.channel: partner for fact in customers if (partner := _partner(fact, channels))}
     _customers_gone(step, snapshot, channels)
     for fact in customers:
@@ -76,7 +78,7 @@ def node_snapshot(step: Step, snapshot: NodeSnapshot) -> None:
     _held_at_phones(step, snapshot, channels)
     audio.corrected(step, snapshot, channels)
     supervision.corrected(step, snapshot.node, channels)
-    _strays(step, snapshot)
+    _strays(step, snapshot, was_away=was_away)
     fallback.corrected(step, snapshot)
     reroute.note_numbers(step, snapshot.node)
 
@@ -167,7 +169,7 @@ def _held_at_phones(step: Step, snapshot: NodeSnapshot, channels: dict[str, Chan
                 channel_facts.phone_retrieved(step, PhoneRetrieved(step.at, snapshot.node, leg.channel))
 
 
-def _strays(step: Step, snapshot: NodeSnapshot) -> None:
+def _strays(step: Step, snapshot: NodeSnapshot, *, was_away: bool) -> None:
     """Channels of ours that nobody waits for: no phone hangs in an empty place, or with an agent for ever."""
     served = {fact.bridge for fact in snapshot.channels if _is_customer(fact)}
     for fact in snapshot.channels:
@@ -177,6 +179,7 @@ def _strays(step: Step, snapshot: NodeSnapshot) -> None:
             or (fact.peer_station and fact.context == "cti-station")
         )
         known = fact.channel in step.state.station_channels or fact.channel in step.state.channels
+        known = known or (not was_away and ahead.undecided(step, fact))
         if ours and not known and (not fact.bridge or fact.bridge not in served):
             step.do(HangUpChannel(snapshot.node, fact.channel))
         elif fact.context == ARRIVAL and fact.bridge:

@@ -31,6 +31,7 @@ from cti_server.domain.step import Step
 PLACES = {
     "cti-wait": "wait",
     "cti-connect": "wait",
+    "cti-ahead": "wait",
     "cti-hold": "hold",
     "cti-unserved": "unserved",
     "cti-voicemail": "voicemail",

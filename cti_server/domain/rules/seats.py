@@ -20,7 +20,7 @@ from cti_server.domain.contact import Contact
 from cti_server.domain.effects import HangUpChannel, RingStation
 from cti_server.domain.events import Event, Reply
 from cti_server.domain.leg import Leg, LegRole, LegState
-from cti_server.domain.rules import fallback
+from cti_server.domain.rules import ahead, fallback
 from cti_server.domain.signals import SetState, SignIn, SignOut
 from cti_server.domain.station import Station, station_address
 from cti_server.domain.step import Step
@@ -115,7 +115,8 @@ def reserve(step: Step, contact: Contact, agent: Agent, role: LegRole, ring_time
     agent.apply(AgentEvent.RESERVE, step.at)
     channel = station.channel or ""
     if agent.station_mode is StationMode.ON_DEMAND:
-        channel = ring_station(step, station, agent, ring_time, contact.contact_id)
+        channel = ahead.adopted(step, contact, station)
+        channel = channel or ring_station(step, station, agent, ring_time, contact.contact_id)
     leg = contact.add_leg(role, agent.agent_id, channel, LegState.RINGING)
     step.state.channels[channel] = contact.contact_id
     return leg

@@ -50,6 +50,9 @@ class ContactArrived(PbxFact):
     """The language is the customer's own, not the number's."""
     ungreeted: bool = False
     """No prompt is played before it waits: unless there is a menu, it waits already."""
+    ahead: str = ""
+    """A leg that the PBX rings for it already, on our guess; and the station's address."""
+    ahead_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ class Bridges(Link):
                 self._tell(left.channel, s.StationPlaced(self.now, self.name, left.channel))
         elif left.context == "cti-unserved":
             self.hang_up(left.channel)  # the dialplan says goodbye after a conversation
-        elif left.context == "cti-conference":
+        elif left.context == "cti-conference" or _must_not_have_joined(left):
             self._place(left, "wait")
         else:
             left.context = "cti-wait"  # into the middle of the loop: nothing is told
@@ -124,3 +124,10 @@ class Bridges(Link):
             station=found.taken_by,
         )
         self.cel.append(fact)
+
+
+def _must_not_have_joined(customer: Channel) -> bool:
+    """It joined by itself a phone that it was not to have any more."""
+    variables = customer.variables
+    by_itself = "CTI_LEG" in variables and variables["CTI_LEG"] == variables.get("CTI_PEER")
+    return by_itself and not variables.get("CTI_JOIN")

@@ -25,6 +25,8 @@ class Link:
         """Stations and the groups in whose fallback queues they ring."""
         self.numbers: dict[str, e.NotedNumber] = {}
         """Service numbers, as noted in the node's own database."""
+        self.guesses: dict[str, str] = {}
+        """By service number: whose phone is rung for its next call."""
         self.effects: deque[e.Effect] = deque()
         self.told: list[tuple[str, int, float | None]] = []
         """What waiting customers were told: channel, position, expected wait."""
@@ -93,7 +95,15 @@ class Link:
             ]
             earlier = [name for name, told in self._earlier.items() if told and name not in asking]
             return [*(earlier or ["snapshot"]), *asking]
-        return [name for name, queue in self.facts.items() if queue]
+        return [name for name, queue in self.facts.items() if queue and not self._kept_back(name)]
+
+    def _kept_back(self, source: str) -> bool:
+        """Of a leg rung ahead nothing is told before the call that it was rung for."""
+        leg = self.channels.get(source)
+        asking = (
+            self.facts.get(f"agi:{leg.variables['CTI_FOR']}") if leg and "CTI_FOR" in leg.variables else None
+        )
+        return bool(asking and isinstance(asking[0], s.ContactArrived))
 
     def read(self, source: str) -> s.Signal:
         """The next fact of a source, at the time of now."""

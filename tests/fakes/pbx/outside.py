@@ -5,11 +5,11 @@ from __future__ import annotations
 from cti_server.domain import effects as e
 from cti_server.domain import signals as s
 from cti_server.domain.customer import CustomerProfile
-from tests.fakes.pbx.bridges import Bridges
+from tests.fakes.pbx.ahead import Ahead
 from tests.fakes.pbx.channel import Channel
 
 
-class Outside(Bridges):
+class Outside(Ahead):
     """What customers and third parties do."""
 
     def arrive(
@@ -25,9 +25,18 @@ class Outside(Bridges):
         channel = f"{self.name}-{self._counter}.0"
         variables = {"CTI_NUMBER": number, "CTI_GROUP": group}
         self.channels[channel] = Channel(channel, "cti-entry", number=caller, variables=variables)
+        leg, address = self._ring_ahead(self.channels[channel])
         if self.link:
             asking = s.ContactArrived(
-                self.now, self.name, channel, number, caller, group_id=group, ungreeted=ungreeted
+                self.now,
+                self.name,
+                channel,
+                number,
+                caller,
+                group_id=group,
+                ungreeted=ungreeted,
+                ahead=leg,
+                ahead_at=address,
             )
             self._tell(f"agi:{channel}", asking)
         else:
@@ -56,6 +65,8 @@ class Outside(Bridges):
     def greeted(self, channel: str) -> None:
         """The greeting is over, or the question was not answered."""
         found = self.channels[channel]
+        if "CTI_ROUTED" in found.variables and self._waits_ahead(found):
+            return
         self._place(found, "wait" if "CTI_ROUTED" in found.variables else "unserved")
 
     def outside_answers(self, channel: str) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from cti_server.domain import effects as e
 from cti_server.domain import signals as s
 from cti_server.domain.agent import StationMode
-from tests.fakes.pbx.bridges import Bridges
+from tests.fakes.pbx.ahead import Ahead
 from tests.fakes.pbx.channel import BUSY, Channel
 
 
-class Phones(Bridges):
+class Phones(Ahead):
     """What they do by themselves."""
 
     def register(self, address: str) -> None:
@@ -27,6 +27,7 @@ class Phones(Bridges):
         found = self.channels[channel]
         found.up = True
         self._tell(channel, s.StationPlaced(self.now, self.name, channel))
+        self._picked_up(found)
 
     def refuse(self, channel: str, cause: int = BUSY) -> None:
         """A ringing phone rejects the call, or rang in vain."""

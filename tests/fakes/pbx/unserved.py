@@ -19,7 +19,7 @@ class Unserved(Outside):
                 self.hang_up(channel)
         elif found.context == "cti-wait" and found.variables.get("CTI_CONNECTED"):
             self.hang_up(channel)
-        elif found.context in ("cti-wait", "cti-connect"):
+        elif found.context in ("cti-wait", "cti-ahead", "cti-connect"):
             self._place(found, "unserved")
         elif found.context == "cti-identify":
             self.asked_enough(channel)

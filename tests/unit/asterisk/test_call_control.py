@@ -41,6 +41,9 @@ EFFECTS = [
         silent=True,
     ),
     e.Supervise("pbx-a", "station-2001-1", "station-1001-1", SupervisionMode.WHISPER, "2001"),
+    e.RingAhead("pbx-a", "+864000", "1001-browser:1790000000000:20"),
+    e.RingAhead("pbx-a", "4000", ""),
+    e.LetJoin("pbx-a", "pbx-a-1.1", "pbx-a-1.2"),
 ]
 MANY = [
     e.Confer("pbx-a", "pbx-a-1.1", ("station-1001-1", "station-1002-1"), ("1001", "1002")),

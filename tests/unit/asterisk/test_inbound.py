@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -44,6 +45,7 @@ class Met:
     def __init__(self, *, gone: bool = False) -> None:
         self.applied: list[s.Signal] = []
         self.asked: list[str] = []
+        self.ahead = "", ""
         self.state = WorldState()
         self.looked_up = asyncio.Event()
         self.looked_up.set()
@@ -68,7 +70,10 @@ class Met:
             self.asked.append(channel)
             return life
 
-        handle = inbound(lambda _channel: "pbx-a", self.arrivals, lambda: self.state, life_of)
+        async def ahead_of(_node: str, _channel: str) -> tuple[str, str]:
+            return self.ahead
+
+        handle = inbound(lambda _channel: "pbx-a", self.arrivals, lambda: self.state, life_of, ahead_of)
         await handle(cast("AgiSession", Session(*arguments)))
 
 
@@ -135,3 +140,14 @@ async def test_who_is_not_greeted_waits_at_once(dialplan: str, server: str | Non
     [arrived] = met.applied
     assert isinstance(arrived, s.ContactArrived)
     assert arrived.ungreeted is ungreeted
+
+
+async def test_the_question_is_quicker_than_the_node_s_word_and_a_phone_rings_ahead() -> None:
+    met = Met()
+    met.ahead = "leg-1", "1001"
+    await met.question("4000", "general")
+    again = met.arrivals.begin(replace(CALL, ahead="leg-1", ahead_at="1001"))
+    assert again is not None
+    await again
+    told = [(one.ahead, one.ahead_at) for one in met.applied if isinstance(one, s.ContactArrived)]
+    assert told == [("leg-1", "1001")] * 2

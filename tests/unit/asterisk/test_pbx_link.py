@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from asterisk_config.surface import CEL_COLUMNS
 from cti_server.asterisk import look, node_clock, pbx_link
+from cti_server.asterisk.arrivals import Call
 from cti_server.asterisk.pbx_link import PbxAddress, PbxLink
 from cti_server.domain import effects as e
 from cti_server.domain import signals as s
@@ -171,6 +172,40 @@ async def test_a_call_that_ends_between_the_looks_is_not_lost(
         await asyncio.gather(running, return_exceptions=True)
     assert kinds == [s.NodeUp, s.NodeSnapshot]
     assert (signal.channel, signal.group_id, signal.connected_at) == ("pbx-a-1.1", "general", None)
+
+
+async def test_of_a_leg_rung_ahead_nothing_is_told_before_its_call() -> None:
+    told: asyncio.Queue[s.Signal] = asyncio.Queue()
+    met: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    calls = []
+
+    def called(call: Call) -> asyncio.Future[None]:
+        calls.append((call.channel, call.ahead, call.ahead_at))
+        return met
+
+    async with fake_ami() as pbx:
+        pbx.answers |= {"Status": _list, "DeviceStateList": _list}
+        address = PbxAddress("pbx-a", "127.0.0.1", pbx.port, "cti", "secret")
+        link = PbxLink(address, told.put_nowait, lambda: None, lambda: 0.0, called=called)
+        running = asyncio.create_task(link.run())
+        async with asyncio.timeout(DEADLINE):
+            while not isinstance(await told.get(), s.NodeSnapshot):
+                pass
+            for event in (
+                "UserEvent|UserEvent: CTIAhead|Uniqueid: leg-1",
+                "UserEvent|UserEvent: CTICall|Uniqueid: c-1|Number: 4000|Ahead: leg-1|Station: 1001",
+                "UserEvent|UserEvent: CTIPlace|Uniqueid: leg-1|Place: station",
+                "Hangup|Uniqueid: leg-2",
+            ):
+                pbx.last.send(f"Event: {event}||".replace("|", "\r\n").encode())
+            assert isinstance(gone := await told.get(), s.ChannelGone)
+            assert told.empty()
+            met.set_result(None)
+            placed = await told.get()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert (gone.channel, calls) == ("leg-2", [("c-1", "leg-1", "1001")])
+    assert placed == s.StationPlaced(0.0, "pbx-a", "leg-1")
 
 
 async def test_who_hears_goodbye_when_a_server_is_back_is_not_lost_to_the_log(

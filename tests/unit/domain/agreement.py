@@ -128,5 +128,5 @@ def _customer(contact: Contact, channel: Channel, pbx: FakePbx) -> None:
         assert contact.customer_leg.bridge == channel.bridge
     else:
         assert not channel.bridge, (contact, "talks though it waits")
-        waits = channel.context in ("cti-wait", "cti-unserved")
+        waits = channel.context in ("cti-wait", "cti-ahead", "cti-unserved")
         assert waits or (contact.on_its_way and channel.context == "cti-entry"), (contact, channel)

@@ -47,6 +47,20 @@ def test_who_would_wait_in_vain(
     assert [(one.code, one.where) for one in found] == told
 
 
+@pytest.mark.parametrize(
+    ("greeting", "preference", "vain"), [("", 0.0, False), ("", 5.0, True), ("welcome", 0.0, True)]
+)
+def test_where_no_phone_is_rung_ahead(greeting: str, preference: float, vain: bool) -> None:
+    policy = Policy(ring_ahead=True, preference_time=preference)
+    settings = RoutingSettings(
+        {"general": GroupSettings("综合", "General", policy=policy)},
+        {"4000": NumberSettings("general", greeting=greeting)},
+        {"1001": AgentSkills({"general": 1})},
+    )
+    told = Warned(Doubt.RING_AHEAD_WITHOUT_EFFECT, "groups.general.policy.ring_ahead")
+    assert list(doubts(settings)) == ([told] if vain else [])
+
+
 def test_sounds_in_the_languages_they_are_played_in() -> None:
     menu = Ivr(languages=("zh", "en"), menus={"main": (Option("1", "for_a", group="general"),)})
     numbers = {

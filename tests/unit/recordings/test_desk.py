@@ -13,6 +13,8 @@ from cti_server.store.errors import StoreUnavailable
 from cti_server.store.keeper import RecordKeeper
 from recordings.intake import Intake
 
+SILENT = "never-talked"
+
 
 class OneRecording:
     """An intake that has one recording, which grows when it is `recorded_again`."""
@@ -21,9 +23,14 @@ class OneRecording:
         self.asked: asyncio.Queue[str] = asyncio.Queue()
         self.size = 10
         self.stored = stored
+        self.discarded = 0
 
     async def spooled(self, _contact_id: str) -> bool:
         return not self.stored
+
+    async def discard_empty(self, contact_id: str) -> None:
+        assert contact_id == SILENT
+        self.discarded += 1
 
     async def finish(self, contact_id: str) -> dict[str, Any]:
         self.asked.put_nowait(contact_id)
@@ -64,7 +71,7 @@ class Desk:
 
     async def work(self, intake: OneRecording, *contacts: str) -> None:
         for contact_id in contacts:
-            self.desk.contact_ended("pbx-a", contact_id)
+            self.desk.contact_ended("pbx-a", contact_id, contact_id != SILENT)
         for _ in contacts:
             await asyncio.wait_for(intake.asked.get(), 10)
         await asyncio.sleep(0)
@@ -85,7 +92,7 @@ async def test_told_of_once_and_again_when_it_changed() -> None:
     async with running(intake, {}) as it:
         for size in (10, 10, 20):
             intake.size = size
-            it.desk.contact_ended("pbx-b", "c2")  # a node whose spool is out of reach
+            it.desk.contact_ended("pbx-b", "c2", True)  # a node whose spool is out of reach
             await it.work(intake, "c1")
         assert [record.data["size"] for record in it.keeper.records] == [10, 20]
         assert it.asked == [], "what is new is nobody's yet"
@@ -106,3 +113,10 @@ async def test_in_doubt_it_is_told_of_again() -> None:
     async with running(intake, None) as it:
         await it.work(intake, "c1")
         assert [record.data["recording_id"] for record in it.keeper.records] == ["c1"]
+
+
+async def test_of_who_never_talked_an_empty_one_is_not_kept() -> None:
+    intake = OneRecording()
+    async with running(intake, {}) as it:
+        await it.work(intake, SILENT, "c1")
+    assert intake.discarded == 1

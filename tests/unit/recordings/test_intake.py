@@ -142,6 +142,16 @@ async def test_empty_recording_is_kept_and_said_so(site: Site) -> None:
     assert (recording["duration_s"], recording["data"]["repairs"]) == (0.0, ["empty"])
 
 
+async def test_only_an_empty_recording_is_discarded(site: Site) -> None:
+    written = site.raw(0)
+    await site.intake.discard_empty(CONTACT)
+    assert not written.exists()
+    kept = site.raw(10)
+    await site.intake.discard_empty(CONTACT)
+    assert kept.exists()
+    await site.intake.discard_empty("pbx-a-1.1")
+
+
 async def test_what_else_is_known_of_it_stands_among_its_repairs(tmp_path: Path) -> None:
     asked: list[tuple[float, float]] = []
 

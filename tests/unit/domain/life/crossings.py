@@ -174,6 +174,8 @@ class Crossings(Drive):
                 yield partial(self._presses, channel, other)
         for channel in self._customers("cti-voicemail"):
             yield partial(pbx.speaks, channel.channel)
+        for channel in pbx.in_vain():
+            yield partial(pbx.waits_no_more, channel.channel)
         for channel in self._customers("cti-let-go"):
             yield partial(pbx.hang_up, channel.channel)
 

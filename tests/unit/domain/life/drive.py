@@ -55,7 +55,13 @@ LIVELY = (
     ),
     replace(
         c.GROUPS[1],
-        policy=Policy(Strategy.MOST_SKILLED, overflow_to=VOICEMAIL, overflow_length=2, overflow_after=50.0),
+        policy=Policy(
+            Strategy.MOST_SKILLED,
+            ring_ahead=True,
+            overflow_to=VOICEMAIL,
+            overflow_length=2,
+            overflow_after=50.0,
+        ),
     ),
 )
 """Everything that a queue may do by itself."""

@@ -90,6 +90,8 @@ class Faults(Drive):
                 "HoldCustomer",
                 "IdentifyCustomer",
                 "HangUpChannel",
+                "LetJoin",
+                "RingAhead",
                 "Mute",
                 "PauseRecording",
                 "SendOutside",

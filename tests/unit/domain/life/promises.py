@@ -91,6 +91,7 @@ class Promises(Drive):
                 for ch in self._customers("cti-wait", "cti-let-go")
                 if ch.channel in centre.state.ended
             ),
+            *(partial(pbx.waits_no_more, ch.channel) for ch in pbx.in_vain()),
             *(partial(pbx.heard, ch.channel, "person") for ch in self._customers("cti-campaign")),
             *(partial(pbx.outside_answers, ch.channel) for ch in self._customers("cti-outside")),
             *(
