@@ -62,7 +62,8 @@ async def measured(url: str, work: Work[Any]) -> Cost:
         await process.do(partial(int), "")
         async with lag:
             began = time.monotonic()
-            megabytes = await StoredReports(database, WorldState, process.do).worked_out(work, peak)
+            reports = StoredReports(database, WorldState, process.do, process.do)
+            megabytes = await reports.worked_out(work, peak)
             seconds = time.monotonic() - began
     finally:
         await process.close()
