@@ -25,6 +25,7 @@ from cti_server.simulate.patterns import Pattern
 from cti_server.simulate.phones import Phones
 from cti_server.simulate.tally import Tally
 from cti_server.simulate.waiting import until
+from tests.bench.awake import awake
 from tests.bench.queue_ways import (
     ASKING,
     ASKING_LATER,
@@ -53,6 +54,8 @@ AT_ONCE = Pattern(
     hesitation=(0, 0), after_call=(0, 0), talk=(600, 600), hold=0, sound=0, break_=1, rest=(0, 0)
 )
 ON_DEMAND_BAR, PERSISTENT_BAR = 1.0, 5.0
+PICK_UP_MS = 1.0
+"""SIPp's clock: it picks up at whole milliseconds, so two ways to talk are told apart no better."""
 STEPS = (
     "INVITE to the phone's channel",
     "to its ringing",
@@ -64,7 +67,7 @@ ATTEMPTS = 3
 
 def run() -> Section:
     """Measure `ROUNDS` calls each way."""
-    with tempfile.TemporaryDirectory(prefix="cti-bench-") as folder:
+    with awake(), tempfile.TemporaryDirectory(prefix="cti-bench-") as folder:
         calls = asyncio.run(_measured(Path(folder)))
     rings = {way: [call.ring or 0.0 for call in calls[way]] for way in WAYS}
     talks = {way: [call.talk for call in calls[way]] for way in WAYS}
@@ -94,7 +97,12 @@ def run() -> Section:
             ratio(talks[ON_DEMAND_LATER], talks[ASKING_LATER]),
         ),
     ]
-    passed = max(compared[0][1], compared[2][1]) <= ON_DEMAND_BAR and compared[4][1] >= PERSISTENT_BAR
+    hidden = PICK_UP_MS / statistics.median(talks[QUEUE_LATER])
+    passed = (
+        compared[0][1] <= ON_DEMAND_BAR
+        and compared[2][1] <= ON_DEMAND_BAR + hidden
+        and compared[4][1] >= PERSISTENT_BAR
+    )
     ringing = [way for way in WAYS if way.mode != PERSISTENT.mode]
     parts = table(
         ["medians, milliseconds", *(way.name for way in ringing)],
@@ -105,8 +113,8 @@ def run() -> Section:
     ratios = table(
         ["median of the ratios, call by call", "", "bar"],
         [
-            *([name, f"{value:.2f}", bar] for name, value, bar in compared),
-            *([name, f"{value:.2f}", "for information"] for name, value in informed),
+            *([name, f"{value:.3f}", bar] for name, value, bar in compared),
+            *([name, f"{value:.3f}", "for information"] for name, value in informed),
         ],
     )
     return Section("A call to an agent, against Queue()", _text(figures, ratios, parts), passed)
@@ -138,7 +146,7 @@ Milliseconds by Asterisk's own clock, from taking the INVITE (`Newchannel`) unti
 (`Newstate`) and until both channels are in one bridge (`BridgeEnter`). Ours has FastAGI, the customer's
 look-up in the database, the journal, routing, the agent's socket and its answer beside that, which `Queue()`
 does without. A persistent station has been picked up once for the shift: a call waits for no phone.
-{load()}
+{load()} The machine's cores were kept awake (`tests/bench/awake.py`), which the load has in it.
 
 {figures}
 
@@ -146,8 +154,9 @@ does without. A persistent station has been picked up once for the shift: a call
 
 On demand the group's policy has `ring_ahead` (docs/routing.md, adr/0016): the dialplan rings the phone by
 itself, on the server's guess, and the customer joins it by itself once the server has confirmed that. For
-what the server does meanwhile nobody waits, but where the phone picks up at once. SIPp picks up within a few
-milliseconds of what it is told, which hides tenths of a millisecond in the talk column.
+what the server does meanwhile nobody waits, but where the phone picks up at once. SIPp picks up at whole
+milliseconds, within a few of what it is told: what is gained or lost before that is not seen in talk, so two
+ways that differ by less than {PICK_UP_MS:g} ms there (a ratio of 1.002) count as even.
 
 {parts}
 """
