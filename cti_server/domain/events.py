@@ -28,6 +28,7 @@ class Event(StrEnum):
     CONTACT_IDENTIFICATION_CHANGED = "contact.identification_changed"
     CONTACT_CONSULT_STARTED = "contact.consult_started"
     CONTACT_CONSULT_CONNECTED = "contact.consult_connected"
+    CONTACT_ALTERNATED = "contact.alternated"
     CONTACT_CONSULT_ENDED = "contact.consult_ended"
     CONTACT_TRANSFERRED = "contact.transferred"
     CONTACT_CONFERENCED = "contact.conferenced"

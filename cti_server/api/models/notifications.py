@@ -80,6 +80,7 @@ NOTIFICATIONS: dict[str, type[Model]] = {
     Event.CONTACT_IDENTIFICATION_CHANGED: ContactNotice,
     Event.CONTACT_CONSULT_STARTED: ContactNotice,
     Event.CONTACT_CONSULT_CONNECTED: ContactNotice,
+    Event.CONTACT_ALTERNATED: ContactNotice,
     Event.CONTACT_CONSULT_ENDED: ContactNotice,
     Event.CONTACT_TRANSFERRED: ContactNotice,
     Event.CONTACT_CONFERENCED: ContactNotice,

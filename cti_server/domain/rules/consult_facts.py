@@ -50,13 +50,22 @@ def third_left(step: Step, contact: Contact, next_state: AskedState | None) -> N
     if leg and not leg.bridge and _rings_outside(step, contact):
         step.do(Move(contact.node, leg.channel, Place.STATION))  # it hears no ringing any more
     talks = together or contact.state is ContactState.CONFERENCE
+    sent_to_it = _sent_to_third(contact)
     moves = ContactEvent.RETRIEVE if talks else ContactEvent.HOLD
     if not talks:
         customer.state = LegState.HELD
         if leg:
             leg.state = LegState.UP
     parties.end(step, contact, errors.ConsultEnded, moves, next_state)
+    if sent_to_it and not talks:
+        step.do(Move(contact.node, contact.contact_id, Place.HOLD))
     watching.watch(step, contact, operations.OPERATION_TIME)
+
+
+def _sent_to_third(contact: Contact) -> bool:
+    """Whether the customer was to be joined with the third party: it may have left its hold for that."""
+    consultation = contact.consult
+    return consultation is not None and consultation.goal is Talk.HANDED and consultation.joining
 
 
 def _rings_outside(step: Step, contact: Contact) -> bool:

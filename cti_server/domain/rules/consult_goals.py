@@ -68,12 +68,12 @@ def _reached(step: Step, contact: Contact, consultation: Consult, before: Talk) 
             step.tell_contact(contact, Event.CONTACT_LEG_JOINED)
             step.tell_contact(contact, Event.CONTACT_CONFERENCED)
     else:
-        if consultation.connected:
-            if goal is not before:
-                step.note_contact(contact, "contact.alternated")
-        elif goal is Talk.CONSULTED:
+        alternated = consultation.connected and goal is not before
+        if goal is Talk.CONSULTED and not consultation.connected:
             _talk_first(step, contact, consultation)
         operations.finish_operation(step, contact, SERVED.get(goal, OperationKind.ALTERNATE))
+        if alternated:
+            step.tell_contact(contact, Event.CONTACT_ALTERNATED)
         _next(step, contact, consultation)
 
 

@@ -445,6 +445,17 @@ def test_it_goes_on_after_the_server_was_killed(mode, third_mode, start):
     check_agreement(centre)
 
 
+def test_whom_the_agent_talks_to_is_told_to_both():
+    centre, contact_id = consulting()
+    for whom in ("customer", "consulted"):
+        centre.command(s.Alternate, "1001", contact_id)
+        centre.settle()
+        told = [n for o in centre.told for n in o.notifications if n.event is Event.CONTACT_ALTERNATED]
+        assert [n.agent_id for n in told[-2:]] == ["1001", "1002"]
+        assert {n.params["contact"]["consult"]["talking_to"] for n in told[-2:]} == {whom}
+        assert "contact.alternate" in told[-2].params["contact"]["allowed_actions"]
+
+
 def test_a_look_that_finds_all_as_it_was_tells_nothing():
     centre, _ = consulting()
     centre.restart()

@@ -8,6 +8,7 @@ from cti_server.domain.outside import OutsideRules
 from cti_server.domain.target import Target, TargetKind
 from tests.fakes.pbx import BUSY, Channel
 from tests.unit.domain import centre as c
+from tests.unit.domain.agreement import check_agreement
 from tests.unit.domain.centre import Centre
 from tests.unit.domain.scenes import MODES, agent, agent_channel, code, contact, kinds, talking
 
@@ -123,6 +124,30 @@ def test_hung_up_in_the_moment_of_completing(mode):
     assert centre.replies[hang_up][0].error_code == "contact_ended"
     centre.settle()
     assert contact_id not in centre.pbx.channels
+
+
+@BOTH
+def test_gone_as_soon_as_joined_leaves_the_customer_on_hold(mode):
+    """Its end is told before the customer's entering their bridge. Found by the machine."""
+    centre, contact_id = asked(mode)
+    outside = third(centre).channel
+    centre.command(s.CompleteTransfer, "1001", contact_id)
+    while not centre.pbx.channels[contact_id].bridge:
+        if centre.pbx.effects:
+            centre.pbx.carry_out()
+        else:
+            centre.apply(centre.pbx.read(centre.pbx.sources()[0]))
+    centre.pbx.hang_up(outside)
+    while outside in centre.pbx.sources():
+        centre.apply(centre.pbx.read(outside))
+    assert centre.replies[centre.commands[-1]][0].error_code == "consult_ended"
+    centre.settle()
+    assert contact(centre, contact_id).state == "held"
+    check_agreement(centre)
+    assert code(centre, s.Retrieve, "1001", contact_id) is None
+    centre.settle()
+    check_agreement(centre)
+    assert contact(centre, contact_id).state == "active"
 
 
 @BOTH

@@ -44,6 +44,13 @@ class Customers(Drive):
         if channel:
             self.centre.pbx.greeted(channel.channel)
 
+    @rule(number=which)
+    def waits_no_more(self, number: int) -> None:
+        """The phone that rang ahead for it is gone, or not meant for it."""
+        channel = pick(self.centre.pbx.in_vain(), number)
+        if channel:
+            self.centre.pbx.waits_no_more(channel.channel)
+
     @rule(number=which, keys=st.lists(ANSWERS, max_size=6), late=st.integers(0, 1))
     def menu(self, number: int, keys: list[str], late: int) -> None:
         """A caller in the menu presses keys; who comes out of it goes on to wait."""
