@@ -54,7 +54,8 @@ def inbound(
                 # FastAGI has no authentication: what the node itself does not know is nobody's call.
                 log.warning("agi.no_such_channel", node=node)
                 return
-            ahead = await ahead_of(node, channel)
+            if state().ahead.get(node):  # the node was given a guess some time
+                ahead = await ahead_of(node, channel)
         service_number, group_id, prompt = (*session.arguments, "", "", "")[:3]
         call = Call(
             node, channel, service_number, group_id, prompt, _number(session), session.language, *ahead

@@ -7,6 +7,7 @@ import asyncio
 from cti_server.asterisk import translate
 from cti_server.asterisk.ami_client import AmiClient
 from cti_server.asterisk.ami_codec import AmiMessage
+from cti_server.asterisk.ami_fields import Fields
 from cti_server.errors import AmiRefused
 
 ASKED_AT_ONCE = 25
@@ -50,3 +51,12 @@ async def queues(client: AmiClient) -> list[AmiMessage] | None:
         return await client.list_action("QueueStatus", {})
     except AmiRefused:
         return None
+
+
+async def rung_ahead(client: AmiClient, channel: str) -> tuple[str, str]:
+    """The leg that is rung ahead for a call, and the station's address; empty for none. Raises CtiError."""
+    wanted: tuple[Fields, ...] = tuple(
+        {"Channel": channel, "Variable": variable} for variable in ("CTI_LEG", "CTI_STATION_AHEAD")
+    )
+    leg, station = await asyncio.gather(*(client.action("Getvar", one, timeout=1.0) for one in wanted))
+    return leg.get("Value", ""), station.get("Value", "")

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections import deque
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
-from cti_server.asterisk import cel, look, translate
+from cti_server.asterisk import look, translate
 from cti_server.asterisk.ami_client import AmiClient
 from cti_server.asterisk.ami_codec import AmiMessage
-from cti_server.asterisk.ami_fields import Fields
 from cti_server.asterisk.arrivals import Call
 from cti_server.asterisk.call_control import actions
+from cti_server.asterisk.early import EarlyLegs, Originates
 from cti_server.asterisk.inbound import ChannelLife
 from cti_server.asterisk.node_clock import NodeClock
 from cti_server.asterisk.number_book import NumberBook
 from cti_server.asterisk.recipes.actions import Action
+from cti_server.asterisk.unseen_calls import UnseenCalls
 from cti_server.domain import effects as e
 from cti_server.domain import signals as s
 from cti_server.engine.port import JournalUnavailable, NotLeader, Overloaded
@@ -33,8 +33,6 @@ RECONNECT = (0.1, 1.0)
 """Seconds between attempts, at first and at most: the state is right within 2 s of a healed link."""
 GONE_KEPT = 1000
 """Channels that ended lately are remembered: a caller may hang up while it is being asked about."""
-EARLY_KEPT = 1000
-"""Results of Originates kept until the answer to the action is looked at."""
 CALL_TOLD = 2.0
 """Seconds after which a call is given up that a phone was rung ahead for: its caller may be gone."""
 GONE_LOOKS, GONE_PAUSE = 10, 0.05
@@ -46,8 +44,6 @@ ON_THE_WAY = 0.25
 """Seconds in which a held customer who went back for want of a beat has reached its agent."""
 UNREACHED = 3.0
 """Seconds after which a node that a new leader has not reached yet is told to be out of reach."""
-CEL_WRITTEN = 1.0
-"""Seconds after which what happened is in CEL's file."""
 CEL_SLACK = 5.0
 """Seconds before the last known moment from which unseen calls are looked for (clocks, buffered rows)."""
 Sent = Sequence[tuple[Action, asyncio.Future[AmiMessage]]]
@@ -86,17 +82,12 @@ class PbxLink:
         cannot be one for now.
         """
         self.name = address.name
-        self._address, self._post, self._gate = address, post, gate
+        self._post = post
         self._last_seen, self._called, self._clock = last_seen, called, clock
         self._registered: dict[str, bool] = {}
-        self._originates: dict[str, e.Effect] = {}
-        self._rang_early: dict[str, bool] = {}
-        """Action id → whether it rang, of results that came before the answer was looked at."""
-        self._early: dict[str, list[s.Signal]] = {}
-        """What legs did that were rung ahead for calls under way."""
+        self._originates, self._early = Originates(), EarlyLegs()
         self._running: set[asyncio.Task[None]] = set()
-        self._farewells: list[s.ChannelGone] = []
-        """Gone, not told yet."""
+        self._unseen = UnseenCalls(address.name, address.cel_file, address.cel_columns, self._hand_in)
         self._facts_lost = False
         self._held_back: list[s.Signal] | None = None
         self._beating = self._following = self._over = False
@@ -132,6 +123,7 @@ class PbxLink:
                 tasks.create_task(self.numbers.keep())
         finally:
             self._over = True
+            self._early.forget()
             for task in self._running:
                 task.cancel()
 
@@ -179,15 +171,10 @@ class PbxLink:
 
     async def ahead_of(self, channel: str) -> tuple[str, str]:
         """The leg that is rung ahead for a call, and the station's address; empty for none."""
-        found = []
-        for variable in ("CTI_LEG", "CTI_STATION_AHEAD"):
-            try:
-                fields: Fields = {"Channel": channel, "Variable": variable}
-                answer = await self.client.action("Getvar", fields, timeout=1.0)
-            except CtiError:
-                return "", ""
-            found.append(answer.get("Value", ""))
-        return found[0], found[1]
+        try:
+            return await look.rung_ahead(self.client, channel)
+        except CtiError:
+            return "", ""
 
     def has_gone(self, channel: str) -> bool:
         """Whether Asterisk told us of the channel's end, a moment ago."""
@@ -197,7 +184,8 @@ class PbxLink:
 
     def _on_event(self, message: AmiMessage) -> None:
         if message.name == "OriginateResponse":
-            self._originate_response(message)
+            rang = message.get("Response") == "Success"
+            self._refused(self._originates.result(message.get("ActionID", ""), rang=rang))
         elif (call := translate.call(self.name, message)) is not None:
             self._call_told(call.ahead, self._called(call))
         elif translate.rings_ahead(message):
@@ -206,34 +194,33 @@ class PbxLink:
             if isinstance(fact, s.ChannelGone):
                 self._gone.append(fact.channel)
                 if translate.after_farewell(message):
-                    self._farewell(fact)
+                    if self._unseen.farewell(fact):
+                        self._keep(asyncio.create_task(self._unseen.tell_farewells()))
                     continue
             if isinstance(fact, s.StationChanged) and self._known_state(fact):
                 continue
-            if (early := self._early.get(getattr(fact, "channel", ""))) is not None:
-                early.append(fact)
-            elif self._held_back is None:
-                self._hand_in(fact)
-            else:
-                self._held_back.append(fact)
+            if not self._early.keep(fact):
+                self._tell(fact)
+
+    def _tell(self, fact: s.Signal) -> None:
+        """Hand it in, after the snapshot that is being taken if one is."""
+        if self._held_back is None:
+            self._hand_in(fact)
+        else:
+            self._held_back.append(fact)
 
     def _rings_ahead(self, leg: str) -> None:
         """Of a leg rung ahead nothing is told before the world has the call that it was rung for."""
-        self._early[leg] = []
+        self._early.rings(leg)
         asyncio.get_running_loop().call_later(CALL_TOLD, self._decided, leg)
 
     def _call_told(self, leg: str, met: asyncio.Future[None] | None) -> None:
-        if met and leg in self._early:
+        if met:
             met.add_done_callback(lambda _: self._decided(leg))
 
     def _decided(self, leg: str) -> None:
-        for fact in self._early.pop(leg, ()):
-            self._hand_in(fact)
-
-    def _farewell(self, gone: s.ChannelGone) -> None:
-        self._farewells.append(gone)
-        if len(self._farewells) == 1:
-            self._keep(asyncio.create_task(self._tell_farewells()))
+        for fact in self._early.decided(leg):
+            self._tell(fact)
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._running.add(task)
@@ -256,18 +243,19 @@ class PbxLink:
     async def _on_up(self) -> None:
         """The link stands: bring our state in line before any buffered event is applied."""
         self._registered.clear()
-        self._originates.clear()
-        self._rang_early.clear()
+        self._originates.forget()
+        self._early.forget()
         self.numbers.forget()
         seen = self._last_seen()
         self._hand_in(s.NodeUp(0.0, self.name))
         await self._node_clock.compare()
         looked = self._node_clock.now()  # CEL goes by the node's clock, too
         if seen > 0:
-            await self._unseen_calls(seen + self._node_clock.ahead - CEL_SLACK)
+            await self._unseen.tell(seen + self._node_clock.ahead - CEL_SLACK)
         await self._snapshot(first=True)
         if seen > 0:
-            self._keep(asyncio.create_task(self._unseen_since(looked - CEL_SLACK, self._node_clock.now())))
+            since, until = looked - CEL_SLACK, self._node_clock.now()
+            self._keep(asyncio.create_task(self._unseen.tell_written(since, until)))
 
     def _on_down(self, reason: str) -> None:
         self._beating = self._following = False
@@ -295,38 +283,6 @@ class PbxLink:
     async def _status(self) -> tuple[float, list[AmiMessage]]:
         """All channels, and when they were asked for."""
         return self._clock(), await look.status(self.client)
-
-    async def _unseen_since(self, since: float, until: float) -> None:
-        """Once more, when its rows are written: who ended just after the first look is in no snapshot."""
-        await asyncio.sleep(CEL_WRITTEN)
-        await self._unseen_calls(since, until)
-
-    async def _tell_farewells(self) -> None:
-        """Callers whose conversation was over while no server lived, and who are gone now.
-
-        The log tells of them first: nobody else knows that they talked, perhaps not even that they called.
-        """
-        await asyncio.sleep(CEL_WRITTEN)
-        gone, self._farewells = self._farewells, []
-        await self._unseen_calls(0.0, only={fact.channel for fact in gone})
-        for fact in gone:
-            self._hand_in(fact)
-
-    async def _unseen_calls(
-        self, since: float, until: float = math.inf, only: Container[str] | None = None
-    ) -> None:
-        path = self._address.cel_file
-        if path is None:
-            return
-        try:
-            rows = await asyncio.to_thread(cel.read_rows, path, self._address.cel_columns)
-            calls = cel.ended_calls(self.name, rows, since)
-        except Exception:  # the past may be unreadable; the calls of now must not wait for it
-            log.exception("pbx.unseen_calls_unread", node=self.name)
-            return
-        for call in calls:
-            if call.ended_at <= until and (only is None or call.channel in only):
-                self._hand_in(call)
 
     def _resync(self) -> None:
         """Take a snapshot soon; several wishes at once are one."""
@@ -412,7 +368,7 @@ class PbxLink:
                 return  # whoever leads now looks for itself
             if error is None:
                 if action.name == "Originate":
-                    self._ringing(answer.result().get("ActionID", ""), effect)
+                    self._refused(self._originates.taken(answer.result().get("ActionID", ""), effect))
             else:
                 code = error.code if isinstance(error, CtiError) else LocalFault.code
                 # both sides may hang up at once: a channel that is gone already is as it should be
@@ -426,23 +382,9 @@ class PbxLink:
         elif isinstance(effect, e.Confirmed):
             self._hand_in(s.EffectDone(0.0, self.name, type(effect).__name__, channel))
 
-    def _ringing(self, action_id: str, effect: e.Effect) -> None:
-        """An Originate was taken; its result comes as an event, perhaps has come already."""
-        rang = self._rang_early.pop(action_id, None)
-        if rang is None:
-            self._originates[action_id] = effect
-        elif not rang:
-            self._effect_failed(effect, "pbx_refused")
-
-    def _originate_response(self, message: AmiMessage) -> None:
-        action_id = message.get("ActionID", "")
-        rang = message.get("Response") == "Success"
-        effect = self._originates.pop(action_id, None)
-        if effect is None:
-            self._rang_early[action_id] = rang
-            if len(self._rang_early) > EARLY_KEPT:  # of Originates that are no effect nobody asks
-                del self._rang_early[next(iter(self._rang_early))]
-        elif not rang:
+    def _refused(self, effect: e.Effect | None) -> None:
+        """The result of an Originate, which comes as an event: refused, if any."""
+        if effect:
             self._effect_failed(effect, "pbx_refused")
 
     def _effect_failed(self, effect: e.Effect, code: str) -> None:

@@ -39,6 +39,8 @@ class Step:
     """Groups whose queue or agents changed, for subscribers."""
     arrived: ContactArrived | None = None
     """A call that came with a leg that rings already, until somebody is offered it."""
+    rang: str = ""
+    """The number of such a call."""
     request_id: str = ""
     """Of the command that caused what is being told now, if one did."""
 

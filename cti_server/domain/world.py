@@ -156,7 +156,12 @@ class World:
 
     def __init__(self, state: WorldState | None = None) -> None:
         self.state = state or WorldState()
+        self._index()
+
+    def _index(self) -> None:
+        """Derive from the state anew what is kept for speed."""
         self.router = Router(self.state)
+        self._ahead = ahead.numbers(self.state)
 
     def apply(self, signal: s.Signal) -> Outcome:
         """Apply one signal. What the outside says never raises: refusals and contradictions are outcomes."""
@@ -165,7 +170,7 @@ class World:
         try:
             self._apply(step, signal)
         except BaseException:  # a bug half done: what the index was not told of must not stay unknown
-            self.router = Router(self.state)
+            self._index()
             raise
         self.state.last_at = signal.at
         return step.outcome
@@ -179,26 +184,28 @@ class World:
             self._fact(step, signal)
         step.request_id = ""
         supervision.sweep(step)
-        self._route(step, signal)
+        agents = self._route(step, signal)
         ahead.settle(step)
-        ahead.publish(step, self.router)
+        ahead.publish(step, self.router, self._ahead, agents, anew=isinstance(signal, MANY))
         subscriptions.tell_queues(step)
 
-    def _route(self, step: Step, signal: s.Signal) -> None:
-        """Offer whatever can be offered now."""
+    def _route(self, step: Step, signal: s.Signal) -> set[str]:
+        """Offer whatever can be offered now. The agents that may be free now, or not any more."""
+        agents: set[str] = set()
         if isinstance(signal, MANY):
-            self.router = Router(self.state)
+            self._index()
         if isinstance(signal, s.Command | s.AgentConnected | s.AgentDisconnected):
             step.agents.add(signal.agent_id)
         elif isinstance(signal, s.PbxFact):
             step.waiting.add(getattr(signal, "channel", ""))  # a contact has its channel's id
         while True:
             self.router.update(step.agents, step.waiting)
+            agents |= step.agents
             step.agents.clear()
             step.waiting.clear()
             pair = self.router.next_pair()
             if pair is None:
-                return
+                return agents
             offers.offer(step, *pair)
 
     def _command(self, step: Step, command: s.Command) -> None:

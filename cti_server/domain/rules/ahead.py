@@ -6,7 +6,7 @@ then is taken for the one that would have been begun, or is hung up.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from cti_server.domain.agent import Agent, StationMode
 from cti_server.domain.contact import Contact, ContactState, RecordingState
@@ -28,19 +28,52 @@ UNTOLD = "?"
 """In place of what a node was told when it may have forgotten that."""
 
 
-def publish(step: Step, router: Router) -> None:
-    """Tell each node in reach whose phone is rung for the next call of a number, where that is news."""
+def numbers(state: WorldState) -> dict[str, list[str]]:
+    """By group: its service numbers whose calls may ring ahead. As constant as the settings."""
+    found: dict[str, list[str]] = {}
+    for number, group_id in state.service_numbers.items():
+        group, greeting = state.groups.get(group_id), state.greetings.get(number)
+        greeted = number in state.ivrs or bool(greeting and greeting.prompt)
+        if group and group.policy.ring_ahead and not greeted:
+            found.setdefault(group_id, []).append(number)
+    return found
+
+
+def publish(
+    step: Step, router: Router, ahead: dict[str, list[str]], agents: Iterable[str], *, anew: bool
+) -> None:
+    """Tell each node in reach whose phone is rung for the next call of a number, where that is news.
+
+    `ahead` are the `numbers`, `agents` those that routing looked at, `anew` whether it looked at everybody:
+    all guesses of a large centre take a millisecond, and most signals change none.
+    """
     state = step.state
-    wanted = dict(guesses(state, router, step.at))
+    if not (ahead or anew or step.rang):
+        return
+    groups = ahead if anew else _changed(step, ahead, agents)
     for node in state.nodes.values():
-        told = state.ahead.get(node.name, {})
-        if not node.up or not (told or wanted):
+        if not node.up:
             continue
-        for number in dict.fromkeys((*told, *(number for name, number in wanted if name == node.name))):
-            guess = wanted.get((node.name, number), "")
+        told = state.ahead.get(node.name, {})
+        wanted = guesses(state, router, node.name, {one: ahead[one] for one in groups}, step.at)
+        if anew:
+            wanted = dict.fromkeys(told, "") | wanted
+        elif step.rang:
+            wanted.setdefault(step.rang, "")
+        for number, guess in wanted.items():
             if told.get(number, "") != guess:
                 state.ahead.setdefault(node.name, {})[number] = guess
                 step.do(RingAhead(node.name, number, guess))
+
+
+def _changed(step: Step, ahead: dict[str, list[str]], agents: Iterable[str]) -> list[str]:
+    """Groups whose guess this signal may have changed."""
+    state = step.state
+    changed = {state.service_numbers.get(step.rang, ""), *step.queues}
+    for agent_id in agents:
+        if agent_id in state.agents:
+            changed.update(state.agents[agent_id].groups)
+    return sorted(changed & ahead.keys())
 
 
 def forget(state: WorldState, node: str) -> None:
@@ -48,33 +81,33 @@ def forget(state: WorldState, node: str) -> None:
     state.ahead[node] = dict.fromkeys(state.ahead.get(node, {}), UNTOLD)
 
 
-def guesses(state: WorldState, router: Router, at: float) -> Iterator[tuple[tuple[str, str], str]]:
-    """By node and service number: `address:since:seconds` of who would get a stranger's call now.
+def guesses(
+    state: WorldState, router: Router, node: str, ahead: dict[str, list[str]], at: float
+) -> dict[str, str]:
+    """By service number: `address:since:seconds` of who would get a stranger's call at the node now.
 
-    `since` tells one guess from the next; the phone is to ring for so many seconds.
+    `since` tells one guess from the next; the phone is to ring for so many seconds. Empty for nobody.
     """
-    ahead = {group.group_id: group for group in state.groups.values() if group.policy.ring_ahead}
-    if not ahead:
-        return
-    for number, group_id in state.service_numbers.items():
-        group, greeting = ahead.get(group_id), state.greetings.get(number)
-        if group is None or number in state.ivrs or (greeting and greeting.prompt):
-            continue
-        for node in state.nodes.values():
-            guess = _guess(state, router, group, node.name, at) if node.up else ""
-            if guess:
-                yield (node.name, number), guess
+    found: dict[str, str] = {}
+    for group_id, its_numbers in ahead.items():
+        found |= dict.fromkeys(its_numbers, _guess(state, router, state.groups[group_id], node, at))
+    return found
 
 
 def _guess(state: WorldState, router: Router, group: Group, node: str, at: float) -> str:
     policy = group.policy
-    if group.waiting or policy.preference_time > 0 or not policy.is_open(at, frozenset(state.holidays)):
+    if group.waiting or policy.preference_time > 0:
+        return ""
+    if policy.hours and not policy.is_open(at, frozenset(state.holidays)):
         return ""
     stranger = Lane(group.group_id, node, "voice", tuple(sorted(policy.requires.items())), "")
     agent = router.best(stranger)
     if agent is None or not _may_ring(state, agent):
         return ""
-    return f"{agent.station}:{int(agent.state_since * 1000)}:{int(group.ring_timeout) + LONGER}"
+    # The same for every group of the agent's: two numbers with one guess do not ring its phone twice.
+    own = (state.groups[one] for one in agent.groups if one in state.groups)
+    seconds = max(group.ring_timeout for group in own if group.policy.ring_ahead)
+    return f"{agent.station}:{int(agent.state_since * 1000)}:{int(seconds) + LONGER}"
 
 
 def _may_ring(state: WorldState, agent: Agent) -> bool:
@@ -116,8 +149,15 @@ def disown(step: Step, contact: Contact) -> bool:
 
 def arrived(step: Step, fact: ContactArrived) -> None:
     """Keep in mind which leg the call brings along until it is decided who gets it."""
-    if fact.ahead:
-        step.arrived = fact
+    if not fact.ahead:
+        return
+    step.arrived = fact
+    if fact.service_number not in step.state.service_numbers:
+        return  # the question that says it has no authentication
+    step.rang = fact.service_number
+    told = step.state.ahead.setdefault(fact.node, {})
+    if told.get(step.rang, "").partition(":")[0] != fact.ahead_at:
+        told[step.rang] = UNTOLD  # a guess of another history, or whose end did not reach the node
 
 
 def seen(step: Step, customers: Iterable[ChannelFact]) -> None:

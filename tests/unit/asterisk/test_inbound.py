@@ -145,9 +145,19 @@ async def test_who_is_not_greeted_waits_at_once(dialplan: str, server: str | Non
 async def test_the_question_is_quicker_than_the_node_s_word_and_a_phone_rings_ahead() -> None:
     met = Met()
     met.ahead = "leg-1", "1001"
+    met.state.ahead["pbx-a"] = {"4000": "1001:1:22"}
     await met.question("4000", "general")
     again = met.arrivals.begin(replace(CALL, ahead="leg-1", ahead_at="1001"))
     assert again is not None
     await again
     told = [(one.ahead, one.ahead_at) for one in met.applied if isinstance(one, s.ContactArrived)]
     assert told == [("leg-1", "1001")] * 2
+
+
+async def test_where_nobody_is_rung_ahead_the_node_is_not_asked_whom_it_rings() -> None:
+    met = Met()
+    met.ahead = "leg-1", "1001"
+    await met.question("4000", "general")
+    [arrived] = met.applied
+    assert isinstance(arrived, s.ContactArrived)
+    assert not arrived.ahead

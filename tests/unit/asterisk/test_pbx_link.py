@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from asterisk_config.surface import CEL_COLUMNS
-from cti_server.asterisk import look, node_clock, pbx_link
+from cti_server.asterisk import look, node_clock, pbx_link, unseen_calls
 from cti_server.asterisk.arrivals import Call
 from cti_server.asterisk.pbx_link import PbxAddress, PbxLink
 from cti_server.domain import effects as e
@@ -140,7 +140,7 @@ async def test_a_call_that_ends_between_the_looks_is_not_lost(
 
     The log has the times of the node's clock, which may go before ours or after it.
     """
-    monkeypatch.setattr(pbx_link, "CEL_WRITTEN", 0.01)
+    monkeypatch.setattr(unseen_calls, "CEL_WRITTEN", 0.01)
     monkeypatch.setattr(node_clock, "PROMPT", DEADLINE)
     path, began = tmp_path / "cel.csv", time.time()
 
@@ -212,7 +212,7 @@ async def test_who_hears_goodbye_when_a_server_is_back_is_not_lost_to_the_log(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Found by a storm: its talk was over before the look, its call after it."""
-    monkeypatch.setattr(pbx_link, "CEL_WRITTEN", 0.01)
+    monkeypatch.setattr(unseen_calls, "CEL_WRITTEN", 0.01)
     path, began = tmp_path / "cel.csv", time.time() - 100
     trunk, station, call = "PJSIP/trunk-00000001", "PJSIP/1006-00000002", "pbx-a-1.1"
     entry = {"userdeftype": "CTI_ENTRY", "eventextra": extra(extra="4000:general")}

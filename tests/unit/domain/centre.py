@@ -14,6 +14,7 @@ from cti_server.domain.agent import AgentState, StationMode
 from cti_server.domain.events import Outcome, Reply
 from cti_server.domain.ivr import Ivr, Option
 from cti_server.domain.routing import Router
+from cti_server.domain.rules import ahead
 from cti_server.domain.state import WorldState
 from cti_server.domain.world import World
 from tests.fakes.pbx import FakePbx
@@ -141,6 +142,13 @@ class Centre:
         """The index was told of everything that changed, and nobody waits for somebody who is free."""
         assert self.world.router.picture() == Router(self.state).picture()
         assert not plain_routing.pairs(self.state)
+        for node in self.state.nodes.values():
+            if node.up:
+                numbers = ahead.numbers(self.state)
+                wanted = ahead.guesses(self.state, self.world.router, node.name, numbers, self.state.last_at)
+                told = self.state.ahead.get(node.name, {})
+                same = {number: guess for number, guess in told.items() if guess}
+                assert same == {number: guess for number, guess in wanted.items() if guess}, "guesses"
 
     def _effects(self, outcome: Outcome) -> None:
         """Nobody is rung at a node out of reach, nobody connected without having agreed."""

@@ -257,3 +257,52 @@ def test_the_server_dies_while_it_rings(known: bool, answered: bool) -> None:
     centre.settle()
     assert contact(centre, channel).state is (ContactState.ACTIVE if known else ContactState.OFFERED)
     assert len(ringing(centre)) == (0 if known else 1)
+
+
+def test_a_guess_of_another_history_rings_once() -> None:
+    centre = ahead(policy=Policy())
+    centre.pbx.guesses["4000"] = "1001:1:22"
+    comes(centre)
+    centre.settle()
+    assert centre.pbx.guesses == {"4000": ""}
+
+
+def test_a_guess_whose_end_was_not_heard_rings_once() -> None:
+    centre = ahead()
+    guess = centre.pbx.guesses["4000"]
+    centre.command(s.SetState, "1001", "busy")
+    centre.settle()
+    centre.pbx.guesses["4000"] = guess
+    comes(centre)
+    centre.settle()
+    assert centre.pbx.guesses == {"4000": ""}
+
+
+def test_after_hours_a_phone_rings_once_in_vain() -> None:
+    hours = tuple(Opening(day, 0, 1440) for day in range(1, 8))
+    centre = ahead(policy=replace(AHEAD, hours=hours))
+    assert centre.pbx.guesses["4000"]
+    centre.state.groups[GROUPS[0].group_id].policy = replace(AHEAD, hours=(Opening(1, 0, 0),))  # it is late
+    _, leg = comes(centre)
+    centre.settle()
+    assert leg not in centre.pbx.channels
+    assert centre.pbx.guesses == {"4000": ""}
+
+
+def test_numbers_whose_calls_ring_for_different_times_have_the_same_guess() -> None:
+    groups = (replace(GROUPS[0], policy=AHEAD), replace(GROUPS[1], policy=AHEAD, ring_timeout=50.0))
+    centre = opened()
+    numbers = {"4000": GROUPS[0].group_id, "4001": GROUPS[1].group_id}
+    centre.apply(directory(centre.now, groups=groups, service_numbers=numbers))
+    seated(centre, "1002", ON_DEMAND)
+    centre.settle()
+    assert centre.pbx.guesses["4000"] == centre.pbx.guesses["4001"]
+    assert centre.pbx.guesses["4000"].endswith(":52")
+
+
+def test_a_number_that_is_none_is_told_to_no_node() -> None:
+    centre = ahead()
+    channel, leg = comes(centre)
+    centre.apply(s.ContactArrived(centre.now, "pbx-a", channel, "4000)x", "", ahead=leg, ahead_at="1001"))
+    centre.settle()
+    assert set(centre.pbx.guesses) == {"4000"}
