@@ -88,8 +88,8 @@ other processes hold the agents' programs, which attach data and wrap up.
 Measured, in milliseconds on the one monotonic clock of the machine: from writing the manager event to the
 program having read the notification that it causes (`contact.offered`, `contact.connected`, `contact.ended`,
 all together); and a command's round trip (`contact.set_data`, `contact.wrap_up`). Medians of {ROUNDS} rounds
-({FEWER} where there is no bar), worst of all. Beside them how late (p99) the measuring processes' own timers were: all of them share the cores
-with the server. {_priority()}
+({FEWER} where there is no bar), worst of all. Beside them how late (p99) the measuring processes' own
+timers were: all of them share the cores with the server. {_priority()}
 
 A virtual machine gives a core back that has nothing to do, and waits until it has it again, at every step
 from one process to the next. What that alone costs shows the *bare relay*: no server, only as many lines by

@@ -10,6 +10,7 @@ import pytest
 from asterisk_config.model import Timings
 from tests.support.agi_stub import Mood, agi_stub
 from tests.support.audio import RECORDED, tone_share
+from tests.support.centre import eventually
 from tests.support.pbx import endpoint
 from tests.support.places import Centre, centre
 
@@ -239,6 +240,15 @@ async def test_idle_station_while_no_server_lives(tmp_path: Path, mode: str) -> 
         await agent.event("CALL_ESTABLISHED")  # the station's own
         await agent.event("CALL_ESTABLISHED", 20)
         assert await c.get("DEVICE_STATE(Custom:cti-1001)") == "INUSE"
+        before = await _rests(c, station)
+        await eventually(lambda: _rests(c, station), lambda times: times > before, "a look around")
+        # the idle channel has looked around, and rests again: its phone is in a call all the same
+        assert await c.get("DEVICE_STATE(Custom:cti-1001)") == "INUSE"
+
+
+async def _rests(c: Centre, station: str) -> int:
+    rows = [row for row in c.node.cel_rows() if row["uniqueid"] == station]
+    return sum(row["eventtype"] == "BRIDGE_ENTER" for row in rows)
 
 
 async def test_persistent_station_is_free_again_after_a_fallback_call(tmp_path: Path) -> None:
