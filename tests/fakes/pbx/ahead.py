@@ -14,7 +14,7 @@ class Ahead(Bridges):
         self.guesses[effect.channel] = effect.guess
         return True
 
-    def _do_LetJoin(self, effect: e.LetJoin) -> bool:  # noqa: N802
+    def _do_LetJoin(self, effect: e.LetJoin) -> bool:  # noqa: N802  (likewise)
         customer = self.channels.get(effect.channel)
         if customer is None:
             return False

@@ -12,6 +12,15 @@ from tests.unit.domain import plain_routing
 from tests.unit.domain.centre import Centre
 
 
+def back(centre: Centre) -> None:
+    """The link returns; both sides must agree."""
+    centre.connect()
+    centre.settle()
+    centre.pass_time(7)
+    centre.settle()
+    check_agreement(centre)
+
+
 def check_agreement(centre: Centre) -> None:
     """Raise AssertionError where world and PBX differ."""
     contacts, pbx = centre.state.contacts, centre.pbx

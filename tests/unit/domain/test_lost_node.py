@@ -6,7 +6,7 @@ from cti_server.domain import signals as s
 from cti_server.domain.agent import AgentState
 from cti_server.domain.contact import ContactState
 from tests.unit.domain import scenes
-from tests.unit.domain.agreement import check_agreement
+from tests.unit.domain.agreement import back
 from tests.unit.domain.centre import Centre
 from tests.unit.domain.scenes import MODES, ON_DEMAND, PERSISTENT, agent, called, contact, opened, seated
 
@@ -18,15 +18,6 @@ def offered(mode: str) -> tuple[Centre, str]:
     contact_id = called(centre)
     centre.settle()
     return centre, contact_id
-
-
-def back(centre: Centre) -> None:
-    """The node is in reach again; both sides must agree."""
-    centre.connect()
-    centre.settle()
-    centre.pass_time(7)
-    centre.settle()
-    check_agreement(centre)
 
 
 @pytest.mark.parametrize("mode", MODES)

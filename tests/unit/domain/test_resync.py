@@ -8,7 +8,7 @@ from cti_server.domain.agent import AgentState
 from cti_server.domain.contact import ContactState
 from cti_server.domain.events import Event
 from tests.unit.domain import scenes
-from tests.unit.domain.agreement import check_agreement
+from tests.unit.domain.agreement import back
 from tests.unit.domain.centre import Centre
 from tests.unit.domain.scenes import (
     MODES,
@@ -23,15 +23,6 @@ from tests.unit.domain.scenes import (
     talking,
     wrapping_up,
 )
-
-
-def back(centre: Centre) -> None:
-    """The link returns; both sides must agree."""
-    centre.connect()
-    centre.settle()
-    centre.pass_time(7)
-    centre.settle()
-    check_agreement(centre)
 
 
 @pytest.mark.parametrize("mode", MODES)
