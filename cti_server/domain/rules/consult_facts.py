@@ -47,10 +47,10 @@ def third_left(step: Step, contact: Contact, next_state: AskedState | None) -> N
     """The third party leaves by itself: the customer is on hold, or goes on talking to the agent."""
     leg, customer = contact.agent_leg, contact.customer_leg
     together = bool(leg and customer.bridge and customer.bridge == leg.bridge)
-    if leg and not leg.bridge and _rings_outside(step, contact):
+    if leg and not leg.bridge and _rings_outside(step, contact) and not _sent_to(contact, Talk.CUSTOMER):
         step.do(Move(contact.node, leg.channel, Place.STATION))  # it hears no ringing any more
     talks = together or contact.state is ContactState.CONFERENCE
-    sent_to_it = _sent_to_third(contact)
+    sent_to_it = _sent_to(contact, Talk.HANDED)
     moves = ContactEvent.RETRIEVE if talks else ContactEvent.HOLD
     if not talks:
         customer.state = LegState.HELD
@@ -62,10 +62,10 @@ def third_left(step: Step, contact: Contact, next_state: AskedState | None) -> N
     watching.watch(step, contact, operations.OPERATION_TIME)
 
 
-def _sent_to_third(contact: Contact) -> bool:
-    """Whether the customer was to be joined with the third party: it may have left its hold for that."""
+def _sent_to(contact: Contact, goal: Talk) -> bool:
+    """Whether the customer was to be joined with that one: it may have left its hold for that."""
     consultation = contact.consult
-    return consultation is not None and consultation.goal is Talk.HANDED and consultation.joining
+    return consultation is not None and consultation.goal is goal and consultation.joining
 
 
 def _rings_outside(step: Step, contact: Contact) -> bool:

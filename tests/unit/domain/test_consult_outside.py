@@ -211,6 +211,22 @@ def test_cancelled_while_it_rings(mode):
 
 
 @BOTH
+def test_busy_in_the_moment_of_cancelling_the_customer_comes_back_all_the_same(mode):
+    """The agent must not be taken out of the bridge to which the customer is on its way. Found by the machine."""
+    centre, contact_id = asking(mode)
+    centre.command(s.CancelConsult, "1001", contact_id)
+    outside = third(centre).channel
+    centre.pbx.hang_up(outside, BUSY)
+    while outside in centre.pbx.sources():
+        centre.apply(centre.pbx.read(outside))
+    assert centre.replies[centre.commands[-1]][0].error_code == "consult_ended"
+    centre.settle()
+    check_agreement(centre)
+    assert contact(centre, contact_id).state == "active"
+    assert share(centre, contact_id, agent_channel(centre, contact_id))
+
+
+@BOTH
 def test_the_agents_phone_leaves(mode):
     centre, contact_id = asked(mode)
     centre.pbx.hang_up(agent_channel(centre, contact_id))
