@@ -55,7 +55,7 @@ def go_on(step: Step, contact: Contact, consult: Consult) -> bool:
     """Do the next step, unless one is under way. True when the goal is reached just now."""
     if consult.settled or consult.moving:
         return False
-    if reached(contact, consult.goal):
+    if reached(contact, consult.goal) and not _stranded(contact, consult.goal):
         consult.settled, consult.talk = True, consult.goal
         _note(contact, consult.goal)
         return True
@@ -76,6 +76,14 @@ def placed(consult: Consult, leg: Leg) -> None:
     leg.bridge = ""
     if leg.channel in consult.moving:
         consult.moving.remove(leg.channel)
+        if leg.role is LegRole.CUSTOMER:
+            leg.state = LegState.HELD
+
+
+def _stranded(contact: Contact, goal: Talk) -> bool:
+    """Whether the customer is where a conversation ended by itself: it is to be on hold, and is not there."""
+    leg = contact.customer_leg
+    return leg not in talkers(contact, goal) and leg.state is LegState.TALKING and not leg.bridge
 
 
 def _leaving(contact: Contact, goal: Talk) -> list[Leg]:
@@ -85,9 +93,10 @@ def _leaving(contact: Contact, goal: Talk) -> list[Leg]:
     together = talkers(contact, goal)
     others = [leg for leg in present(contact) if leg not in together and leg.bridge]
     bridges = {leg.bridge for leg in together}
+    stranded = [contact.customer_leg] if _stranded(contact, goal) else []
     if together and len(bridges) == 1 and "" not in bridges:
-        return others
-    return [leg for leg in present(contact) if leg.bridge]
+        return stranded + others
+    return stranded + [leg for leg in present(contact) if leg.bridge]
 
 
 def _move(step: Step, contact: Contact, legs: list[Leg], next_to_talk: list[Leg]) -> None:

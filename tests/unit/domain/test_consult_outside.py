@@ -276,3 +276,20 @@ def test_whose_place_a_stranger_took_is_joined_again(mode):
         centre.settle()
         assert not [ch for ch in centre.pbx.channels.values() if ch.stranger]
         assert share(centre, contact_id, third(centre).channel)
+
+
+@BOTH
+def test_consulted_in_the_moment_in_which_both_are_apart_the_customer_is_on_hold(mode):
+    """Not where the conversation ended: without a server it would hear goodbye there. Found by the machine."""
+    centre, contact_id = talking(mode)
+    centre.pbx.takes_its_place(agent_channel(centre, contact_id))
+    centre.settle()
+    assert contact(centre, contact_id).state == "active"
+    assert not centre.pbx.channels[contact_id].bridge
+    assert code(centre, s.ConsultParty, "1001", contact_id, NUMBER) is None
+    centre.settle()
+    assert centre.pbx.channels[contact_id].context == "cti-hold"
+    centre.pbx.third_answers(third(centre).channel)
+    centre.settle()
+    assert connected(centre, contact_id)
+    check_agreement(centre)
