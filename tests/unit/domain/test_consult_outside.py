@@ -212,7 +212,7 @@ def test_cancelled_while_it_rings(mode):
 
 @BOTH
 def test_busy_in_the_moment_of_cancelling_the_customer_comes_back_all_the_same(mode):
-    """The agent must not be taken out of the bridge to which the customer is on its way. Found by the machine."""
+    """The agent stays where the customer is on its way to. Found by the machine."""
     centre, contact_id = asking(mode)
     centre.command(s.CancelConsult, "1001", contact_id)
     outside = third(centre).channel
@@ -280,7 +280,7 @@ def test_whose_place_a_stranger_took_is_joined_again(mode):
 
 @BOTH
 def test_consulted_in_the_moment_in_which_both_are_apart_the_customer_is_on_hold(mode):
-    """Not where the conversation ended: without a server it would hear goodbye there. Found by the machine."""
+    """Where a conversation ended it would hear goodbye without a server. Found by the machine."""
     centre, contact_id = talking(mode)
     centre.pbx.takes_its_place(agent_channel(centre, contact_id))
     centre.settle()
