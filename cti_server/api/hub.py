@@ -136,6 +136,7 @@ class Hub:
             session.end(SERVICE_RESTART, "server_stopping")
         if self._sessions:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._empty.wait(), deadline)
+                async with asyncio.timeout(deadline):
+                    await self._empty.wait()
         for command in tuple(self._commands):
             command.cancel()

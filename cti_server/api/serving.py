@@ -93,11 +93,13 @@ class Connection(WebSocketsSansIOProtocol):
         if self.close_sent or self.transport.is_closing():
             return False
         payload = secrets.token_bytes(8)
-        answer = self._probes[payload] = self.loop.create_future()
+        answer: asyncio.Future[bool] = self.loop.create_future()
+        self._probes[payload] = answer
         self.conn.send_ping(payload)
         self.transport.write(b"".join(self.conn.data_to_send()))
         try:
-            return await asyncio.wait_for(answer, deadline)
+            async with asyncio.timeout(deadline):  # unlike `wait_for` of 3.11 it loses no cancellation
+                return await answer
         except TimeoutError:
             return False
         finally:

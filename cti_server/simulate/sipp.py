@@ -28,6 +28,8 @@ _ATTEMPTS: Final = 5
 _RTP_SPAN: Final = 2000
 _PORTS_TAKEN: Final = 0.15
 """Seconds in which a SIPp that misses a port has ended, its first statistics written or not."""
+_EXPECTED: Final = re.compile("receive timeout|Dead call .* received '(MESSAGE|INFO) sip:us")
+"""A hand on the hook of a call that is over, or a wait for one that did not come: our scenarios' own way."""
 _HALF_WAVE: Final = (bytes([0x80]) * 10 + bytes([0x00]) * 10) * 200
 """Half a second of a square tone of 400 Hz in G.711: it loops without a click."""
 _SILENCE: Final = b"\xff" * 4000
@@ -160,10 +162,13 @@ class Sipp:
         return {}
 
     def last_words(self) -> str:
-        """The end of what it printed and complained of."""
+        """Why calls failed, the end of what it printed, and of what it complained of."""
+        failed = {n: count for n, count in self.figures().items() if n.startswith("Failed") and count}
         texts = [self.folder / "sipp.log", self.folder / "errors.log"]
-        told = "\n".join(path.read_text(errors="replace")[-1500:] for path in texts if path.exists())
-        return "\n".join(line for line in told.splitlines() if "receive timeout" not in line)
+        printed, complained = (path.read_text(errors="replace") if path.exists() else "" for path in texts)
+        entries = re.split(r"(?=\b[0-9]{4}-[0-9]{2}-[0-9]{2}\t)", complained)
+        unexpected = "".join(entry for entry in entries if not _EXPECTED.search(entry))
+        return "\n".join([*([str(failed)] if failed else []), printed[-1500:], unexpected[-1500:]])
 
     def refused(self) -> Counter[str]:
         """Answers to our calls that no scenario expects: status and reason to how many."""

@@ -32,6 +32,8 @@ from cti_server.store.forked import Forked, fork
 
 PATIENCE = 30.0
 """Seconds beyond the deadline of a transaction: a refused batch is tried in halves."""
+UNHURRIED = 5.0
+"""Seconds that a call of its may take: nobody waits for it, and a disk that stalls is no database gone."""
 END_TIME = 2.0
 NICE = 5
 """The carrier leaves the processor to the server and to Asterisk when they want it."""
@@ -134,7 +136,7 @@ async def carry(sock: socket.socket) -> None:
     """The carrier's whole life: until the server closes the socket, or dies."""
     reader, writer = await asyncio.open_connection(sock=sock)
     try:
-        database = Database((await _hear(reader)).decode())
+        database = Database((await _hear(reader)).decode(), deadline=UNHURRIED)
         try:
             while True:
                 asked = await _hear(reader)

@@ -22,7 +22,7 @@ Work = Callable[[AsyncConnection], Awaitable[T]]
 DEADLINE = 2.0
 """Seconds a call may take, waiting for a connection included."""
 _CONNECT = 1.5
-_LOCK_WAIT = 1.5  # SQLite's busy timeout: below the deadline, so that a busy file is named as such
+_LOCK_WAIT = 0.75  # of the deadline is SQLite's busy timeout: below it, so that a busy file is named as such
 
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
@@ -214,7 +214,7 @@ def _postgres_arguments(deadline: float) -> dict[str, Any]:
 
 def _sqlite_arguments(deadline: float) -> dict[str, Any]:
     # isolation_level None: the driver begins no transactions of its own, `_begin_sqlite` does
-    return {"timeout": min(_LOCK_WAIT, deadline * 0.75), "isolation_level": None}
+    return {"timeout": _LOCK_WAIT * deadline, "isolation_level": None}
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -123,7 +123,8 @@ class BaresipControl:
         message = {"command": name, "params": params, "token": token}
         self._writer.write(netstring(json.dumps(message).encode()))
         try:
-            reply = await asyncio.wait_for(answer, deadline)
+            async with asyncio.timeout(deadline):  # unlike `wait_for` of 3.11 it loses no cancellation
+                reply = await answer
         except TimeoutError:
             raise BaresipError(f"{name}: no answer from the phone within {deadline} s") from None
         finally:

@@ -121,7 +121,8 @@ class Chromium:
             message["sessionId"] = self._session
         await self._socket.send(json.dumps(message))
         try:
-            reply = await asyncio.wait_for(answer, deadline)
+            async with asyncio.timeout(deadline):
+                reply = await answer
         finally:
             del self._answers[number]
         if "error" in reply:
