@@ -18,7 +18,7 @@ from cti_server.asterisk.arrivals import Call
 from cti_server.asterisk.call_control import actions
 from cti_server.asterisk.early import EarlyLegs, Originates
 from cti_server.asterisk.inbound import ChannelLife
-from cti_server.asterisk.node_clock import NodeClock
+from cti_server.asterisk.node_clock import AGREE, NodeClock
 from cti_server.asterisk.number_book import NumberBook
 from cti_server.asterisk.recipes.actions import Action
 from cti_server.asterisk.unseen_calls import UnseenCalls
@@ -254,7 +254,7 @@ class PbxLink:
             await self._unseen.tell(seen + self._node_clock.ahead - CEL_SLACK)
         await self._snapshot(first=True)
         if seen > 0:
-            since, until = looked - CEL_SLACK, self._node_clock.now()
+            since, until = looked - CEL_SLACK, self._node_clock.now() + AGREE
             self._keep(asyncio.create_task(self._unseen.tell_written(since, until)))
 
     def _on_down(self, reason: str) -> None:

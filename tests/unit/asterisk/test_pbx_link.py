@@ -132,9 +132,9 @@ async def test_a_pbx_that_answers_late_is_beaten_all_the_same() -> None:
         assert "Setvar" in pbx.names()
 
 
-@pytest.mark.parametrize("ahead", [0, -60, 60])
+@pytest.mark.parametrize("ahead", [0, 0.4, -60, 60])
 async def test_a_call_that_ends_between_the_looks_is_not_lost(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ahead: int
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ahead: float
 ) -> None:
     """Neither in the log when it is read, nor among the channels that are listed after that.
 
