@@ -254,6 +254,7 @@ class PbxLink:
             await self._unseen.tell(seen + self._node_clock.ahead - CEL_SLACK)
         await self._snapshot(first=True)
         if seen > 0:
+            # `ahead` is known to AGREE only; who ended after the look is told by its Hangup before this reads
             since, until = looked - CEL_SLACK, self._node_clock.now() + AGREE
             self._keep(asyncio.create_task(self._unseen.tell_written(since, until)))
 
